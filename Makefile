@@ -1,0 +1,33 @@
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+# Every evaluation is one core; libraries that thread on their own would only get in its way.
+export OMP_NUM_THREADS = 1
+
+.PHONY: install demo test lint clean
+
+install: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# Fits silica to the ab initio liquid; run again after an interruption, it goes on where it was.
+demo: install
+	@if [ -e runs/demo/journal.jsonl ]; then $(BIN)/lammpsfit resume runs/demo; \
+	else $(BIN)/lammpsfit fit examples/silica/quick.toml -o runs/demo; fi
+
+test: install
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

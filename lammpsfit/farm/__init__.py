@@ -1,0 +1,1 @@
+"""Many evaluations at once, and the journal that keeps them."""

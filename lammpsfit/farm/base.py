@@ -1,0 +1,87 @@
+"""What a farm is: many evaluations at once, wherever the workers are."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, Protocol, Self, TypeVar
+
+from lammpsfit.md.failure import Failure
+from lammpsfit.md.process import Task
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Finished(Generic[Result]):
+    """A task that came back.
+
+    Attributes
+    ----------
+    key
+        What the task was submitted under.
+    result
+        Its result, or why it failed.
+    seconds
+        Wall-clock time it took.
+    worker
+        Number of the worker that ran it, from 1; under MPI its rank.
+    """
+
+    key: Hashable
+    result: Result | Failure
+    seconds: float
+    worker: int
+
+
+class Farm(Protocol[Result]):
+    """Workers with one task at a time each.
+
+    A context manager: leaving it, for whatever reason, ends what still runs.
+    """
+
+    @property
+    def workers(self) -> int:
+        """Number of workers that are given work."""
+
+    @property
+    def resting(self) -> Sequence[int]:
+        """Numbers of the idle workers, whoever rested longest first."""
+
+    @property
+    def idle(self) -> int:
+        """Number of workers without a task."""
+
+    @property
+    def busy(self) -> int:
+        """Number of workers with a task."""
+
+    def submit(
+        self, key: Hashable, task: Task[Result], timeout: float, worker: int | None = None
+    ) -> None:
+        """Give a task to an idle worker, by default to the one that rested longest.
+
+        There must be one: see :attr:`idle`. `timeout` is in seconds; a task that is not done by
+        then is ended and has failed.
+        """
+
+    def retire(self, worker: int) -> None:
+        """Give no more work to a worker, which must be idle."""
+
+    def wait(self, seconds: float) -> list[Finished[Result]]:
+        """Wait until a task comes back, or `seconds` are over; return what came back.
+
+        Raises
+        ------
+        LammpsfitError
+            If a task was refused for its input, or broke for a reason that is no property of
+            the potential (disk full, a bug).
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

@@ -1,0 +1,169 @@
+"""A farm that tells a bad worker from a bad potential.
+
+A child that dies (segfault, kill, crash) may have met a potential LAMMPS cannot bear, or a node
+that is broken, full or being drained. So a death is no result yet: the task is run once more, by
+another worker where there is one.
+
+- It dies again: the potential is to blame, and the failure goes back as the result.
+- It does not: the worker is to blame. One that was so :data:`STRIKES` times in a row is given no
+  more work.
+- Nothing ever comes back alive: neither is known to be sound, so nothing is recorded, and the job
+  stops with the reason.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, Generic
+
+from lammpsfit.errors import RunError
+from lammpsfit.farm.base import Farm, Finished, Result
+from lammpsfit.md.failure import Failure, Reason
+from lammpsfit.md.process import Task
+
+DEATHS: Final = frozenset({Reason.SEGFAULT, Reason.KILLED, Reason.CRASH})
+"""Reasons that say nothing about who is to blame."""
+
+STRIKES: Final = 3
+"""Deaths in a row, each of a task that another worker brought back, that retire a worker."""
+
+HOPELESS: Final = 3
+"""Tasks that died twice, with none that came back, after which the job stops."""
+
+
+@dataclass(frozen=True)
+class _Sent(Generic[Result]):
+    """A task at work, and the worker it died on before, if it did."""
+
+    task: Task[Result]
+    timeout: float
+    died_on: int | None = None
+
+
+class SturdyFarm(Generic[Result]):
+    """A farm around a farm, with the same interface.
+
+    Parameters
+    ----------
+    farm
+        The workers.
+    tell
+        Told in a line whenever a worker is retired.
+    """
+
+    def __init__(self, farm: Farm[Result], tell: Callable[[str], None] = lambda line: None) -> None:
+        self._farm = farm
+        self._tell = tell
+        self._sent: dict[Hashable, _Sent[Result]] = {}
+        self._again: list[Hashable] = []
+        self._strikes: dict[int, int] = {}
+        self._condemned: set[int] = set()
+        self._held: list[Finished[Result]] = []
+        self._proven = False
+
+    def __enter__(self) -> "SturdyFarm[Result]":
+        self._farm.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._farm.__exit__(kind, error, trace)
+
+    @property
+    def workers(self) -> int:
+        """Number of workers that are given work."""
+        return self._farm.workers
+
+    @property
+    def idle(self) -> int:
+        """Number of workers without a task that no task waits for."""
+        return max(0, self._farm.idle - len(self._again))
+
+    @property
+    def busy(self) -> int:
+        """Number of tasks that are not back."""
+        return len(self._sent)
+
+    @property
+    def resting(self) -> Sequence[int]:
+        """Numbers of the idle workers, whoever rested longest first."""
+        return self._farm.resting
+
+    def submit(
+        self, key: Hashable, task: Task[Result], timeout: float, worker: int | None = None
+    ) -> None:
+        """Give a task to an idle worker, by default to the one that rested longest."""
+        self._sent[key] = _Sent(task, timeout)
+        self._farm.submit(key, task, timeout, worker)
+
+    def retire(self, worker: int) -> None:
+        """Give no more work to an idle worker."""
+        self._farm.retire(worker)
+
+    def wait(self, seconds: float) -> list[Finished[Result]]:
+        """Wait until a task comes back, or `seconds` are over; return what came back.
+
+        Raises
+        ------
+        RunError
+            If every worker was retired, or nothing ever comes back alive.
+        """
+        idle_from_the_start = not self._farm.busy and not self._again
+        for back in self._farm.wait(seconds):
+            self._judge(back)
+        for worker in self._condemned.intersection(self._farm.resting):
+            self._condemned.remove(worker)
+            self._farm.retire(worker)
+        self._resubmit()
+        if not self._proven:
+            if len(self._held) >= HOPELESS or (self._held and idle_from_the_start):
+                raise RunError(
+                    f"no run came back alive, and {len(self._held)} died twice "
+                    f"({self._held[-1].result}): is the installation sound on every node? "
+                    "Nothing of them was recorded"
+                )
+            return []
+        done, self._held = self._held, []
+        for back in done:
+            del self._sent[back.key]
+        return done
+
+    def _judge(self, back: Finished[Result]) -> None:
+        sent = self._sent[back.key]
+        died = isinstance(back.result, Failure) and back.result.reason in DEATHS
+        if died and sent.died_on is None:
+            self._sent[back.key] = replace(sent, died_on=back.worker)
+            self._again.append(back.key)
+            return
+        if not died:
+            self._proven = True
+            self._strikes[back.worker] = 0
+            if sent.died_on not in (None, back.worker):
+                self._strike(sent.died_on, back)
+        self._held.append(back)
+
+    def _strike(self, worker: int | None, back: Finished[Result]) -> None:
+        assert worker is not None
+        self._strikes[worker] = self._strikes.get(worker, 0) + 1
+        if self._strikes[worker] == STRIKES:
+            self._condemned.add(worker)
+            self._tell(
+                f"worker {worker} is given no more work: {STRIKES} runs in a row died on it and "
+                "came back from others"
+            )
+
+    def _resubmit(self) -> None:
+        if self._again and not self._farm.workers:
+            raise RunError("every worker was given up: their children die and die again")
+        for key in list(self._again):
+            sent = self._sent[key]
+            others = [worker for worker in self._farm.resting if worker != sent.died_on]
+            if self._farm.workers == 1:
+                others = list(self._farm.resting)
+            if others:
+                self._again.remove(key)
+                self._farm.submit(key, sent.task, sent.timeout, others[0])

@@ -1,0 +1,91 @@
+"""Write a file whole or not at all."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lammpsfit.errors import InputError, RunError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors that are no fault of the name that was given."""
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a temporary name beside `path` that takes its place when the block succeeds.
+
+    A reader, or a job killed half way, sees the old file or the new one, never a part.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written: no such folder, no permission.
+    RunError
+        If the disk is full or broken.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "g.csv"
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("r_A")
+    >>> target.read_text()
+    'r_A'
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        kind = RunError if error.errno in _DISK else InputError
+        raise kind(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file name that could not be written, before hours of work are spent on it.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, or its folder is missing or must not be written to.
+    """
+    check_folder(path.parent)
+    if not path.parent.exists():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}: make it first")
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder, name a file in it")
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that can neither be made nor written to.
+
+    Raises
+    ------
+    InputError
+        If it, or the nearest folder above that exists, is no folder or must not be written to.
+    """
+    nearest = path.absolute()
+    while not os.access(nearest, os.F_OK):
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise InputError(f"cannot write {path}: {nearest} is no folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write {path}: no permission in {nearest}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file in one step."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

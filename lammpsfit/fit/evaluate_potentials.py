@@ -1,0 +1,46 @@
+"""Evaluate given potentials, without a search."""
+
+from collections.abc import Callable, Mapping
+
+from lammpsfit.farm.base import Farm
+from lammpsfit.fit.confirm import Repeat, Result, repeated
+from lammpsfit.fit.problem import Problem
+from lammpsfit.fit.records import result_fields
+from lammpsfit.fit.state import Monitor
+from lammpsfit.forcefield import Potential
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.md.melt import melted_structure
+
+
+def evaluate_potentials(
+    potentials: Mapping[str, Potential],
+    repeats: int,
+    problem: Problem,
+    seed: int,
+    farm: Farm[Evaluation],
+    monitor: Monitor,
+    stop: Callable[[], str | None],
+) -> dict[str, Result]:
+    """Run each potential `repeats` times and compare it with the reference.
+
+    Returns
+    -------
+    dict
+        By label the pooled evaluation, or why it failed.
+
+    Raises
+    ------
+    StoppedError
+        If it was told to stop.
+    """
+    structure = melted_structure(problem.melt_potential, problem.system, problem.melting, stop)
+
+    def finished(run: Repeat, result: Result, seconds: float) -> None:
+        monitor.finished({"label": run.label, "seconds": seconds} | result_fields(result))
+
+    monitor.begin("evaluation", len(potentials) * repeats, 0)
+    try:
+        with farm:
+            return repeated(potentials, repeats, problem, structure, seed, farm, {}, finished, stop)
+    finally:
+        monitor.end()

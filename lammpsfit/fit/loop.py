@@ -1,0 +1,129 @@
+"""A fit from its run folder: search, then confirm the best."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+from lammpsfit.errors import InputError, StoppedError
+from lammpsfit.farm.base import Farm
+from lammpsfit.farm.journal import JournalWriter
+from lammpsfit.fit.confirm import Repeat, Result, repeated
+from lammpsfit.fit.records import result_fields
+from lammpsfit.fit.result import FitResult, finished, unfinished
+from lammpsfit.fit.search import search
+from lammpsfit.fit.state import Fit, Monitor
+from lammpsfit.fit.suspects import session_records, start_of
+from lammpsfit.forcefield import Potential
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.md.failure import Failure, Reason
+from lammpsfit.md.sample import Sample
+from lammpsfit.md.sample_file import load_sample, save_sample
+
+
+def run_fit(
+    fit: Fit,
+    farm: Farm[Evaluation],
+    monitor: Monitor,
+    stop: Callable[[], str | None],
+) -> FitResult:
+    """Run a fit to its end, from wherever its journal is.
+
+    Parameters
+    ----------
+    fit
+        The open fit.
+    farm
+        Idle workers; they are ended here.
+    monitor
+        Sees every evaluation.
+    stop
+        Says why to stop, or None to go on. What runs then is dropped; what is finished is in
+        the journal.
+
+    Raises
+    ------
+    RunError
+        If no evaluation gave a cost, or every candidate failed its confirmation.
+    """
+    try:
+        with JournalWriter(fit.folder.journal) as journal, _session(fit, journal), farm:
+            candidates = search(fit, farm, journal, monitor, stop)
+            pooled = _confirm(fit, candidates, farm, journal, monitor, stop)
+    except StoppedError as stopped:
+        return unfinished(fit, str(stopped))
+    finally:
+        monitor.end()
+    return finished(fit, candidates, pooled)
+
+
+def _session(fit: Fit, journal: JournalWriter) -> AbstractContextManager[None]:
+    return session_records(journal) if fit.exposed else nullcontext()
+
+
+def _confirm(
+    fit: Fit,
+    candidates: dict[str, Potential],
+    farm: Farm[Evaluation],
+    journal: JournalWriter,
+    monitor: Monitor,
+    stop: Callable[[], str | None],
+) -> dict[str, Result]:
+    """Run the candidates and what they are compared with."""
+    table = fit.job.confirm
+    problem = fit.problem.of_size(table)
+    structure = fit.structure(problem, stop)
+    known = _known_confirmations(fit)
+
+    def record_of(run: Repeat, result: Result, seconds: float) -> None:
+        if isinstance(result, Evaluation):
+            save_sample(fit.folder.sample(run.name), result.sample)
+        record = {
+            "type": "confirmation",
+            "label": run.label,
+            "repeat": run.number,
+            "seconds": round(seconds, 3),
+            "wall": round(fit.wall, 3),
+        } | result_fields(result)
+        journal.append(record)
+        fit.confirmations.append(record)
+        monitor.finished(record)
+
+    def starting(run: Repeat) -> None:
+        if fit.exposed:
+            journal.append(start_of(run))
+
+    suspects = {s.repeat: s.failure for s in fit.suspects if s.repeat is not None}
+    potentials = candidates | problem.load_known(table.compare)
+    runs = len(potentials) * table.repeats
+    monitor.begin("confirmation", runs, sum(run.label in potentials for run in known))
+    for suspect, failure in suspects.items():
+        if failure is not None:
+            record_of(suspect, failure, 0.0)
+            known[suspect] = failure
+    pooled = repeated(
+        potentials,
+        table.repeats,
+        problem,
+        structure,
+        fit.job.seed,
+        farm,
+        known,
+        record_of,
+        stop,
+        starting,
+        suspects,
+    )
+    monitor.end()
+    return pooled
+
+
+def _known_confirmations(fit: Fit) -> dict[Repeat, Sample | Failure]:
+    """Take in the confirmations of the journal, but for those whose sample was lost."""
+    known: dict[Repeat, Sample | Failure] = {}
+    for record in fit.confirmations:
+        run = Repeat(record["label"], record["repeat"])
+        if record["status"] == "ok":
+            with suppress(InputError):
+                known[run] = load_sample(fit.folder.sample(run.name))
+        else:
+            known[run] = Failure(Reason(record["reason"]), record["detail"])
+    return known

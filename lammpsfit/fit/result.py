@@ -1,0 +1,130 @@
+"""What came of a fit: the best potential, and ``result.json``."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lammpsfit.errors import RunError
+from lammpsfit.farm.journal import Record
+from lammpsfit.files import write_json, write_text
+from lammpsfit.fit.confirm import Result
+from lammpsfit.fit.problem import BEST
+from lammpsfit.fit.records import result_fields
+from lammpsfit.fit.run_folder import versions
+from lammpsfit.fit.state import Fit
+from lammpsfit.forcefield import Potential, dump_potential
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.reference import Reference
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came of a fit.
+
+    Attributes
+    ----------
+    fit
+        The fit with its records.
+    stopped
+        Why it was stopped before its end, or None.
+    potential
+        The best potential as confirmed, or None where it was stopped before.
+    rows
+        Pooled confirmation runs by label, the fit first, then what it is compared with.
+    summary
+        The content of ``result.json``.
+    """
+
+    fit: Fit
+    stopped: str | None
+    potential: Potential | None
+    rows: dict[str, Result]
+    summary: dict[str, Any]
+
+
+def finished(fit: Fit, candidates: dict[str, Potential], pooled: dict[str, Result]) -> FitResult:
+    """Choose the best confirmed candidate, and write the results.
+
+    Raises
+    ------
+    RunError
+        If every candidate failed its confirmation.
+    """
+    sound = {
+        label: result
+        for label, result in pooled.items()
+        if label in candidates and isinstance(result, Evaluation)
+    }
+    if not sound:
+        reasons = "; ".join(f"{label}: {pooled[label]}" for label in candidates)
+        raise RunError(f"every candidate failed its confirmation ({reasons})")
+    label = min(sound, key=lambda name: sound[name].cost.value)
+    best = sound[label]
+    potential = candidates[label]
+    others: dict[str, Result] = {
+        name: result for name, result in pooled.items() if name not in candidates
+    }
+    cost = f"R = {100 * best.cost.value:.2f} ± {100 * best.cost.error:.2f} %"
+    potential = replace(
+        potential,
+        name=fit.job.title or f"{fit.problem.potential.name}-fit",
+        title=f"fitted from {fit.problem.potential.name} to: {_source(fit.problem.reference)}",
+        doi="",
+        note=f"{cost}; {best.cost.definition}",
+    )
+    write_text(fit.folder.potential, dump_potential(potential))
+    summary = _summary(fit) | {
+        "status": "finished",
+        "best": {
+            "evaluation": int(label.removeprefix(f"{BEST}-")),
+            "cost": best.cost.value,
+            "cost_error": best.cost.error,
+            "cost_corrected": best.cost.corrected,
+            "pair_costs": {pair: value.cost for pair, value in best.cost.pairs.items()},
+            "definition": best.cost.definition,
+            "parameters": fit.space.values(fit.space.unit(candidates[label])),
+            "repeats": fit.job.confirm.repeats,
+        },
+        "confirmed": {name: result_fields(result) for name, result in pooled.items()},
+    }
+    write_json(fit.folder.result, summary)
+    return FitResult(fit, None, potential, {BEST: best, **others}, summary)
+
+
+def _source(reference: Reference) -> str:
+    """Say what a reference is, in its own first line."""
+    return reference.header[0] if reference.header else reference.path.name
+
+
+def unfinished(fit: Fit, why: str) -> FitResult:
+    """Write what is known of a fit that was stopped."""
+    summary = _summary(fit) | {"status": "unfinished", "stopped": why}
+    if (best := fit.best_so_far()) is not None:
+        keys = ("cost", "cost_error", "cost_corrected", "pair_costs", "parameters")
+        summary["best"] = {"evaluation": best["id"]} | {key: best[key] for key in keys}
+    write_json(fit.folder.result, summary)
+    return FitResult(fit, why, None, {}, summary)
+
+
+def _summary(fit: Fit) -> dict[str, Any]:
+    everything = fit.records + fit.confirmations
+    status = Counter(record["status"] for record in fit.records)
+    failed = [record for record in fit.records if record["status"] == "failed"]
+    return {
+        "evaluations": {
+            "ok": status["ok"],
+            "censored": status["censored"],
+            "failed": status["failed"],
+            "by_reason": dict(Counter(record["reason"] for record in failed)),
+        },
+        "atom_steps": sum(record.get("atom_steps", 0) for record in everything),
+        "wall_s": round(fit.wall, 1),
+        "seed": fit.job.seed,
+        "versions": versions(),
+    }
+
+
+def failures(records: list[Record]) -> str:
+    """Count failed evaluations by their reason, in words."""
+    reasons = Counter(record["reason"] for record in records if record["status"] == "failed")
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "none was run"

@@ -1,0 +1,196 @@
+"""A run folder: the job as resolved, its inputs, the journal, samples and results."""
+
+import hashlib
+import platform
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from lammpsfit.config import Job, read_job
+from lammpsfit.errors import InputError
+from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
+from lammpsfit.files import check_folder, replacing, write_text
+from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
+
+FORMAT = 1
+"""Version of the journal's records."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files in a run folder."""
+
+    path: Path
+
+    @property
+    def job(self) -> Path:
+        """The job as resolved."""
+        return self.path / "job.toml"
+
+    @property
+    def journal(self) -> Path:
+        """Every finished evaluation."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """What came of it, for programs."""
+        return self.path / "result.json"
+
+    @property
+    def potential(self) -> Path:
+        """The best potential."""
+        return self.path / "potential.toml"
+
+    @property
+    def lammps(self) -> Path:
+        """The exported LAMMPS files."""
+        return self.path / "lammps"
+
+    def sample(self, name: str) -> Path:
+        """Sample of an evaluation or a confirmation."""
+        return self.path / "samples" / f"{name}.npz"
+
+    def structure(self, atoms: int) -> Path:
+        """Melted start structure of a size."""
+        return self.path / "inputs" / f"start-{atoms}.data"
+
+
+def create_run(path: Path, job: Job) -> RunFolder:
+    """Make a run folder with the job, copies of what it names, and a journal with its header.
+
+    The folder can be moved and the originals changed: nothing outside it is needed any more.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run or other files of these names already, or cannot be made.
+    """
+    check_folder(path)
+    folder = RunFolder(path)
+    if folder.journal.exists():
+        raise InputError(
+            f"{path} holds a run already: continue it with 'lammpsfit resume {path}', or choose "
+            "another folder"
+        )
+    taken = [name for name in ("inputs", "samples", "job.toml") if (path / name).exists()]
+    if taken:
+        raise InputError(f"{path / taken[0]} would be written over: choose another folder")
+    try:
+        (path / "inputs").mkdir(parents=True, exist_ok=True)
+        (path / "samples").mkdir(exist_ok=True)
+        copied = _with_copies(job, path)
+        write_text(folder.job, copied.dump())
+    except OSError as error:
+        raise InputError(f"{path}: cannot make the run folder ({error.strerror})") from error
+    # a kill half way leaves a journal with its header or none
+    with replacing(folder.journal) as part, JournalWriter(part) as journal:
+        journal.append(
+            {
+                "type": "header",
+                "format": FORMAT,
+                "job": tomllib.loads(copied.dump()),
+                "inputs": _digests(path / "inputs"),
+                "versions": versions(),
+            }
+        )
+    return folder
+
+
+def open_run(path: Path) -> tuple[RunFolder, Job, Journal]:
+    """Open a run folder to continue or to read it.
+
+    Raises
+    ------
+    InputError
+        If it is no run folder, of another version, or its job or inputs were changed since it
+        began.
+    """
+    folder = RunFolder(path)
+    if not path.is_dir():
+        raise InputError(f"{path}: no such run folder")
+    journal = read_journal(folder.journal)
+    headers = journal.of_type("header")
+    if not headers:
+        raise InputError(f"{folder.journal}: no run was begun here: begin it in another folder")
+    if headers[0].get("format") != FORMAT:
+        raise InputError(f"{folder.journal}: not a journal of this version of lammpsfit")
+    job = read_job(folder.job)
+    changed = _differences(headers[0]["job"], tomllib.loads(folder.job.read_text("utf-8")))
+    if changed:
+        raise InputError(
+            f"{folder.job} was changed since the run began ({'; '.join(changed)}): put it back, "
+            "or start a new run with the changed job"
+        )
+    now = _digests(path / "inputs")
+    for name, digest in headers[0]["inputs"].items():
+        if now.get(name) != digest:
+            raise InputError(
+                f"{path / 'inputs' / name} was changed or removed since the run began: put it "
+                "back, or start a new run"
+            )
+    return folder, job, journal
+
+
+def versions() -> dict[str, str]:
+    """Versions of what determines a result."""
+    packages = ("lammpsfit", "lammps", "numpy", "scipy", "scikit-learn")
+    return {name: version(name) for name in packages} | {"python": platform.python_version()}
+
+
+def evaluations(journal: Journal) -> list[Record]:
+    """Return the evaluations of the search, each number once, in the journal's order."""
+    unique = {record["id"]: record for record in reversed(journal.of_type("evaluation"))}
+    return [record for record in journal.of_type("evaluation") if unique[record["id"]] is record]
+
+
+def _digests(inputs: Path) -> dict[str, str]:
+    """Digest the files a run was begun with, by name. Start structures come later."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(inputs.iterdir())
+        if path.suffix != ".data"
+    }
+
+
+def _with_copies(job: Job, path: Path) -> Job:
+    """Copy the files a job names into the run folder, and name the copies."""
+
+    def potential(name: str, role: str) -> str:
+        loaded: Potential = load_potential(name)  # refuses an unknown name now
+        if role != "start" and not names_file(name):
+            return name
+        copy = f"inputs/{role}.toml"
+        write_text(path / copy, dump_potential(loaded))
+        return copy
+
+    write_text(path / "inputs" / "reference.csv", job.reference.file.read_text("utf-8"))
+    melt = job.system.melt
+    if melt.potential is not None:
+        melt = melt.model_copy(update={"potential": potential(melt.potential, "melt")})
+    compare = tuple(
+        potential(name, f"compare-{number}") for number, name in enumerate(job.confirm.compare, 1)
+    )
+    return job.model_copy(
+        update={
+            "potential": potential(job.potential, "start"),
+            "reference": job.reference.model_copy(update={"file": Path("inputs/reference.csv")}),
+            "system": job.system.model_copy(update={"melt": melt}),
+            "confirm": job.confirm.model_copy(update={"compare": compare}),
+        }
+    )
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Name the keys whose values differ, with both values."""
+    found = []
+    for key in (*old, *(key for key in new if key not in old)):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            found += _differences(before, after, f"{prefix}{key}.")
+        elif before != after:
+            found.append(f"{prefix}{key} was {before!r}, is {after!r}")
+    return found

@@ -1,0 +1,117 @@
+"""An open fit: its job as objects, and what its journal holds."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from lammpsfit.config import Job
+from lammpsfit.farm.journal import Journal, Record
+from lammpsfit.files import write_text
+from lammpsfit.fit.problem import Problem, build_problem, build_space
+from lammpsfit.fit.records import as_told
+from lammpsfit.fit.run_folder import RunFolder, evaluations
+from lammpsfit.fit.suspects import Suspect, find_suspects
+from lammpsfit.forcefield import ParameterSpace, Potential
+from lammpsfit.md.melt import melted_structure
+
+
+class Monitor(Protocol):
+    """Whoever watches a fit."""
+
+    def begin(self, what: str, total: int | None, done: int) -> None:
+        """Begin a part of the work, `done` of `total` evaluations being there already."""
+
+    def finished(self, record: Record) -> None:
+        """See a finished evaluation or confirmation."""
+
+    def end(self) -> None:
+        """End the part of the work."""
+
+
+@dataclass
+class Fit:
+    """An open fit. Made by :func:`open_fit`; run by :func:`lammpsfit.fit.loop.run_fit`.
+
+    Attributes
+    ----------
+    job, folder
+        What is to be done, and where it is recorded.
+    problem, space
+        The job as objects.
+    records
+        The evaluations of the search so far, in the journal's order.
+    confirmations
+        The records of the confirmation runs so far.
+    suspects
+        What was at work when a session died, see :mod:`lammpsfit.fit.suspects`.
+    deadline
+        When this session will be stopped, on the clock of ``time.monotonic``.
+    """
+
+    job: Job
+    folder: RunFolder
+    problem: Problem
+    space: ParameterSpace
+    records: list[Record] = field(default_factory=list)
+    confirmations: list[Record] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
+    deadline: float = math.inf
+    _opened: float = field(default_factory=time.monotonic)
+    _wall_before: float = 0.0
+
+    def __post_init__(self) -> None:
+        before = [record["wall"] for record in self.records + self.confirmations]
+        self._wall_before = max(before, default=0.0)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether an evaluation can kill the job, so that what begins must be journaled."""
+        return self.job.farm.ranks_per_evaluation > 1
+
+    @property
+    def wall(self) -> float:
+        """Wall-clock seconds spent so far, in this session and those before it."""
+        return self._wall_before + time.monotonic() - self._opened
+
+    @property
+    def late(self) -> bool:
+        """Whether an evaluation that began now would be cut off by the end of the session."""
+        if math.isinf(self.deadline):
+            return False
+        longest = max((record["seconds"] for record in self.records), default=0.0)
+        return bool(time.monotonic() + longest > self.deadline)
+
+    def potential(self, record: Record) -> Potential:
+        """Make the potential of a record of the search."""
+        return self.space.potential(as_told(record)[0].x)
+
+    def structure(self, problem: Problem, stop: Callable[[], str | None]) -> Path:
+        """Return the melted start structure of a problem in the run folder, made once."""
+        path = self.folder.structure(problem.system.atoms)
+        if not path.exists():
+            melted = melted_structure(problem.melt_potential, problem.system, problem.melting, stop)
+            write_text(path, melted.read_text("utf-8"))
+        return path
+
+    def best_so_far(self) -> Record | None:
+        """Return the record of the lowest cost, noisy as it is."""
+        good = [record for record in self.records if record["status"] == "ok"]
+        return min(good, key=lambda record: float(record["cost"]), default=None)
+
+
+def open_fit(folder: RunFolder, job: Job, journal: Journal) -> Fit:
+    """Make the objects of a job and take in what its journal holds."""
+    problem = build_problem(job)
+    space = build_space(job, problem)
+    return Fit(
+        job,
+        folder,
+        problem,
+        space,
+        evaluations(journal),
+        journal.of_type("confirmation"),
+        find_suspects(journal),
+    )

@@ -1,0 +1,37 @@
+"""Pair potentials: U(r), its derivatives, parameter spaces, guards and LAMMPS text."""
+
+from lammpsfit.forcefield.coulomb import DampedShiftedForce
+from lammpsfit.forcefield.forms import FORMS, Form
+from lammpsfit.forcefield.guard import Guard, PairGuard, collapse
+from lammpsfit.forcefield.library import (
+    dump_potential,
+    library_names,
+    load_potential,
+    names_file,
+)
+from lammpsfit.forcefield.pairs import all_pairs, canonical_pair, pair_name, split_pair
+from lammpsfit.forcefield.potential import Potential, Species, Term
+from lammpsfit.forcefield.space import Free, ParameterSpace, Tie
+
+__all__ = [
+    "FORMS",
+    "DampedShiftedForce",
+    "Form",
+    "Free",
+    "Guard",
+    "PairGuard",
+    "ParameterSpace",
+    "Potential",
+    "Species",
+    "Term",
+    "Tie",
+    "all_pairs",
+    "canonical_pair",
+    "collapse",
+    "dump_potential",
+    "library_names",
+    "load_potential",
+    "names_file",
+    "pair_name",
+    "split_pair",
+]

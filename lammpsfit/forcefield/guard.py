@@ -1,0 +1,256 @@
+"""The guard against collapse: is a potential safe to run, judged by its curves alone.
+
+The Buckingham form falls to minus infinity as r goes to 0. What keeps atoms out
+is the barrier in front of that hole; the core term D/r^24 only turns the hole
+into a deep well, in which a pair that got over the barrier stays for good. Pair
+by pair, with U(r) as it will run (core included) and from the inside outward::
+
+    r_w   innermost minimum: the bottom of the inner well
+    r_b   the maximum that follows it: the barrier
+    r_0   the minimum outside the barrier, where atoms belong
+
+    height = U(r_b) - U(r_0)    what an atom must climb to get in
+    depth  = U(r_b) - U(r_w)    what it must climb to get out
+    floor  = U(r_w) - U(r_0) = height - depth
+
+The inner well does no harm if one of these holds; energies are in units of kT,
+of the hottest stage of a run:
+
+- *out of reach*: height >= `barrier` kT. One attempt succeeds with a
+  probability near exp(-height/kT), so that 15 kT would do for a lone pair; but
+  the neighbours push as well. The constant is therefore a measured one: of
+  256 potentials about BKS that ran for 3 ps at 3600 K, 41 of the 48 with less
+  than 35 kT failed, 17 of the 46 with 35 to 60 kT, and 1 of the 43 with more or
+  no barrier (``ci/check_guard.py``).
+- *empty*: floor >= 10 kT. The well lies so high that less than 1e-4 of the
+  atoms would be in it in equilibrium: who gets in falls out again.
+- *shallow*: depth <= 1 kT, and it is not where the core holds the structure.
+
+And whether there is a barrier or not, the core must not be the wall that holds
+the structure: its energy at r_0 must stay under 1 kT. That is what a pair
+without any wall of its own fails; so did 107 of 117 runs there.
+
+A minimum that has a wall of its own (core energy under 1 kT) is a bond, not a
+hole, unless the charges of the pair repel each other.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lammpsfit.errors import InputError
+from lammpsfit.forcefield.coulomb import DampedShiftedForce
+from lammpsfit.forcefield.forms.base import Array
+from lammpsfit.forcefield.pairs import split_pair
+from lammpsfit.forcefield.potential import Potential
+from lammpsfit.forcefield.space import ParameterSpace
+from lammpsfit.units import BOLTZMANN_CONSTANT, COULOMB_CONSTANT
+
+BARRIER = 35.0
+"""Barrier that counts as out of reach, in kT: 10.9 eV at 3600 K. Where fewer than half of the
+runs still fail, the search learns where by itself; the guard saves it the hopeless ones."""
+
+_FLOOR_KT = 10.0
+_INNERMOST = 0.3
+_STEP = 0.006
+
+
+@dataclass(frozen=True)
+class PairGuard:
+    """What the guard found on the curve of one pair.
+
+    Attributes
+    ----------
+    r_barrier
+        Distance of the barrier in Å; NaN where there is none.
+    height
+        From the outer minimum up to the barrier in eV; infinite where U rises
+        all the way in, 0 where nothing holds the pair.
+    depth
+        From the barrier down to the bottom of the inner well in eV; 0 where there is none.
+    core
+        Energy of the core term at the outer minimum in eV.
+    margin
+        In eV, at most 1 kT: sound where >= 0.
+    reason
+        Why it is sound or not, for people.
+    """
+
+    r_barrier: float
+    height: float
+    depth: float
+    core: float
+    margin: float
+    reason: str
+
+    @property
+    def sound(self) -> bool:
+        """Whether the pair is safe to run."""
+        return self.margin >= 0.0
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What the guard found on all pairs of a potential, by pair name."""
+
+    pairs: Mapping[str, PairGuard]
+
+    @property
+    def margin(self) -> float:
+        """The smallest margin of the pairs in eV: sound where >= 0."""
+        return min(pair.margin for pair in self.pairs.values())
+
+    @property
+    def sound(self) -> bool:
+        """Whether every pair is safe to run."""
+        return self.margin >= 0.0
+
+    @property
+    def reason(self) -> str:
+        """The reasons of the unsound pairs; empty where all are sound."""
+        return "; ".join(f"{n}: {pair.reason}" for n, pair in self.pairs.items() if not pair.sound)
+
+
+def collapse(potential: Potential, temperature: float, barrier: float = BARRIER) -> Guard:
+    """Judge from its curves whether a potential would collapse in a run.
+
+    Parameters
+    ----------
+    potential
+        The potential.
+    temperature
+        The highest temperature of the run in K.
+    barrier
+        Barrier in kT from which on an inner well is out of reach.
+
+    Returns
+    -------
+    Guard
+        Findings by pair, and a signed margin in eV that is continuous in the
+        parameters except where a minimum disappears.
+
+    Raises
+    ------
+    InputError
+        If the temperature or the barrier is not positive.
+    """
+    for name, value in (("temperature", temperature), ("barrier", barrier)):
+        if not (math.isfinite(value) and value > 0.0):
+            raise InputError(f"{name} must be positive, got {value!r}")
+    kT = BOLTZMANN_CONSTANT * temperature
+    r, dsf = _grid(potential.cutoff, potential.coulomb)
+    return Guard(
+        {
+            pair: _judge(*_curves(potential, pair, r, dsf), kT, barrier)
+            for pair in potential.pair_names
+        }
+    )
+
+
+def margins(
+    space: ParameterSpace, points: ArrayLike, temperature: float, barrier: float = BARRIER
+) -> Array:
+    """Return the guard's margin in eV, shape (n,), at points of the unit cube, shape (n, d)."""
+    return np.array(
+        [
+            collapse(space.potential(u), temperature, barrier).margin
+            for u in np.asarray(points, dtype=float)
+        ],
+        dtype=float,
+    )
+
+
+@lru_cache(maxsize=8)
+def _grid(cutoff: float, coulomb: DampedShiftedForce | None) -> tuple[Array, Array]:
+    """Return distances in Å and k_e dsf(r) at them, the same for every candidate of a fit."""
+    n = math.ceil(math.log(cutoff / _INNERMOST) / _STEP)
+    r = np.geomspace(_INNERMOST, cutoff, n, endpoint=False)
+    dsf = COULOMB_CONSTANT * coulomb.energy(r) if coulomb else np.zeros_like(r)
+    return r, dsf
+
+
+def _curves(
+    potential: Potential, pair: str, r: Array, dsf: Array
+) -> tuple[Array, Array, Array, bool]:
+    """Return r, U, the core's part of U, and whether the charges repel each other."""
+    a, b = split_pair(pair)
+    charges = potential.species[a].charge * potential.species[b].charge
+    U, core = charges * dsf, np.zeros_like(r)
+    for term in potential.pairs.get(pair, ()):
+        energy = term.form.energy(r, term.values)
+        U = U + energy
+        if term.form.core:
+            core = core + energy
+    return r, U, core, charges > 0.0 and potential.coulomb is not None
+
+
+def _judge(
+    r: Array, U: Array, core: Array, repelling: bool, kT: float, barrier: float
+) -> PairGuard:
+    required = barrier * kT
+    well, peak = _inner_well(U)
+    if peak is None:
+        bottom = int(np.argmin(U))
+        if bottom == 0:
+            reason = "nothing holds the atoms apart: U falls all the way in"
+            return PairGuard(math.nan, 0.0, 0.0, 0.0, -required, reason)
+        return _without_barrier(float(core[bottom]), kT)
+    if not repelling and well > 0 and core[well] <= kT:
+        return _without_barrier(float(core[well]), kT)
+    outer = peak + int(np.argmin(U[peak:]))
+    top, low = _vertex(U, peak), _vertex(U, outer)
+    height, depth = top - low, top - _vertex(U, well)
+    deeper = well if height < depth else outer
+    shallow = kT - max(depth, float(core[deeper]))
+    inner = max(height - required, height - depth - _FLOOR_KT * kT, shallow)
+    at_rest = float(core[outer])
+    margin = min(inner, kT - at_rest, kT)
+    reason = (
+        f"barrier of {height:.3g} eV ({height / kT:.3g} kT) at {r[peak]:.3g} Å in front of a "
+        f"well {depth:.3g} eV deep"
+    )
+    if inner < 0.0:
+        reason += f": less than {required:.3g} eV ({barrier:g} kT)"
+    elif margin < 0.0:
+        reason = _held_by_core(at_rest)
+    return PairGuard(float(r[peak]), height, depth, at_rest, margin, reason)
+
+
+def _without_barrier(core: float, kT: float) -> PairGuard:
+    margin = kT - core
+    reason = "U rises all the way in" if margin >= 0.0 else _held_by_core(core)
+    return PairGuard(math.nan, math.inf, 0.0, core, margin, reason)
+
+
+def _held_by_core(core: float) -> str:
+    return f"only the core holds the atoms apart: it has {core:.3g} eV at the minimum"
+
+
+def _inner_well(U: Array) -> tuple[int, int | None]:
+    """Return the indices of the innermost minimum and of the maximum outside it.
+
+    The inner edge of the grid counts as a minimum where U falls towards it.
+    The second is None where U rises from there to the outer edge.
+    """
+    rising = np.diff(U) > 0.0
+    well = int(np.argmax(rising))
+    if not rising[well]:
+        return len(U) - 1, None
+    falling = ~rising[well:]
+    step = int(np.argmax(falling))
+    return well, (well + step if falling[step] else None)
+
+
+def _vertex(U: Array, i: int) -> float:
+    """Return the extreme value of the parabola through three points around index i."""
+    if i in (0, len(U) - 1):
+        return float(U[i])
+    left, middle, right = U[i - 1 : i + 2].tolist()
+    curvature = left - 2.0 * middle + right
+    if curvature == 0.0:
+        return float(middle)
+    return float(middle - (right - left) ** 2 / (8.0 * curvature))

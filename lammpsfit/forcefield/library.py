@@ -1,0 +1,70 @@
+"""Potentials by name or path: the shipped library and the user's own files."""
+
+from pathlib import Path
+
+from lammpsfit import resources
+from lammpsfit.errors import InputError
+from lammpsfit.forcefield.potential import Potential
+from lammpsfit.forcefield.potential_file import dump_potential, parse_potential
+from lammpsfit.forcefield.suggest import suggestion
+
+__all__ = ["dump_potential", "library_names", "load_potential", "names_file"]
+
+
+def library_names() -> tuple[str, ...]:
+    """Return the names of the shipped potentials, sorted without regard to case."""
+    return tuple(sorted((path.stem for path in _library_paths()), key=str.lower))
+
+
+def names_file(name_or_path: str | Path) -> bool:
+    """Tell whether a potential is given by a path, which ends in ``.toml`` or has a folder in it.
+
+    Anything else is a name: a file called ``BKS`` in the working folder does not hide the
+    library's.
+
+    >>> names_file("BKS"), names_file("my.toml"), names_file("my/BKS")
+    (False, True, True)
+    """
+    path = Path(name_or_path)
+    return path.suffix.lower() == ".toml" or path.name != str(name_or_path)
+
+
+def load_potential(name_or_path: str | Path) -> Potential:
+    """Return a potential of the library (its name in any case) or of a TOML file.
+
+    Which of the two is meant, :func:`names_file` tells.
+
+    >>> load_potential("bks").name
+    'BKS'
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, the file missing or unreadable, or what it says not allowed.
+    """
+    path = Path(name_or_path)
+    if not names_file(name_or_path):
+        path = _library_path(str(name_or_path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"there is no potential file {path}") from None
+    except (OSError, ValueError) as error:  # ValueError: no text, or a name with a null in it
+        raise InputError(f"cannot read the potential file {path}: {error}") from error
+    return parse_potential(text, str(path))
+
+
+def _library_paths() -> list[Path]:
+    return list(resources.potentials().glob("*.toml"))
+
+
+def _library_path(name: str) -> Path:
+    for path in _library_paths():
+        if path.stem.lower() == name.lower():
+            return path
+    hint = suggestion(name, library_names())
+    if not hint.startswith("known"):
+        hint += f" (known: {', '.join(library_names())})"
+    raise InputError(
+        f"no potential {name!r} in the library: {hint}; a file of your own must end in .toml"
+    )

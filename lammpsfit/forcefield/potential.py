@@ -1,0 +1,293 @@
+"""A potential: species with charges, pair terms and Coulomb, as one immutable value."""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lammpsfit.errors import InputError
+from lammpsfit.forcefield.coulomb import DampedShiftedForce
+from lammpsfit.forcefield.forms.base import Array, Form
+from lammpsfit.forcefield.pairs import all_pairs, canonical_pair, check_species_name, split_pair
+from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.units import COULOMB_CONSTANT
+
+_NEUTRAL = 1e-8
+"""Net charge per atom (e) up to which a composition counts as neutral: rounding, not physics."""
+
+
+@dataclass(frozen=True)
+class Species:
+    """An atom type: mass in Da and charge in e."""
+
+    mass: float
+    charge: float = 0.0
+
+
+@dataclass(frozen=True)
+class Term:
+    """A pair form with the values of its parameters."""
+
+    form: Form
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Potential:
+    """A pair potential ::
+
+        U_ab(r) = q_a q_b k_e dsf(r) + sum of the pair's terms at r
+
+    The terms end plainly at the short-range cutoff, as LAMMPS styles without
+    shift do; the Coulomb part ends smoothly at its own.
+
+    Attributes
+    ----------
+    name
+        Short name.
+    species
+        Species by name; their order is the order of the LAMMPS types.
+    pairs
+        Terms by pair name. A pair that is absent has only Coulomb. Names are
+        brought into the order of the species.
+    coulomb
+        The Coulomb interaction, or None without.
+    cutoff
+        Cutoff of the terms in Å.
+    title, doi, note
+        Where it comes from, for people.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite or has a wrong sign, or a name is unknown.
+    """  # noqa: D400
+
+    name: str
+    species: Mapping[str, Species]
+    pairs: Mapping[str, tuple[Term, ...]]
+    coulomb: DampedShiftedForce | None
+    cutoff: float
+    title: str = ""
+    doi: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.name and self.name.isprintable()):
+            raise InputError(f"the name of a potential must be a line of text, got {self.name!r}")
+        if not (math.isfinite(self.cutoff) and self.cutoff > 0.0):
+            raise InputError(f"cutoff must be positive (Å), got {self.cutoff!r}")
+        if not self.species:
+            raise InputError("a potential must have at least one species, got none")
+        for name, species in self.species.items():
+            _check_species(name, species)
+        pairs: dict[str, tuple[Term, ...]] = {}
+        for given, terms in self.pairs.items():
+            pair = canonical_pair(given, tuple(self.species))
+            if pair in pairs:
+                raise InputError(f"pair {pair} is given twice: join its terms under one name")
+            _check_terms(pair, terms)
+            pairs[pair] = tuple(terms)
+        object.__setattr__(self, "species", dict(self.species))
+        object.__setattr__(self, "pairs", pairs)
+
+    @property
+    def pair_names(self) -> tuple[str, ...]:
+        """Every pair of species, with or without terms, in order."""
+        return all_pairs(tuple(self.species))
+
+    @property
+    def outer_cutoff(self) -> float:
+        """Distance in Å beyond which nothing acts: the larger of the two cutoffs."""
+        return max(self.cutoff, self.coulomb.cutoff if self.coulomb else 0.0)
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """All named parameters: charges ``q_Si`` (where there is Coulomb), then ``A_Si-O``, ..."""
+        charges = {f"q_{name}": s.charge for name, s in self.species.items()}
+        named = charges if self.coulomb else {}
+        for pair, terms in self.pairs.items():
+            for term in terms:
+                named.update({f"{p}_{pair}": term.values[p] for p in term.form.parameter_names})
+        return named
+
+    def energy(self, pair: str, r: ArrayLike, *, core: bool = True) -> Array:
+        """Return U(r) of `pair` in eV.
+
+        Parameters
+        ----------
+        pair
+            Name of a pair of species, in either order.
+        r
+            Distances in Å, any shape, all positive.
+        core
+            Whether terms flagged as core count; False leaves them out.
+
+        Raises
+        ------
+        InputError
+            If the pair is unknown.
+        """
+        r, pair = np.asarray(r, dtype=float), self._pair(pair)
+        U = self._terms_sum(pair, r, "energy", core)
+        if self.coulomb:
+            U = U + self._charge_product(pair) * self.coulomb.energy(r)
+        return U
+
+    def slope(self, pair: str, r: ArrayLike, *, core: bool = True) -> Array:
+        """Return dU/dr of `pair` in eV/Å; arguments as for :meth:`energy`."""
+        r, pair = np.asarray(r, dtype=float), self._pair(pair)
+        dU = self._terms_sum(pair, r, "slope", core)
+        if self.coulomb:
+            dU = dU + self._charge_product(pair) * self.coulomb.slope(r)
+        return dU
+
+    def gradient(self, pair: str, r: ArrayLike) -> dict[str, Array]:
+        """Return dU(r)/dparameter for every parameter that `pair` depends on.
+
+        Each array has the shape of `r` and the unit eV per unit of the
+        parameter. For charges dU/dq_a = q_b k_e dsf(r), twice that for a like
+        pair; two charges count as independent here.
+
+        Raises
+        ------
+        InputError
+            If the pair is unknown.
+        """
+        r, pair = np.asarray(r, dtype=float), self._pair(pair)
+        inside = r < self.cutoff
+        gradient = {}
+        if self.coulomb:
+            a, b = split_pair(pair)
+            dsf = COULOMB_CONSTANT * self.coulomb.energy(r)
+            gradient[f"q_{a}"] = self.species[b].charge * dsf
+            gradient[f"q_{b}"] = (2.0 if a == b else 1.0) * self.species[a].charge * dsf
+        for term in self.pairs.get(pair, ()):
+            rows = np.where(inside, term.form.parameter_gradient(r, term.values), 0.0)
+            names = (f"{p}_{pair}" for p in term.form.parameter_names)
+            gradient.update(zip(names, rows, strict=True))
+        return gradient
+
+    def replace(self, values: Mapping[str, float]) -> "Potential":
+        """Return this potential with some parameters replaced.
+
+        >>> from lammpsfit.forcefield import load_potential
+        >>> load_potential("BKS").replace({"C_O-O": 150.0}).parameters["C_O-O"]
+        150.0
+
+        Raises
+        ------
+        InputError
+            If a name is not among :attr:`parameters`, or a value is not allowed.
+        """
+        known = self.parameters
+        for name in values:
+            if name not in known:
+                raise InputError(
+                    f"potential {self.name} has no parameter {name!r}: {suggestion(name, known)}"
+                )
+        species = {
+            name: Species(s.mass, float(values.get(f"q_{name}", s.charge)))
+            for name, s in self.species.items()
+        }
+        pairs = {
+            pair: tuple(
+                Term(t.form, {p: float(values.get(f"{p}_{pair}", v)) for p, v in t.values.items()})
+                for t in terms
+            )
+            for pair, terms in self.pairs.items()
+        }
+        return dataclasses.replace(self, species=species, pairs=pairs)
+
+    def restricted(self, species: Sequence[str]) -> "Potential":
+        """Return this potential for some of its species only, in the order given.
+
+        Raises
+        ------
+        InputError
+            If it has no such species.
+        """
+        for name in species:
+            self._require_species(name)
+        kept = {name: self.species[name] for name in species}
+        pairs = {
+            pair: terms for pair, terms in self.pairs.items() if kept.keys() >= {*split_pair(pair)}
+        }
+        return dataclasses.replace(self, species=kept, pairs=pairs)
+
+    def net_charge(self, composition: Mapping[str, int]) -> float:
+        """Return the sum of charges in e of `composition`, numbers of atoms by species.
+
+        Raises
+        ------
+        InputError
+            If the composition names a species that the potential does not have.
+        """
+        for name in composition:
+            self._require_species(name)
+        return math.fsum(n * self.species[name].charge for name, n in composition.items())
+
+    def check_neutral(self, composition: Mapping[str, int]) -> None:
+        """Raise :class:`InputError` unless the charges of `composition` add up to zero."""
+        total = self.net_charge(composition)
+        if self.coulomb and abs(total) > _NEUTRAL * max(1, sum(composition.values())):
+            formula = " ".join(f"{name}{n}" for name, n in composition.items())
+            charges = ", ".join(f"q_{name} = {self.species[name].charge:g}" for name in composition)
+            raise InputError(
+                f"the charges of {formula} must add up to zero, got {total:+g} e with {charges}: "
+                "correct the charges or the composition, or let one species balance"
+            )
+
+    def _pair(self, pair: str) -> str:
+        return canonical_pair(pair, tuple(self.species))
+
+    def _require_species(self, name: str) -> None:
+        if name not in self.species:
+            hint = suggestion(name, self.species)
+            raise InputError(f"potential {self.name} has no species {name!r}: {hint}")
+
+    def _charge_product(self, pair: str) -> float:
+        a, b = split_pair(pair)
+        return self.species[a].charge * self.species[b].charge * COULOMB_CONSTANT
+
+    def _terms_sum(self, pair: str, r: Array, what: str, core: bool) -> Array:
+        total = np.zeros_like(r)
+        for term in self.pairs.get(pair, ()):
+            if core or not term.form.core:
+                total += getattr(term.form, what)(r, term.values)
+        return np.where(r < self.cutoff, total, 0.0)
+
+
+def _check_species(name: str, species: Species) -> None:
+    check_species_name(name)
+    if not (math.isfinite(species.mass) and species.mass > 0.0):
+        raise InputError(f"mass of {name} must be positive (Da), got {species.mass!r}")
+    if not math.isfinite(species.charge):
+        raise InputError(f"q_{name} must be a finite number, got {species.charge!r}")
+
+
+def _check_terms(pair: str, terms: tuple[Term, ...]) -> None:
+    seen: set[str] = set()
+    for term in terms:
+        form, values = term.form, term.values
+        for given in values:
+            if given not in form.parameter_names:
+                raise InputError(
+                    f"{form.name} of pair {pair} has no parameter {given!r}: "
+                    f"{suggestion(given, form.parameter_names)}"
+                )
+        for parameter in form.parameters:
+            name = f"{parameter.name}_{pair}"
+            if parameter.name not in values:
+                raise InputError(f"{form.name} of pair {pair} needs {parameter.name}, got none")
+            if name in seen:
+                raise InputError(f"pair {pair} has two terms with a parameter {parameter.name}")
+            seen.add(name)
+            value = values[parameter.name]
+            if not math.isfinite(value):
+                raise InputError(f"{name} must be a finite number, got {value!r}")
+            if not parameter.allows(value):
+                raise InputError(f"{name} must be {parameter.sign}, got {value!r}")

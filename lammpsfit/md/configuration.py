@@ -1,0 +1,123 @@
+"""Atoms in a box before any MD, and the LAMMPS data file that carries them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Lattice, Structure
+
+from lammpsfit.errors import InputError
+from lammpsfit.md.system import System
+
+PACKING_FRACTION = 0.15
+"""Spheres this fraction of the box full still fit in at random, one after the other (random
+sequential addition jams at 0.38, doi:10.1103/PhysRevA.24.504), and keep neighbours apart."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Atoms in a cubic periodic box.
+
+    Attributes
+    ----------
+    species
+        Species in the order of the LAMMPS types.
+    types
+        Index into `species` of each atom, shape (n,).
+    positions
+        Positions in Å, shape (n, 3).
+    length
+        Edge of the box in Å.
+    """
+
+    species: tuple[str, ...]
+    types: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    length: float
+
+    def write(self, path: Path, masses: Mapping[str, float], charges: Mapping[str, float]) -> None:
+        """Write a LAMMPS data file of ``atom_style charge`` (masses in Da, charges in e)."""
+        edge = repr(self.length)
+        lines = ["start structure written by lammpsfit", ""]
+        lines += [f"{len(self.types)} atoms", f"{len(self.species)} atom types", ""]
+        lines += [f"0.0 {edge} {axis}lo {axis}hi" for axis in "xyz"]
+        lines += ["", "Masses", ""]
+        lines += [f"{i} {masses[name]!r}  # {name}" for i, name in enumerate(self.species, 1)]
+        lines += ["", "Atoms # charge", ""]
+        for i, (kind, (x, y, z)) in enumerate(
+            zip(self.types.tolist(), self.positions.tolist(), strict=True), 1
+        ):
+            lines.append(f"{i} {kind + 1} {charges[self.species[kind]]!r} {x!r} {y!r} {z!r}")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def beta_cristobalite(system: System, length: float) -> Configuration:
+    """Ideal beta-cristobalite, scaled to a cubic box of edge `length` Å.
+
+    The conventional cell of Fd-3m has 24 atoms of SiO2, so `system.atoms` is 24 n³.
+
+    Raises
+    ------
+    InputError
+        If the system is not an AB2 compound of 24 n³ atoms.
+    """
+    repeats = round((system.atoms / 24) ** (1 / 3))
+    if sorted(system.composition.values()) != [1, 2]:
+        raise InputError(
+            f"beta-cristobalite is a structure of AB2 compounds, got {system.formula}: "
+            'use structure = "random"'
+        )
+    if 24 * repeats**3 != system.atoms:
+        sizes = ", ".join(str(24 * n**3) for n in range(2, 8))
+        raise InputError(
+            f"beta-cristobalite fills a cube with 24 n³ atoms ({sizes}, ...), got {system.atoms}: "
+            'use one of these or structure = "random"'
+        )
+    cation, anion = sorted(system.species, key=lambda name: system.composition[name])
+    cell = Structure.from_spacegroup(
+        "Fd-3m", Lattice.cubic(1.0), [cation, anion], [[0, 0, 0], [0.125, 0.125, 0.125]]
+    )
+    shifts = np.array(list(np.ndindex(repeats, repeats, repeats)), dtype=np.float64)
+    fractional = (cell.frac_coords[None, :, :] + shifts[:, None, :]).reshape(-1, 3) / repeats
+    kinds = [system.species.index(site.specie.symbol) for site in cell]
+    return Configuration(
+        species=system.species,
+        types=np.tile(np.array(kinds, dtype=np.int64), len(shifts)),
+        positions=np.asarray(fractional % 1.0 * length, dtype=np.float64),
+        length=length,
+    )
+
+
+def random_packing(system: System, length: float, seed: int) -> Configuration:
+    """Atoms dropped at random, none nearer to another than a distance set by the density.
+
+    Raises
+    ------
+    InputError
+        If the atoms do not fit (far too dense a box).
+    """
+    rng = np.random.default_rng(seed)
+    distance = (6.0 * PACKING_FRACTION * length**3 / (np.pi * system.atoms)) ** (1 / 3)
+    positions = np.empty((system.atoms, 3))
+    placed = 0
+    for trial in rng.uniform(0.0, length, size=(1000 * system.atoms, 3)):
+        apart = positions[:placed] - trial
+        apart -= length * np.round(apart / length)
+        if np.all(np.einsum("ij,ij->i", apart, apart) >= distance**2):
+            positions[placed] = trial
+            placed += 1
+            if placed == system.atoms:
+                break
+    else:
+        raise InputError(f"{system.atoms} atoms of {system.formula} do not fit at random")
+    types = np.repeat(np.arange(len(system.species)), list(system.counts.values()))
+    return Configuration(system.species, rng.permutation(types), positions, length)
+
+
+def build(system: System, structure: str, length: float, seed: int) -> Configuration:
+    """Build the start structure named by a job file."""
+    if structure == "beta-cristobalite":
+        return beta_cristobalite(system, length)
+    return random_packing(system, length, seed)

@@ -1,0 +1,127 @@
+"""How long, how hot, how often: what a run does, apart from the potential and the system."""
+
+import math
+from dataclasses import dataclass
+
+from lammpsfit.errors import InputError
+from lammpsfit.units import FS_PER_PS
+
+SLOWEST_ATOM_STEPS_PER_SECOND = 2.5e4
+"""A run slower than this is taken for hung: some 40 times slower than one core of a 2020s
+machine runs silica (``ci/bench_evaluation.py``), so that a busy node does not look like it."""
+
+
+LEAST_BLOCKS = 4
+"""Fewest blocks of a run: fewer give no error and no quarters to show drift."""
+
+
+MOST_STEPS = 2e9
+"""Steps that LAMMPS's ``run`` can count."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """An NVT run: relax, then sample.
+
+    Attributes
+    ----------
+    temperature
+        Temperature in K.
+    relax, sample
+        Times in ps: from the start structure to the first frame, and over all frames.
+    timestep_fs
+        Timestep in fs.
+    every_fs
+        Time between two frames in fs.
+    blocks
+        Number of blocks the frames are averaged over, for the errors.
+
+    Raises
+    ------
+    InputError
+        If a time is not positive or does not divide evenly.
+    """
+
+    temperature: float
+    relax: float = 10.0
+    sample: float = 10.0
+    timestep_fs: float = 1.0
+    every_fs: float = 50.0
+    blocks: int = 20
+
+    def __post_init__(self) -> None:
+        for name, unit in (
+            ("temperature", "K"),
+            ("sample", "ps"),
+            ("timestep_fs", "fs"),
+            ("every_fs", "fs"),
+        ):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name} must be positive ({unit}), got {value}")
+        if not (math.isfinite(self.relax) and self.relax >= 0):
+            raise InputError(f"relax must not be negative (ps), got {self.relax}")
+        if not max(self.relax, self.sample) / self.timestep < MOST_STEPS:
+            raise InputError(
+                f"relax and sample must be below {MOST_STEPS:g} steps, got {self.relax:g} and "
+                f"{self.sample:g} ps in steps of {self.timestep_fs:g} fs"
+            )
+        if not _whole(self.every_fs / self.timestep_fs):
+            raise InputError(
+                f"every_fs must be a multiple of the timestep ({self.timestep_fs} fs), "
+                f"got {self.every_fs}"
+            )
+        if self.blocks < LEAST_BLOCKS or self.frames < self.blocks or self.frames % self.blocks:
+            raise InputError(
+                f"sample must hold a whole number of frames in each of at least {LEAST_BLOCKS} "
+                f"blocks: {self.sample} ps every {self.every_fs} fs are {self.frames} frames for "
+                f"{self.blocks} blocks"
+            )
+
+    @property
+    def timestep(self) -> float:
+        """Timestep in ps."""
+        return self.timestep_fs / FS_PER_PS
+
+    @property
+    def frame_steps(self) -> int:
+        """Steps from one frame to the next."""
+        return round(self.every_fs / self.timestep_fs)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames sampled."""
+        return round(self.sample * FS_PER_PS / self.every_fs)
+
+    @property
+    def block_frames(self) -> int:
+        """Number of frames in a block."""
+        return self.frames // self.blocks
+
+    @property
+    def relax_steps(self) -> int:
+        """Steps before the first frame."""
+        return round(self.relax * FS_PER_PS / self.timestep_fs)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.relax_steps + self.frames * self.frame_steps
+
+    @property
+    def damping(self) -> float:
+        """Damping time of the thermostat in ps: 100 steps, as the LAMMPS manual advises."""
+        return 100 * self.timestep
+
+    def timeout(self, atoms: int) -> float:
+        """Wall-clock seconds after which a run of `atoms` atoms is taken for hung."""
+        return timeout(self.steps, atoms)
+
+
+def timeout(steps: int, atoms: int) -> float:
+    """Wall-clock seconds after which `steps` steps of `atoms` atoms are taken for hung."""
+    return 60.0 + steps * atoms / SLOWEST_ATOM_STEPS_PER_SECOND
+
+
+def _whole(value: float) -> bool:
+    return 1 - 1e-9 <= value < MOST_STEPS and abs(value - round(value)) < 1e-6

@@ -1,0 +1,119 @@
+"""What several packages' tests share: one molten box of silica, and where it is kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lammpsfit.config import read_job
+from lammpsfit.fit.problem import build_problem
+from lammpsfit.md.melt import melted_structure
+
+LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "silica"
+
+JOB = f"""
+title = "small"
+potential = "BKS"
+seed = 3
+
+[reference]
+file = "{EXAMPLES / "gr_aimd_3600K.csv"}"
+
+[system]
+formula = "SiO2"
+atoms = 306
+density = 2.2
+structure = "random"
+melt = {{ melt = 0.3, cool = 0.1, relax = 0.1 }}
+
+[protocol]
+temperature = 3600.0
+relax = 0.05
+sample = 0.2
+every_fs = 10.0
+blocks = 4
+
+[charges]
+balance = "O"
+
+[parameters]
+"q_Si" = {{ factor = 1.2 }}
+"A_Si-O" = {{ factor = 1.2 }}
+
+[strategy]
+design = 4
+plateau = 3
+explore = 4
+refine = 1
+
+[confirm]
+candidates = 1
+repeats = 2
+compare = ["CHIK"]
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep molten structures of the tests apart from the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture
+def job_text():
+    return JOB
+
+
+@pytest.fixture(scope="session")
+def job_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("job") / "job.toml"
+    path.write_text(JOB)
+    return path
+
+
+@pytest.fixture(scope="session")
+def problem(job_file):
+    return build_problem(read_job(job_file))
+
+
+@pytest.fixture(scope="session")
+def structure(problem):
+    """A molten box of 306 atoms."""
+    return melted_structure(problem.melt_potential, problem.system, problem.melting)
+
+
+@pytest.fixture(scope="session")
+def lammpsfit():
+    """Call the command line in a process of its own, as a user does."""
+
+    def call(*arguments, cwd=None, **environment):
+        return subprocess.run(
+            [LAMMPSFIT, *map(str, arguments)],
+            cwd=cwd,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def finished_run(lammpsfit, job_file, structure, tmp_path_factory):
+    """The run folder of a whole fit with one worker: copy it before changing it."""
+    path = tmp_path_factory.mktemp("runs") / "finished"
+    done = lammpsfit("fit", job_file, "-o", path, "--workers", 1)
+    assert done.returncode == 0, done.stderr
+    return path

@@ -1,0 +1,35 @@
+"""``lammpsfit``, in which an evaluation with a certain seed does something terrible.
+
+``SABOTAGE`` in the environment is ``SEED:DEED:RANK``; the rank is that within its group.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from importlib import import_module
+
+from lammpsfit.cli import main
+
+DEEDS = {
+    "exit": lambda: os._exit(3),
+    "segfault": lambda: ctypes.string_at(0),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "hang": lambda: time.sleep(1e6),
+}
+
+sample = import_module("lammpsfit.md.sample")
+original = sample._set_up
+
+
+def sabotaged(lmp, potential, protocol, structure, run_seed, *rest):
+    seed, deed, rank = os.environ["SABOTAGE"].split(":")
+    original(lmp, potential, protocol, structure, run_seed, *rest)
+    if run_seed == int(seed) and lmp.get_mpi_comm().rank == int(rank):
+        DEEDS[deed]()
+
+
+if __name__ == "__main__":
+    sample._set_up = sabotaged
+    sys.exit(main())

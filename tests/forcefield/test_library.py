@@ -1,0 +1,158 @@
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lammpsfit import resources
+from lammpsfit.errors import InputError, RunError
+from lammpsfit.forcefield import dump_potential, library_names, load_potential
+from lammpsfit.forcefield.potential_file import parse_potential
+
+GOOD = """
+name = "x"
+cutoff = 8
+[coulomb]
+style = "dsf"
+alpha = 0.25
+cutoff = 8.0
+[species.Si]
+mass = 28.0855
+charge = 2.4
+[species.O]
+mass = 15.9994
+charge = -1.2
+[pairs.O-Si]
+buckingham = { A = 18003.7572, rho = 0.2, C = 133.5381 }
+repulsion = { D = 29 }
+"""
+
+# doi:10.1103/PhysRevLett.64.1955, doi:10.1209/0295-5075/82/17001, doi:10.1557/mrc.2019.47
+LITERATURE = {
+    "BKS": {"q_Si": 2.4, "A_Si-O": 18003.7572, "rho_Si-O": 1 / 4.87318, "C_O-O": 175.0},
+    "CHIK": {"q_Si": 1.910418, "rho_O-O": 1 / 2.590066, "rho_Si-Si": 1 / 2.851451},
+    "ML": {"q_Si": 1.955, "A_Si-O": 20453.601, "rho_O-O": 0.356855, "A_Si-Si": 0.0},
+    "ML-SiO": {"q_Si": 1.484, "A_Si-O": 3968.508, "A_O-O": 0.0, "C_O-O": 0.0},
+    "ML-ALL": {"q_Si": 1.955, "A_Si-O": 20453.601, "C_Si-Si": 232.009},
+}
+FORMULA = {"Teter": {"Na": 2, "Si": 1, "O": 3}}
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_library_file_is_sound(name):
+    potential = load_potential(name)
+    assert potential.name == name
+    assert potential.title
+    assert potential.doi.startswith("10.")
+    potential.check_neutral(FORMULA.get(name, {"Si": 1, "O": 2}))
+    assert (potential.cutoff, potential.coulomb.alpha, potential.coulomb.cutoff) == (8, 0.25, 8)
+
+
+@pytest.mark.parametrize("name", LITERATURE)
+def test_library_has_the_numbers_of_the_literature(name):
+    parameters = load_potential(name).parameters
+    assert {key: parameters[key] for key in LITERATURE[name]} == LITERATURE[name]
+    assert (parameters["D_Si-Si"], parameters["D_Si-O"], parameters["D_O-O"]) == (3423200, 29, 113)
+    assert parameters["q_O"] == pytest.approx(-parameters["q_Si"] / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", library_names())
+def test_dump_reads_back_to_the_bit(name):
+    potential = load_potential(name)
+    text = dump_potential(potential)
+    assert parse_potential(text) == potential
+    assert dump_potential(parse_potential(text)) == text
+
+
+@given(
+    st.text(max_size=30),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(min_value=5e-324, allow_infinity=False),
+)
+def test_dump_reads_back_any_text_and_number(text, C, rho):
+    potential = parse_potential(GOOD).replace({"C_Si-O": C, "rho_Si-O": rho})
+    object.__setattr__(potential, "note", text)
+    assert parse_potential(dump_potential(potential)) == potential
+
+
+def test_dump_quotes_keys_that_need_it():
+    text = dump_potential(parse_potential(GOOD.replace("Si", "'Fe3+'").replace("O-'Fe", "'O-Fe")))
+    assert set(tomllib.loads(text)["species"]) == {"Fe3+", "O"}
+    assert parse_potential(text).pair_names == ("Fe3+-Fe3+", "Fe3+-O", "O-O")
+
+
+def test_coulomb_and_pairs_are_optional():
+    potential = parse_potential('name = "hard"\ncutoff = 5.0\n[species.Ar]\nmass = 39.9\n')
+    assert potential.coulomb is None
+    assert potential.species["Ar"].charge == 0.0
+    assert parse_potential(dump_potential(potential)) == potential
+
+
+def test_names_are_found_in_any_case_and_paths_are_read(tmp_path, monkeypatch):
+    assert load_potential("chik") == load_potential("CHIK")
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    assert load_potential(path) == load_potential(str(path)) == parse_potential(GOOD)
+    monkeypatch.chdir(tmp_path)
+    assert load_potential("mine.toml") == parse_potential(GOOD)
+
+
+def test_unknown_name_lists_what_there_is():
+    with pytest.raises(InputError, match="no potential 'BKZ' in the library: did you mean 'BKS'"):
+        load_potential("BKZ")
+    with pytest.raises(InputError, match="known: BKS, CHIK, ML, ML-ALL, ML-SiO, Teter"):
+        load_potential("tersoff-1988")
+
+
+def test_missing_and_unreadable_files(tmp_path):
+    with pytest.raises(InputError, match="there is no potential file"):
+        load_potential(tmp_path / "nowhere.toml")
+    with pytest.raises(InputError, match="cannot read the potential file"):
+        load_potential(f"{tmp_path}/")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(InputError, match="cannot read the potential file"):
+        load_potential(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("cutoff = 8\n", "cutoff 8\n", "mine: not valid TOML"),
+        ("cutoff = 8\n", "", "mine: the key 'cutoff' is missing"),
+        ("cutoff = 8\n", "cutoff = 0\n", "mine: cutoff must be positive"),
+        ("cutoff = 8\n", "cutoff = nan\n", "cutoff must be a finite number"),
+        ("cutoff = 8\n", "cutoff = true\n", "cutoff must be a finite number, got True"),
+        ("cutoff = 8\n", "cuttoff = 8\n", "unknown key 'cuttoff': did you mean 'cutoff'"),
+        ('name = "x"', "name = 3", "name must be a text in quotes, got 3"),
+        ('"dsf"', '"ewald"', "coulomb.style must be 'dsf', got 'ewald'"),
+        ("alpha", "alhpa", "unknown key 'coulomb.alhpa': did you mean 'alpha'"),
+        ("alpha = 0.25", "alpha = '0.25'", "coulomb.alpha must be a finite number"),
+        ("mass = 28.0855", "weight = 28", "unknown key 'species.Si.weight'"),
+        ("charge = 2.4", "", "the key 'species.Si.charge' is missing"),
+        ("[species.O]", "[species.N]", "unknown species 'O'"),
+        ("[pairs.O-Si]", "[pairs.OSi]", "two species with a hyphen, like 'Si-O', got 'OSi'"),
+        ("buckingham =", "buckinghan =", "unknown form 'buckinghan' of pair O-Si: did you mean"),
+        ("rho = 0.2", "rho = -0.2", "rho_Si-O must be positive, got -0.2"),
+        ("rho = 0.2", "rho = nan", "rho_O-Si must be a finite number, got nan"),
+        ("rho = 0.2", "Rho = 0.2", "no parameter 'Rho': did you mean 'rho'"),
+        ("rho = 0.2, ", "", "buckingham of pair Si-O needs rho"),
+        ("{ D = 29 }", "29", "repulsion must be a table, got 29"),
+    ],
+)
+def test_errors_say_what_is_wrong(old, new, message):
+    assert GOOD.count(old) >= 1
+    with pytest.raises(InputError, match=message) as caught:
+        parse_potential(GOOD.replace(old, new, 1), "mine")
+    assert "\n" not in str(caught.value)
+
+
+def test_resources_prefer_the_installed_copy(tmp_path, monkeypatch):
+    package = tmp_path / "site-packages" / "lammpsfit"
+    package.mkdir(parents=True)
+    monkeypatch.setattr(resources, "_PACKAGE", package)
+    with pytest.raises(RunError, match="install lammpsfit again"):
+        resources.potentials()
+    (package.parent / "potentials").mkdir()
+    assert resources.potentials() == package.parent / "potentials"
+    (package / "data" / "potentials").mkdir(parents=True)
+    assert resources.potentials() == package / "data" / "potentials"

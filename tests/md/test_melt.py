@@ -1,0 +1,34 @@
+from dataclasses import replace
+
+import pytest
+
+from lammpsfit.errors import RunError
+from lammpsfit.md.melt import cache_folder, melted_structure
+
+
+@pytest.mark.lammps
+def test_a_structure_is_molten_once(problem, structure, monkeypatch):
+    monkeypatch.setattr("lammpsfit.md.melt.run_in_child", None)
+    again = melted_structure(problem.melt_potential, problem.system, problem.melting)
+    assert again == structure
+    assert again.parent == cache_folder()
+    assert "Velocities" in structure.read_text()
+
+
+@pytest.mark.lammps
+def test_another_seed_is_another_structure(problem, structure):
+    other = melted_structure(
+        problem.melt_potential, problem.system, replace(problem.melting, seed=2)
+    )
+    assert other != structure
+    assert other.read_text() != structure.read_text()
+
+
+@pytest.mark.lammps
+def test_a_crystal_that_stays_one_is_refused_and_leaves_nothing(problem):
+    system = replace(problem.system, atoms=648)
+    melting = replace(problem.melting, structure="beta-cristobalite")
+    before = set(cache_folder().iterdir())
+    with pytest.raises(RunError, match=r"did not melt: .* spacing \(2\.47 Å rms\), got 0\."):
+        melted_structure(problem.melt_potential, system, melting)
+    assert set(cache_folder().iterdir()) == before

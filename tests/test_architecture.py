@@ -1,0 +1,151 @@
+"""Imports run one way, and each library beneath has one place that knows it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "lammpsfit"
+
+BASE = {"lammpsfit", "units", "errors", "files", "resources"}
+"""What everything may import; these import only each other."""
+
+MAY_IMPORT = {
+    "cli": {"config", "report", "fit", "farm", "md", "reference", "structure", "forcefield"},
+    "config": {"forcefield"},
+    "report": {"md", "structure", "forcefield"},
+    "fit": {"config", "farm", "md", "reference", "structure", "forcefield"},
+    "farm": {"md"},
+    "md": {"structure", "forcefield"},
+    "reference": {"structure"},
+    "structure": set(),
+    "forcefield": set(),
+    **{name: set() for name in BASE},
+}
+"""The packages and modules of lammpsfit, from the top down, and what each may import."""
+
+KNOWN_BY = {
+    "lammps": {"md"},
+    "mpi4py": {"farm", "md"},
+    "pymatgen": {"reference", "md"},
+    "ase": {"reference", "md"},
+    "matplotlib": {"report"},
+    "rich": {"report", "cli"},
+    "typer": {"cli"},
+    "pydantic": {"config"},
+    "sklearn": {"fit"},
+    "jax": set(),
+}
+"""Who may import a library; what is not named here, anyone may."""
+
+
+def imported(tree):
+    """Absolute names of the modules a module imports, also within functions and by name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative import"
+            names = [alias.name for alias in node.names]
+            # ``from lammpsfit import fit`` imports a package, not a name of lammpsfit
+            yield from (
+                f"lammpsfit.{n}" if node.module == "lammpsfit" else node.module for n in names
+            )
+        elif isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in ("import_module", "__import__"):
+                yield from spelled_out(node.args[0])
+
+
+def spelled_out(argument):
+    """Name given to ``import_module``; none for a module within the package that imports it."""
+    within = ast.unparse(argument).startswith("f'{__name__}.")
+    assert within or isinstance(argument, ast.Constant), f"line {argument.lineno}: import of what?"
+    return [] if within else [argument.value]
+
+
+def unit(name):
+    """Package or module of lammpsfit that a dotted name belongs to: 'md' for lammpsfit.md.melt."""
+    parts = name.split(".")
+    return parts[1] if parts[1:] and parts[1] in MAY_IMPORT else "lammpsfit"
+
+
+def offences(here, source):
+    """Imports of a source in the package or module `here` that are not allowed there."""
+    found = []
+    for name in sorted(set(imported(ast.parse(source)))):
+        top = name.split(".")[0]
+        if top == "lammpsfit":
+            if unit(name) not in {here, *MAY_IMPORT[here], *BASE}:
+                found.append(f"{here} imports {name}")
+        elif here not in KNOWN_BY.get(top, {here}):
+            found.append(f"{here} imports {name}")
+    return found
+
+
+def sources():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        yield path, "lammpsfit" if parts == ("lammpsfit", "__init__") else parts[1]
+
+
+def test_every_part_has_its_place_in_the_order():
+    assert {here for _, here in sources()} == set(MAY_IMPORT)
+
+
+def test_the_order_has_no_circle():
+    def below(name):
+        return {lower for direct in MAY_IMPORT[name] for lower in {direct, *below(direct)}}
+
+    assert all(name not in below(name) for name in MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("path", "here"), list(sources()), ids=lambda value: getattr(value, "stem", value)
+)
+def test_imports_run_one_way(path, here):
+    assert offences(here, path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("here", "source"),
+    [
+        ("md", "import lammpsfit.fit.loop"),
+        ("md", "from lammpsfit import farm"),
+        ("md", "from lammpsfit.config import Job"),
+        ("md", "def f():\n    from lammpsfit.farm.local import LocalFarm"),
+        ("md", "if TYPE_CHECKING:\n    from lammpsfit.farm import local"),
+        ("forcefield", "from lammpsfit.structure import cost"),
+        ("structure", "import lammpsfit.forcefield as f"),
+        ("reference", "from lammpsfit.md.sample import Sample"),
+        ("report", "from lammpsfit.fit.loop import Fit"),
+        ("report", "from lammpsfit.config import Job"),
+        ("fit", "from lammpsfit.report import Row"),
+        ("fit", "from lammpsfit.cli import app"),
+        ("units", "from lammpsfit.forcefield import Potential"),
+        ("fit", "from lammps import lammps"),
+        ("fit", 'import_module("lammps")'),
+        ("farm", 'importlib.import_module("lammps").lammps()'),
+        ("fit", '__import__("mpi4py.MPI")'),
+        ("forcefield", "import pymatgen.core"),
+        ("fit", "from matplotlib import pyplot"),
+        ("fit", "from rich.console import Console"),
+        ("md", "from sklearn.gaussian_process import GaussianProcessRegressor"),
+        ("fit", "import numpy, jax"),
+    ],
+)
+def test_a_wrong_import_is_found(here, source):
+    assert len(offences(here, source)) == 1
+
+
+@pytest.mark.parametrize(
+    "source", ["from . import fit", "import_module(name)", "import_module(f'{name}.x')"]
+)
+def test_an_import_that_hides_its_name_is_refused(source):
+    with pytest.raises(AssertionError, match=r"relative import|import of what"):
+        offences("md", source)
+
+
+def test_right_imports_pass():
+    source = 'import os\nfrom lammpsfit import resources\nimport_module("mpi4py.MPI")'
+    assert offences("md", source + "\nfrom lammpsfit.md import sample") == []

@@ -1,0 +1,164 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lammpsfit.config import Job, ParameterTable, override, read_job
+from lammpsfit.errors import InputError
+
+LEAST = """
+potential = "BKS"
+[reference]
+file = "gr.csv"
+[system]
+formula = "SiO2"
+atoms = 306
+density = 2.2
+[protocol]
+temperature = 3600.0
+"""
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").rglob("*.toml"))
+
+
+@pytest.fixture
+def job_of(tmp_path):
+    """Read a job file with this text."""
+
+    def read(text):
+        (tmp_path / "job.toml").write_text(text, encoding="utf-8")
+        return read_job(tmp_path / "job.toml")
+
+    return read
+
+
+@pytest.mark.parametrize("text", ["LEAST", "job_text"])
+def test_a_dumped_job_reads_back_as_itself(job_of, job_text, text):
+    job = job_of(LEAST if text == "LEAST" else job_text)
+    assert job_of(job.dump()) == job
+    assert job_of(job.dump()).dump() == job.dump()
+
+
+def test_a_dump_spells_out_every_default(job_of):
+    dumped = tomllib.loads(job_of(LEAST).dump())
+    assert dumped["strategy"]["design"] == 64
+    assert dumped["system"]["melt"]["seed"] == 1
+    assert dumped["confirm"]["repeats"] == 2
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=1e-9), st.integers(0, 2**63 - 1))
+def test_numbers_survive_to_the_bit(number, seed):
+    content = tomllib.loads(LEAST) | {"seed": seed}
+    content["system"]["density"] = number
+    again = Job.model_validate(tomllib.loads(Job.model_validate(content).dump()))
+    assert again.system.density == number
+    assert again.seed == seed
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_jobs_or_potentials(path):
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    if "reference" in content:
+        assert read_job(path).reference.file.exists()
+
+
+def test_files_are_found_beside_the_job(job_of, tmp_path):
+    job = job_of(
+        LEAST.replace('"BKS"', '"sub/mine.toml"')
+        + 'relax = 1.0\n[confirm]\ncompare = ["CHIK", "my.TOML", "sub/other", "/abs/x.toml"]\n'
+        + '[system.melt]\npotential = "sub/melt"\n'
+    )
+    assert job.reference.file == tmp_path / "gr.csv"
+    assert job.potential == str(tmp_path / "sub/mine.toml")
+    assert job.system.melt.potential == str(tmp_path / "sub/melt")
+    assert job.confirm.compare == (
+        "CHIK",
+        str(tmp_path / "my.TOML"),
+        str(tmp_path / "sub/other"),
+        "/abs/x.toml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("atoms", "atomz"), r"unknown key 'system\.atomz': did you mean 'atoms'\?"),
+        (("[protocol]", "[protocl]"), r"unknown key 'protocl': did you mean 'protocol'\?"),
+        (("atoms = 306", "x = 1\natoms = 306"), r"unknown key 'system\.x' \(known here: formula"),
+        (("density = 2.2", ""), r"system\.density is missing"),
+        (("306", "306.5"), r"system\.atoms: .*integer.*, got 306\.5"),
+        (("306", '"many"'), r"system\.atoms: .*integer.*, got 'many'"),
+        (("3600.0", "nan"), r"protocol\.temperature: .*finite"),
+        (("3600.0", "inf"), r"protocol\.temperature: .*finite"),
+        (("3600.0", '[1, "x"]'), r"protocol\.temperature: .*number"),
+        (('"SiO2"', "2"), r"system\.formula: .*string, got 2"),
+        (('[reference]\nfile = "gr.csv"', "reference = 3"), r"reference: .*"),
+        (("[protocol]", "[parameters]\nq_Si = 3\n[protocol]"), r"parameters\.q_Si: .*"),
+        (
+            ("[protocol]", "[parameters]\nq_Si = { factr = 3 }\n[protocol]"),
+            r"'parameters\.q_Si\.factr': did you mean 'factor'\?",
+        ),
+        (
+            ("[protocol]", "[system.melt]\nsed = 3\n[protocol]"),
+            r"'system\.melt\.sed': did you mean 'seed'\?",
+        ),
+        (("[protocol]", '[strategy]\nname = "magic"\n[protocol]'), r"strategy\.name: .*'paper'"),
+        (
+            ("[protocol]", "[strategy]\nrace = 0.5\n[protocol]"),
+            r"strategy\.race: must be 0 \(off\) or at least 1, got 0\.5",
+        ),
+        (("[protocol]", "[limits]\nevaluations = 0\n[protocol]"), r"limits\.evaluations: .*got 0"),
+        (("[protocol]", "[protocol"), "not valid TOML"),
+        (("306", "9" * 5000), "not valid TOML"),
+        ((LEAST, ""), "potential is missing"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(job_of, change, message):
+    assert LEAST.count(change[0]) == 1
+    with pytest.raises(InputError, match=message) as caught:
+        job_of(LEAST.replace(*change))
+    assert "\n" not in str(caught.value)
+    assert "job.toml: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({}, "give one of"),
+        ({"min": 1.0}, "give both min and max"),
+        ({"min": 1.0, "max": 2.0, "factor": 2.0}, "give one of"),
+        ({"factor": 2.0, "tied_to": "q_O"}, "give one of"),
+        ({"factor": 1.0}, "greater than 1"),
+        ({"tied_to": "q_O", "times": float("nan")}, "finite"),
+    ],
+)
+def test_a_parameter_is_free_or_tied_in_one_way(table, message):
+    with pytest.raises(ValueError, match=message):
+        ParameterTable(**table)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff\xfe", "cannot be read"), (None, "no such job file")],
+    ids=["binary", "missing"],
+)
+def test_files_that_are_no_text(tmp_path, content, message):
+    path = tmp_path / "job.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_job(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_job(tmp_path)
+
+
+def test_the_command_line_overrides_the_job(job_of):
+    job = job_of(LEAST)
+    assert override(job) == job
+    assert override(job, evaluations=7).limits.evaluations == 7
+    with pytest.raises(InputError, match=r"option: limits\.evaluations: .*got -1"):
+        override(job, evaluations=-1)
+    with pytest.raises(InputError, match=r"option: strategy\.name: .*got 'magic'"):
+        override(job, strategy="magic")
