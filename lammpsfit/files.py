@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,3 +89,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file in one step."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuse names of files to write that cannot be written, or would take another's place.
+
+    Raises
+    ------
+    InputError
+        If :func:`check_file` refuses one, two are the same, or one is a file that is read.
+    """
+    seen = {path.resolve(): "it is read" for path in inputs}
+    for path in outputs:
+        check_file(path)
+        if path.resolve() in seen:
+            raise InputError(f"cannot write {path}: {seen[path.resolve()]}: choose another name")
+        seen[path.resolve()] = "it is given twice"

@@ -175,6 +175,19 @@ def write_rdf_table(path: Path | str, rdf: PartialRdf, header_lines: Sequence[st
     if rdf.blocks is not None and len(rdf.blocks) > 1:
         errors = np.sqrt(rdf.variance)
         columns |= {f"err_{pair}": error for pair, error in zip(rdf.pairs, errors, strict=True)}
+    write_columns(path, columns, header_lines)
+
+
+def write_columns(
+    path: Path | str, columns: Mapping[str, FloatArray], header_lines: Sequence[str] = ()
+) -> None:
+    """Write columns of equal length below comments, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     lines = [f"# {line}".rstrip() for text in header_lines for line in text.splitlines() or [""]]
     lines.append(",".join(columns))
     lines += [",".join(f"{x:.8g}" for x in row) for row in zip(*columns.values(), strict=True)]

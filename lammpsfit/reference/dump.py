@@ -1,0 +1,91 @@
+"""Trajectories of LAMMPS: text dumps in Å (units metal or real).
+
+ASE reads each frame: any box, coordinates scaled, unwrapped or neither.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from ase import Atoms
+from ase.io.lammpsrun import read_lammps_dump_text
+
+from lammpsfit.errors import InputError
+from lammpsfit.reference.frame import EndsEarly, Frame, Hints
+
+_BEGIN = "ITEM: TIMESTEP"
+
+
+def read_dump(path: Path, stream: TextIO, hints: Hints) -> Iterator[Frame]:
+    """Yield the frames of a dump.
+
+    The species are those of the hints by type; without, those of the column ``element``.
+    """
+    for number, lines in enumerate(_split(stream), start=1):
+        where = f"{path}, frame {number}"
+        columns = _columns(lines, where)
+        atoms = _atoms("".join(lines), where)
+        if not atoms.pbc.all():
+            raise InputError(f"{where}: the box must be periodic, got boundaries {atoms.pbc}")
+        # the origin of the box stays where it is: only differences of positions matter
+        yield Frame(_species(atoms, columns, hints, where), atoms.positions, np.array(atoms.cell))
+
+
+def _split(stream: TextIO) -> Iterator[list[str]]:
+    lines: list[str] = []
+    for line in stream:
+        if line.startswith(_BEGIN):
+            if lines:
+                yield lines
+            lines = []
+        if lines or line.startswith(_BEGIN):  # units and time stand before the first step
+            lines.append(line)
+    if lines:
+        yield lines
+
+
+def _columns(lines: list[str], where: str) -> list[str]:
+    """Check that a frame is complete, and name its columns."""
+    heads = {line.split()[1]: k for k, line in enumerate(lines) if line.startswith("ITEM: ")}
+    if "ATOMS" not in heads or "NUMBER" not in heads:
+        raise EndsEarly
+    try:
+        n = int(lines[heads["NUMBER"] + 1])
+    except ValueError:
+        raise InputError(f"{where}: the number of atoms is none") from None
+    rows = lines[heads["ATOMS"] + 1 :][:n]
+    columns = lines[heads["ATOMS"]].split()[2:]
+    if len(rows) < n or (rows and not rows[-1].endswith("\n")):
+        raise EndsEarly
+    return columns
+
+
+def _atoms(text: str, where: str) -> Atoms:
+    try:
+        atoms: Atoms = read_lammps_dump_text(io.StringIO(text), index=0)
+    except KeyError as error:
+        raise InputError(f"{where}: {error} is no chemical symbol or no column") from None
+    except (ValueError, IndexError, RuntimeError, TypeError) as error:
+        raise InputError(f"{where}: no frame of a dump: {' '.join(str(error).split())}") from None
+    return atoms
+
+
+def _species(atoms: Atoms, columns: list[str], hints: Hints, where: str) -> tuple[str, ...]:
+    if not hints.types:
+        if "element" in columns:
+            return tuple(atoms.get_chemical_symbols())
+        types = sorted(set(atoms.arrays.get("type", np.zeros(0, dtype=int)).tolist()))
+        example = ",".join(f"{kind}=..." for kind in types) or "1=..."
+        raise InputError(f"{where}: no element column: say what the types are, --species {example}")
+    if "type" not in columns:
+        raise InputError(f"{where}: no type column that --species could name")
+    types = atoms.arrays["type"].tolist()
+    if unknown := sorted(set(types) - set(hints.types)):
+        raise InputError(
+            f"{where}: type {', '.join(map(str, unknown))} has no species: add it to --species"
+        )
+    return tuple(hints.types[kind] for kind in types)

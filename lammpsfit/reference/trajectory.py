@@ -1,0 +1,172 @@
+"""Trajectories, in any of the formats, joined and thinned; one frame in memory at a time."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TextIO, cast
+
+from lammpsfit.errors import InputError
+from lammpsfit.reference.dump import read_dump
+from lammpsfit.reference.frame import EndsEarly, Frame, Hints, check_frame
+from lammpsfit.reference.vasp import read_vasprun, read_xdatcar
+from lammpsfit.reference.xyz import read_xyz_frames
+
+Reader = Callable[[Path, TextIO, Hints], Iterator[Frame]]
+Warn = Callable[[str], None]
+
+READERS: Final[dict[str, Reader]] = {
+    "vasprun": read_vasprun,
+    "xdatcar": read_xdatcar,
+    "xyz": read_xyz_frames,
+    "lammps-dump": read_dump,
+}
+"""Formats of trajectories. xyz is extended xyz and that of CP2K."""
+
+TABLES: Final = ("rdf-table", "lammps-rdf")
+"""Formats that are pair distributions already: see :mod:`lammpsfit.reference.convert`."""
+
+FORMATS: Final = (*READERS, *TABLES)
+
+NO_HINTS: Final = Hints()
+
+HEAD: Final = 20
+"""Lines looked at to tell the format."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames of a trajectory count.
+
+    Attributes
+    ----------
+    skip : str
+        Frames left out at the beginning, or a time such as "2ps".
+    stride : int
+        Of the others, every so manieth counts.
+    """
+
+    skip: str = "0"
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise InputError(f"the stride must be at least 1, got {self.stride}")
+        self._parsed()
+
+    def frames(self, interval: float | None) -> int:
+        """Return the number of frames to skip; `interval` between frames in ps, if known."""
+        number, is_time = self._parsed()
+        if not is_time:
+            return int(number)
+        if interval is None or not interval > 0.0:
+            raise InputError(
+                f"these files do not tell the time between frames: give --skip in frames, "
+                f"not {self.skip}"
+            )
+        return math.ceil(number / interval - 1e-6)
+
+    @property
+    def needs_time(self) -> bool:
+        """Whether the time between frames must be known."""
+        return self._parsed()[1]
+
+    def _parsed(self) -> tuple[float, bool]:
+        found = re.fullmatch(r"(\d+)|(\d*\.?\d+(?:[eE][-+]?\d+)?)\s*ps", self.skip.strip())
+        if found is None:
+            raise InputError(
+                f"skip must be a number of frames or a time in ps, as in 500 or 2.5ps, "
+                f"got {self.skip!r}"
+            )
+        return (float(found[1]), False) if found[1] else (float(found[2]), True)
+
+
+def detect_format(path: Path) -> str:
+    """Tell the format of a file by its first lines.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, is empty, or is of no known format.
+    """
+    with open_text(path) as stream:
+        head = [line.strip() for line in (next(stream, "") for _ in range(HEAD))]
+    lines = [line for line in head if line]
+    if not lines:
+        raise InputError(f"{path}: empty file")
+    if lines[0].startswith("<?xml") or lines[0].startswith("<modeling"):
+        return "vasprun"
+    if any(line.startswith("ITEM: ") for line in lines):
+        return "lammps-dump"
+    if any("configuration" in line.lower() for line in lines[5:]):
+        return "xdatcar"
+    if re.fullmatch(r"\d+", lines[0]):
+        return "xyz"
+    return _table_format(path, lines)
+
+
+def _table_format(path: Path, lines: Sequence[str]) -> str:
+    if any(re.match(r"#\s*TimeStep\s+Number-of-rows", line) for line in lines):
+        return "lammps-rdf"
+    rows = [line for line in lines if not line.startswith(("#", "@"))]
+    numbers = [row for row in rows if re.fullmatch(r"[-+0-9.eEdDnaif,;\s]+", row)]
+    if numbers and len(numbers) >= len(rows) - 1 and len(re.split(r"[,;\s]+", numbers[-1])) > 1:
+        return "rdf-table"
+    raise InputError(f"{path}: unknown format: give --format, one of {', '.join(FORMATS)}")
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a text file, compressed by gzip or not; errors of reading it become those of the input.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened, or what is read within the block is no text.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as stream:
+            yield cast(TextIO, stream)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8") from None
+    except EOFError:
+        raise InputError(f"{path}: the compressed file ends early") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def read_trajectory(
+    path: Path, form: str, hints: Hints = NO_HINTS, warn: Warn = lambda _line: None
+) -> Iterator[Frame]:
+    """Yield the frames of one file, each checked for itself.
+
+    A file that ends within a frame, as that of a killed run, ends with the frame before; `warn`
+    is told.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds no whole frame, or a frame is damaged.
+    """
+    number = 0
+    with open_text(path) as stream:
+        try:
+            for frame in READERS[form](path, stream, hints):
+                number += 1
+                check_frame(frame, f"{path}, frame {number}")
+                yield frame
+        except EndsEarly:
+            if number:
+                warn(f"{path}: ends within frame {number + 1}, which is left out")
+    if number == 0:
+        raise InputError(
+            f"{path}: no whole frame in this file, read as {form} (each line must end)"
+        )
