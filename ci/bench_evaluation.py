@@ -1,5 +1,9 @@
 """What an evaluation costs: the combined table against the overlay, and what is not LAMMPS.
 
+The third figure is what derivatives cost: to keep the frames in fine bins (what is not LAMMPS's
+loop, with them less without, turn by turn), and on the master to write and read them and to
+turn them into residuals, Jacobian and metric for seven parameters.
+
 Both realisations run turn by turn on one worker, so that a busy machine slows both; the ratio
 of each turn is taken, and the median is printed. The share that is not LAMMPS's own run loop is
 that of a whole evaluation as the farm sees it: set-up, tables, harvest, cost, transport.
@@ -10,6 +14,7 @@ that of a whole evaluation as the farm sees it: set-up, tables, harvest, cost, t
 import argparse
 import json
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -18,6 +23,9 @@ import numpy as np
 
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import Finished, LocalFarm
+from lammpsfit.fit.build import build_space
+from lammpsfit.fit.conditions import Conditions
+from lammpsfit.fit.local_model import Fluctuations
 from lammpsfit.fit.problem import Problem, build_problem
 from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.export import Forces, RunExport
@@ -25,6 +33,7 @@ from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines
 from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
+from lammpsfit.md.sample_file import load_sample, save_sample
 
 JOB = Path(__file__).parent.parent / "examples" / "silica" / "paper.toml"
 REALISATIONS: tuple[Realisation, ...] = ("combined", "overlay")
@@ -44,6 +53,7 @@ def main() -> None:
         "force_difference_rms": force_difference(large),
         "speed": speed(large, options.turns),
         "overhead": overhead(small, options.turns),
+        "derivatives": derivatives(small, options.turns),
     }
     ratios = result["speed"]["ratios"]
     print(f"forces, combined minus overlay: {result['force_difference_rms']:.1e} eV/Å rms")
@@ -57,10 +67,18 @@ def main() -> None:
         f"({', '.join(f'{100 * share:.2f}' for share in shares)}) "
         f"of {median(result['overhead']['seconds']):.1f} s"
     )
+    costs = result["derivatives"]
+    derivative_share = median(costs["kept"]) + median(costs["master"])
+    print(
+        f"derivatives: median {100 * median(costs['kept']):.2f} % in the run "
+        f"({', '.join(f'{100 * share:.2f}' for share in costs['kept'])}), "
+        f"{100 * median(costs['master']):.2f} % on the master "
+        f"({', '.join(f'{100 * share:.2f}' for share in costs['master'])})"
+    )
     if options.json:
         options.json.write_text(json.dumps(result, indent=2))
-    if not (median(ratios) >= 2.4 and median(shares) < 0.03):
-        raise SystemExit("missed: 2.4 times the speed, 3 % of overhead")
+    if not (median(ratios) >= 2.4 and median(shares) < 0.03 and derivative_share < 0.05):
+        raise SystemExit("missed: 2.4 times the speed, 3 % of overhead, 5 % for derivatives")
 
 
 def force_difference(problem: Problem) -> float:
@@ -97,16 +115,45 @@ def overhead(problem: Problem, turns: int) -> dict[str, list[float]]:
     return {"shares": shares, "seconds": seconds}
 
 
+def derivatives(problem: Problem, turns: int) -> dict[str, list[float]]:
+    """Time what derivatives cost, as shares of an evaluation of 5 + 10 ps."""
+    warm_up = Protocol(problem.protocol.temperature, relax=0.0, sample=0.2, blocks=4)
+    protocol = Protocol(problem.protocol.temperature, relax=5.0, sample=10.0)
+    space = build_space(read_job(JOB), Conditions.only(problem))
+    u = space.unit(problem.potential)
+    linearise = Fluctuations(space, problem.target, protocol.temperature)
+    kept, master = [], []
+    with LocalFarm[Evaluation](1) as farm, tempfile.TemporaryDirectory() as folder:
+        _evaluate(farm, problem, warm_up, 1, "combined")
+        for turn in range(turns):
+            runs = {
+                keep: _evaluate(farm, problem, protocol, turn + 1, "combined", keep)
+                for keep in (False, True)
+            }
+            rests = {keep: back.seconds - _md(back) for keep, back in runs.items()}
+            kept.append((rests[True] - rests[False]) / runs[True].seconds)
+            begin = time.perf_counter()
+            save_sample(Path(folder) / "s.npz", runs[True].result.sample)
+            linearise([(u, load_sample(Path(folder) / "s.npz"))], u)
+            master.append((time.perf_counter() - begin) / runs[True].seconds)
+    return {"kept": kept, "master": master}
+
+
+def _md(back: Finished[Evaluation]) -> float:
+    return back.result.sample.md_seconds
+
+
 def _evaluate(
     farm: LocalFarm[Evaluation],
     problem: Problem,
     protocol: Protocol,
     seed: int,
     realisation: Realisation,
+    keep: bool = False,
 ) -> Finished[Evaluation]:
     structure = melted_structure(problem.melt_potential, problem.system, problem.melting)
     potential = problem.potential
-    task = Evaluate(potential, protocol, structure, seed, problem.target, realisation)
+    task = Evaluate(potential, protocol, structure, seed, problem.target, realisation, keep=keep)
     farm.submit(seed, task, protocol.timeout(problem.system.atoms))
     (back,) = farm.wait(1e6)
     if not isinstance(back.result, Evaluation):

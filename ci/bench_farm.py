@@ -43,7 +43,6 @@ from lammpsfit.fit.records import evaluation_record
 from lammpsfit.fit.run_folder import create_run, open_run
 from lammpsfit.fit.search import search
 from lammpsfit.fit.state import open_fit
-from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
@@ -93,7 +92,7 @@ class Answer:
         rdf = PartialRdf.from_blocks(self.target.reference.pairs, self.target.reference.r, blocks)
         some = Estimate(1.0, 0.1)
         sample = Sample(rdf, some, some, some, some, 60_000_000, 59.0, SECONDS)
-        return Evaluation(sample, self.target.cost(rdf))
+        return self.target.evaluation(sample)
 
 
 class Fitted:

@@ -18,7 +18,9 @@ import numpy as np
 
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.fit.problem import Problem, build_optimiser, build_problem, build_space
+from lammpsfit.fit.build import build_optimiser, build_space
+from lammpsfit.fit.conditions import Conditions
+from lammpsfit.fit.problem import Problem, build_problem
 from lammpsfit.forcefield import Potential
 from lammpsfit.md import racing
 from lammpsfit.md.evaluate import Evaluate, Evaluation
@@ -53,8 +55,9 @@ def main() -> None:
     strategy = job.strategy.model_copy(update={"design": options.design})
     job = job.model_copy(update={"strategy": strategy})
     problem = build_problem(job)
-    space = build_space(job, problem)
-    asks = build_optimiser(job, problem, space).ask(options.design + 1)
+    conditions = Conditions.only(problem)
+    space = build_space(job, conditions)
+    asks = build_optimiser(job, conditions, space).ask(options.design + 1)
     search = {f"{ask.id:03d}": space.potential(ask.x) for ask in asks}
     known = {name: problem.load(name) for name in KNOWN}
     with tempfile.TemporaryDirectory() as name:

@@ -21,6 +21,7 @@ from scipy.stats import qmc
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
 from lammpsfit.farm.stop import Stop
+from lammpsfit.fit.conditions import Conditions
 from lammpsfit.fit.evaluate_potentials import evaluate_potentials
 from lammpsfit.fit.problem import build_problem
 from lammpsfit.forcefield import Free, ParameterSpace, collapse
@@ -57,7 +58,7 @@ def main() -> None:
     potentials = {str(i): space.potential(u) for i, u in enumerate(points)}
     monitor = ProgressMonitor(Console(soft_wrap=True))
     results = evaluate_potentials(
-        potentials, 1, problem, 1, LocalFarm(available_cores()), monitor, Stop()
+        potentials, 1, Conditions.only(problem), 1, LocalFarm(available_cores()), monitor, Stop()
     )
     kT = BOLTZMANN_CONSTANT * problem.protocol.temperature
     found = []

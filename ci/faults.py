@@ -43,7 +43,7 @@ system = {{ formula = "SiO2", atoms = 306, density = 2.2 }}
 protocol = {{ temperature = 3600.0, relax = 0.3, sample = 0.8 , blocks = 8}}
 charges = {{ balance = "O" }}
 parameters = {{ q_Si = {{ factor = 1.1 }}, "A_O-O" = {{ factor = 1.1 }} }}
-strategy = {{ design = 2000, barrier = 40.0 }}
+strategy = {{ name = "paper", design = 2000, barrier = 40.0 }}
 limits = {{ evaluation_s = 8.0 }}
 """
 

@@ -25,6 +25,7 @@ from rich.console import Console
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
 from lammpsfit.farm.stop import Stop
+from lammpsfit.fit.conditions import Conditions
 from lammpsfit.fit.evaluate_potentials import evaluate_potentials
 from lammpsfit.fit.problem import build_problem
 from lammpsfit.fit.run_folder import versions
@@ -60,7 +61,7 @@ def main() -> None:
     loaded = {name: problem.load(name) for name in options.potentials}
     monitor = ProgressMonitor(Console(soft_wrap=True))
     results = evaluate_potentials(
-        loaded, 1, problem, job.seed, LocalFarm(available_cores()), monitor, Stop()
+        loaded, 1, Conditions.only(problem), job.seed, LocalFarm(available_cores()), monitor, Stop()
     )
     print_costs(rows(results))
     measured = {row.label: row.cost for row in rows(results)}

@@ -5,15 +5,18 @@ bar, g/cm³).
 """
 
 import difflib
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import names_file
+from lammpsfit.forcefield.guard import BARRIER, SAFE_BARRIER
 
 
 class Model(BaseModel):
@@ -30,6 +33,20 @@ class ReferenceTable(Model):
     r_max: float | None = Field(None, gt=0, description="upper end, Å; default: all of the table")
     weights: dict[str, float] = Field(
         default_factory=dict, description="weight of a pair in the cost, 1 where not given"
+    )
+    error: dict[str, float] = Field(
+        default_factory=dict,
+        description="standard error of g by pair, independent from bin to bin, for the errors of "
+        "the parameters; default: that of the err_ columns of the table, if any",
+    )
+
+
+class PressureTable(Model):
+    """``[pressure]``: a pressure to be reproduced beside the structure, at the job's density."""
+
+    value: float = Field(description="pressure wanted, bar")
+    per_percent: float = Field(
+        5000.0, gt=0, description="deviation that costs as much as R = 1 %, bar"
     )
 
 
@@ -104,24 +121,55 @@ class ChargesTable(Model):
 class StrategyTable(Model):
     """``[strategy]``: the search."""
 
-    name: Literal["paper"] = Field(
-        "paper",
-        description="paper: design, Gaussian process with expected improvement, then CG",
+    name: Literal["auto", "gauss-newton", "paper"] = Field(
+        "auto",
+        description="gauss-newton: least squares with the derivatives that each run brings; paper: "
+        "design, Gaussian process with expected improvement, then CG; auto: gauss-newton",
     )
-    design: int = Field(64, ge=0, description="points of the initial design, beside the start")
+    starts: int = Field(
+        1, ge=1, description="gauss-newton: descents at a time, the first from the start potential"
+    )
+    batch: int = Field(1, ge=1, description="gauss-newton: steps of each descent tried at once")
+    radius: float = Field(
+        5.0, ge=0.5, le=20, description="gauss-newton: first step, in standard deviations of U/kT"
+    )
+    spread: float = Field(
+        0.05, ge=0, description="gauss-newton: spread of R from run to run, as a fraction of it"
+    )
+    quiet: int = Field(
+        12, ge=1, description="gauss-newton: stop after as many steps that promise less than noise"
+    )
+    design: int = Field(
+        64, ge=0, description="paper: points of the initial design, beside the start"
+    )
     plateau: int = Field(
-        100, ge=1, description="stop exploring after this many evaluations without improvement"
+        100, ge=1, description="paper: stop exploring after so many evaluations without improvement"
     )
-    explore: int = Field(1000, ge=0, description="most evaluations by expected improvement")
-    refine: int = Field(30, ge=0, description="most directions of conjugate gradients; 0: none")
-    barrier: float = Field(
-        35.0, gt=0, description="Buckingham barrier a candidate must have, in kT of the protocol"
+    explore: int = Field(1000, ge=0, description="paper: most evaluations by expected improvement")
+    refine: int = Field(30, ge=0, description="paper: most directions of CG; 0: none")
+    gradients: Literal["fluctuations", "differences"] = Field(
+        "fluctuations",
+        description="paper: gradients of CG, from the run itself or by finite differences, which "
+        "take a run for each parameter",
+    )
+    barrier: float | None = Field(
+        None,
+        gt=0,
+        description="Buckingham barrier a candidate must have, in kT of the protocol; default: "
+        "45 for gauss-newton, 35 for paper, which learns where runs fail",
     )
     race: float = Field(
         0.0,
-        description="end an evaluation early that is certain to cost more than this many times "
-        "the best so far; 0: never",
+        description="paper: end an evaluation early that is certain to cost more than this many "
+        "times the best so far; 0: never",
     )
+
+    @property
+    def guard(self) -> float:
+        """Barrier in kT that a candidate must have."""
+        if self.barrier is not None:
+            return self.barrier
+        return BARRIER if self.name == "paper" else SAFE_BARRIER
 
     @field_validator("race")
     @classmethod
@@ -171,6 +219,33 @@ class ConfirmTable(Model):
     compare: tuple[str, ...] = Field(
         (), description="known potentials run beside them, for the table"
     )
+    ensemble: int = Field(
+        0, ge=0, description="potentials as good as the best by its errors, run to check them"
+    )
+
+
+class AlsoTable(Model):
+    """``[[also]]``: another condition that the same potential is fitted to at once.
+
+    It has the tables of the job itself, and what a table of it leaves out is as there; but a
+    pressure is wanted only where it says so.
+    """
+
+    name: str = Field(description="name of the condition, for tables and files")
+    weight: float = Field(
+        1.0, gt=0, description="weight of its squared cost, that of the job's own condition being 1"
+    )
+    reference: ReferenceTable = Field(description="what is reproduced there")
+    system: SystemTable = Field(description="what is in the box there")
+    protocol: ProtocolTable = Field(description="how it is run there")
+    pressure: PressureTable | None = Field(None, description="pressure wanted there, if any")
+
+    @field_validator("name")
+    @classmethod
+    def _part_of_a_file_name(cls, name: str) -> str:
+        if not re.fullmatch(r"(?!\.)[A-Za-z0-9_.]*[A-Za-z][A-Za-z0-9_.]*", name):
+            raise ValueError("must be letters, digits, '_' and '.', with at least one letter")
+        return name
 
 
 class Job(Model):
@@ -186,14 +261,62 @@ class Job(Model):
         default_factory=dict, description="free and tied parameters by name"
     )
     charges: ChargesTable = ChargesTable()
+    pressure: PressureTable | None = Field(None, description="pressure wanted, if any")
     strategy: StrategyTable = StrategyTable()
     farm: FarmTable = FarmTable()
     limits: LimitsTable = LimitsTable()
     confirm: ConfirmTable = ConfirmTable()
+    also: tuple[AlsoTable, ...] = Field(
+        (), description="other conditions that the same potential is fitted to at once"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _others_overlay_ours(cls, content: Any) -> Any:
+        """Fill in what the tables of other conditions leave out."""
+        if not isinstance(content, dict) or not isinstance(content.get("also"), list | tuple):
+            return content
+        return content | {"also": [_overlaid(content, other) for other in content["also"]]}
+
+    @field_validator("also")
+    @classmethod
+    def _names_differ(cls, also: tuple[AlsoTable, ...]) -> tuple[AlsoTable, ...]:
+        names = [other.name for other in also]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"names must differ, got {name!r} more than once")
+        return also
+
+    def under(self, other: AlsoTable) -> "Job":
+        """Return the job of another condition by itself."""
+        tables = ("reference", "system", "protocol", "pressure")
+        changes = {table: getattr(other, table) for table in tables}
+        return self.model_copy(update={**changes, "also": ()})
 
     def dump(self) -> str:
         """Write the job as TOML, every default spelled out."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        content = self.model_dump(mode="json", exclude_none=True)
+        if not self.also:
+            del content["also"]
+        return tomli_w.dumps(content)
+
+
+def _overlaid(job: Mapping[str, Any], other: Any) -> Any:
+    """Fill in the tables of another condition from those of the job, before either is checked."""
+    if not isinstance(other, Mapping):
+        return other
+    wanted = ("reference", "system", "protocol", *(("pressure",) if "pressure" in other else ()))
+    return {**other, **{table: _merged(job.get(table), other.get(table, {})) for table in wanted}}
+
+
+def _merged(ours: Any, theirs: Any) -> Any:
+    """Lay a table over ours, and its ``melt`` over ours; what are no tables is refused later."""
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
+        return theirs
+    merged = {**ours, **theirs}
+    if "melt" in ours and "melt" in theirs:
+        merged["melt"] = _merged(ours["melt"], theirs["melt"])
+    return merged
 
 
 def read_job(path: Path) -> Job:
@@ -226,17 +349,28 @@ def _absolute(job: Job, folder: Path) -> Job:
     def potential(name: str) -> str:
         return str(folder / name) if names_file(name) else name
 
-    melt = job.system.melt
-    if melt.potential is not None:
-        melt = melt.model_copy(update={"potential": potential(melt.potential)})
+    def system(table: SystemTable) -> SystemTable:
+        if table.melt.potential is None:
+            return table
+        named = {"potential": potential(table.melt.potential)}
+        return table.model_copy(update={"melt": table.melt.model_copy(update=named)})
+
+    def reference(table: ReferenceTable) -> ReferenceTable:
+        return table.model_copy(update={"file": folder / table.file})
+
+    def condition(table: AlsoTable) -> AlsoTable:
+        ours = {"reference": reference(table.reference), "system": system(table.system)}
+        return table.model_copy(update=ours)
+
     return job.model_copy(
         update={
             "potential": potential(job.potential),
-            "reference": job.reference.model_copy(update={"file": folder / job.reference.file}),
-            "system": job.system.model_copy(update={"melt": melt}),
+            "reference": reference(job.reference),
+            "system": system(job.system),
             "confirm": job.confirm.model_copy(
                 update={"compare": tuple(map(potential, job.confirm.compare))}
             ),
+            "also": tuple(map(condition, job.also)),
         }
     )
 
@@ -260,8 +394,12 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
     """Name the known key nearest to an unknown one, else all of them."""
     table: Any = Job
     for part in location[:-1]:
+        if isinstance(part, int):  # of [[also]], the only array of tables
+            table = AlsoTable
+            continue
         field = getattr(table, "model_fields", {}).get(part)
         table = ParameterTable if field is None else field.annotation
+        table = next((kind for kind in get_args(table) if hasattr(kind, "model_fields")), table)
     known = list(table.model_fields) if hasattr(table, "model_fields") else []
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     if near:

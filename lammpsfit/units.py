@@ -16,3 +16,6 @@ BAR_PER_GPA: Final = 1.0e4
 
 FS_PER_PS: Final = 1000.0
 """1 ps in fs."""
+
+BAR_PER_EV_PER_CUBIC_ANGSTROM: Final = 1.602176634e6
+"""1 eV/Å³ in bar (elementary charge of the SI of 2019)."""

@@ -6,8 +6,8 @@ brings it to the same next question. That is how a fit is resumed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 Constraint = Callable[[Vector], Vector]
-"""Maps points, shape (n, d), to margins, shape (n,); a point is allowed where its margin >= 0."""
+"""Maps points, shape (n, d), to margins, shape (n,) or (n, k) for k conditions.
+
+A point is allowed where all its margins >= 0.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,19 @@ class Ask:
     level
         Cost above which the evaluation may be given up before its end: its :class:`Outcome`
         is a bound then. None: never.
+    origin
+        Number of the evaluation whose last configuration this one begins with. None: the start
+        structure of the fit.
+    keep
+        Whether its outcome must hold what derivatives are made of.
     """
 
     id: int
     x: Vector
     stage: str
     level: float | None = None
+    origin: int | None = None
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,11 +66,18 @@ class Outcome:
     bound
         Where it was given up: what the cost is certain to be at or above. It is no cost, so that
         whoever compares costs takes the point for a failed one; the surrogate knows better.
+    run
+        What the evaluation saw, where it was asked to keep it: an optimiser hands it on to its
+        :class:`~lammpsfit.fit.local_model.Linearise` and knows no more of it.
+    gradient
+        Derivatives of the cost at the point, shape (d,), where the evaluation told them.
     """
 
     cost: float | None
     error: float = 0.0
     bound: float | None = None
+    run: Any = field(default=None, repr=False, compare=False)
+    gradient: Vector | None = field(default=None, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 
 from lammpsfit.errors import StoppedError
 from lammpsfit.farm.base import Farm
-from lammpsfit.fit.problem import Problem
+from lammpsfit.fit.conditions import Conditions, Samples, samples_of
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluate, Evaluation
+from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.md.failure import Failure
-from lammpsfit.md.sample import Sample, pool
+from lammpsfit.md.sample import pool
 
 SEARCH, CONFIRM = 0, 1
 """Streams of seeds: a confirmation never repeats a seed of the search."""
@@ -42,11 +42,11 @@ def run_seed(seed: int, stream: int, number: int) -> int:
 def repeated(
     potentials: Mapping[str, Potential],
     repeats: int,
-    problem: Problem,
-    structure: Path,
+    conditions: Conditions,
+    structures: Mapping[str, Path],
     seed: int,
     farm: Farm[Evaluation],
-    known: Mapping[Repeat, Sample | Failure],
+    known: Mapping[Repeat, Samples | Failure],
     finished: Callable[[Repeat, Result, float], None],
     stop: Callable[[], str | None] = lambda: None,
     starting: Callable[[Repeat], None] = lambda run: None,
@@ -60,8 +60,8 @@ def repeated(
         Potentials by label.
     repeats
         Runs of each.
-    problem, structure
-        System, protocol and reference; the start structure.
+    conditions, structures
+        Systems, protocols and references; the start structures by condition.
     seed
         Seed of the job. All potentials share the seeds of their runs.
     farm
@@ -87,7 +87,7 @@ def repeated(
     StoppedError
         If it was told to stop.
     """
-    done: dict[Repeat, Sample | Failure] = dict(known)
+    done: dict[Repeat, Samples | Failure] = dict(known)
     waiting = [
         run
         for label in potentials
@@ -104,29 +104,27 @@ def repeated(
                 break
             run = waiting.pop(0)
             starting(run)
-            task = Evaluate(
-                potentials[run.label],
-                problem.protocol,
-                structure,
-                run_seed(seed, CONFIRM, run.number),
-                problem.target,
+            task = conditions.task(
+                potentials[run.label], structures, run_seed(seed, CONFIRM, run.number)
             )
-            farm.submit(run, task, problem.protocol.timeout(problem.system.atoms))
+            farm.submit(run, task, conditions.timeout)
         for back in farm.wait(0.5):
             assert isinstance(back.key, Repeat)
             finished(back.key, back.result, back.seconds)
-            done[back.key] = back.result if isinstance(back.result, Failure) else back.result.sample
+            result = back.result
+            done[back.key] = result if isinstance(result, Failure) else samples_of(result)
     return {
-        label: _pooled([done[Repeat(label, number)] for number in range(repeats)], problem)
+        label: _pooled([done[Repeat(label, number)] for number in range(repeats)], conditions)
         for label in potentials
     }
 
 
-def _pooled(runs: list[Sample | Failure], problem: Problem) -> Result:
-    samples = []
+def _pooled(runs: list[Samples | Failure], conditions: Conditions) -> Result:
+    several = []
     for run in runs:
         if isinstance(run, Failure):
             return run
-        samples.append(run)
-    sample = pool(samples)
-    return Evaluation(sample, problem.target.cost(sample.rdf))
+        several.append(run)
+    return conditions.evaluation(
+        {name: pool([samples[name] for samples in several]) for name in conditions.names}
+    )

@@ -141,6 +141,34 @@ class Differences:
         return None if self.central else replace(self, central=True)
 
 
+@dataclass(frozen=True)
+class Told:
+    """Derivatives that evaluations tell themselves, from the fluctuations of their runs.
+
+    No evaluation is spent on them. An outcome without one leaves the search where it is.
+    """
+
+    def gradient(
+        self, x: Vector, outcome: Outcome, scale: Vector, domain: Domain
+    ) -> Search[Vector]:
+        """Return the gradient the outcome holds."""
+        yield from ()
+        return np.zeros_like(x) if outcome.gradient is None else outcome.gradient * scale
+
+    def slope(self, line: Line, t: float) -> Search[tuple[Outcome, float | None]]:
+        """Evaluate x(t), and project its gradient onto the line, where that is not clipped."""
+        x = line.at(t)
+        (here,) = yield x[None]
+        if not here.ok or here.gradient is None:
+            return here, None
+        moving = np.where(x == line.x + t * line.scale * line.p, line.scale * line.p, 0.0)
+        return here, float(here.gradient @ moving)
+
+    def finer(self) -> "Told | None":
+        """Return nothing: the run has told all it knows."""
+        return None
+
+
 def _side(way: float, outcome: Outcome) -> list[Side]:
     return [] if outcome.cost is None else [(way, outcome.cost)]
 

@@ -10,15 +10,18 @@ their speed or where they are; a slow evaluation may hold up the others.
 """
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Record
-from lammpsfit.fit.base import Ask, Optimiser
+from lammpsfit.fit.base import Ask, Optimiser, Outcome
 from lammpsfit.fit.records import as_told
+
+Read: TypeAlias = Callable[[Record], tuple[Ask, Outcome]]
+"""Turns a record into what is told."""
 
 
 class Dialogue(Protocol):
@@ -43,10 +46,15 @@ class Eager:
         A fresh optimiser.
     records
         Evaluations before a resume, in the journal's order.
+    read
+        Turns a record into what is told.
     """
 
-    def __init__(self, optimiser: Optimiser, records: Sequence[Record]) -> None:
+    def __init__(
+        self, optimiser: Optimiser, records: Sequence[Record], read: Read = as_told
+    ) -> None:
         self._optimiser = optimiser
+        self._read = read
         for record in records:
             self.take(record)
 
@@ -60,7 +68,7 @@ class Eager:
 
     def take(self, record: Record) -> None:
         """Tell the optimiser."""
-        self._optimiser.tell(*as_told(record))
+        self._optimiser.tell(*self._read(record))
 
 
 class Ordered:
@@ -80,10 +88,19 @@ class Ordered:
         Evaluations before a resume, in any order.
     ahead
         Number of open questions, at least 1.
+    read
+        Turns a record into what is told.
     """
 
-    def __init__(self, optimiser: Optimiser, records: Sequence[Record], ahead: int) -> None:
+    def __init__(
+        self,
+        optimiser: Optimiser,
+        records: Sequence[Record],
+        ahead: int,
+        read: Read = as_told,
+    ) -> None:
         self._optimiser = optimiser
+        self._read = read
         self._ahead = ahead
         self._answers = {record["id"]: record for record in records}
         self._open: set[int] = set()
@@ -112,7 +129,7 @@ class Ordered:
         while known in self._answers:
             known += 1
         for number in range(known - self._ahead):
-            self._optimiser.tell(*as_told(self._answers.pop(number)))
+            self._optimiser.tell(*self._read(self._answers.pop(number)))
             self._told += 1
         for number in range(self._told, known):
             record = self._answers[number]
@@ -123,7 +140,7 @@ class Ordered:
     def _advance(self) -> None:
         self._fill()
         while self._told in self._open and self._told in self._answers:
-            self._optimiser.tell(*as_told(self._answers.pop(self._told)))
+            self._optimiser.tell(*self._read(self._answers.pop(self._told)))
             self._open.discard(self._told)
             self._told += 1
             self._fill()

@@ -21,7 +21,7 @@ class Domain:
     dimension
         Number of parameters, d.
     constraint
-        Margins of points, shape (n, d) to (n,); allowed where >= 0. None
+        Margins of points, shape (n, d) to (n,) or (n, k); allowed where all >= 0. None
         allows the whole cube.
     """
 
@@ -39,7 +39,8 @@ class Domain:
         """
         inside: NDArray[np.bool_] = np.all((points >= 0) & (points <= 1), axis=1)
         if self.constraint is not None and inside.any():
-            inside[inside] = self.constraint(points[inside]) >= 0
+            margins = self.constraint(points[inside])
+            inside[inside] = np.all(margins.reshape(len(margins), -1) >= 0, axis=1)
         return inside
 
     def permits(self, x: Vector) -> bool:

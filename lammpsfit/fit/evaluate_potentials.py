@@ -3,25 +3,24 @@
 from collections.abc import Callable, Mapping
 
 from lammpsfit.farm.base import Farm
+from lammpsfit.fit.conditions import Conditions
 from lammpsfit.fit.confirm import Repeat, Result, repeated
-from lammpsfit.fit.problem import Problem
 from lammpsfit.fit.records import result_fields
 from lammpsfit.fit.state import Monitor
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluation
-from lammpsfit.md.melt import melted_structure
 
 
 def evaluate_potentials(
     potentials: Mapping[str, Potential],
     repeats: int,
-    problem: Problem,
+    conditions: Conditions,
     seed: int,
     farm: Farm[Evaluation],
     monitor: Monitor,
     stop: Callable[[], str | None],
 ) -> dict[str, Result]:
-    """Run each potential `repeats` times and compare it with the reference.
+    """Run each potential `repeats` times and compare it with the references.
 
     Returns
     -------
@@ -33,7 +32,7 @@ def evaluate_potentials(
     StoppedError
         If it was told to stop.
     """
-    structure = melted_structure(problem.melt_potential, problem.system, problem.melting, stop)
+    structures = {one.name: one.problem.melted(stop) for one in conditions.every}
 
     def finished(run: Repeat, result: Result, seconds: float) -> None:
         monitor.finished({"label": run.label, "seconds": seconds} | result_fields(result))
@@ -41,6 +40,8 @@ def evaluate_potentials(
     monitor.begin("evaluation", len(potentials) * repeats, 0)
     try:
         with farm:
-            return repeated(potentials, repeats, problem, structure, seed, farm, {}, finished, stop)
+            return repeated(
+                potentials, repeats, conditions, structures, seed, farm, {}, finished, stop
+            )
     finally:
         monitor.end()

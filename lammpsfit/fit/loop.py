@@ -6,17 +6,17 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from lammpsfit.errors import InputError, StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter
+from lammpsfit.fit.conditions import Samples
 from lammpsfit.fit.confirm import Repeat, Result, repeated
+from lammpsfit.fit.members import members
 from lammpsfit.fit.records import result_fields
-from lammpsfit.fit.result import FitResult, finished, unfinished
+from lammpsfit.fit.result import FitResult, best_confirmed, evaluation_of, finished, unfinished
 from lammpsfit.fit.search import search
 from lammpsfit.fit.state import Fit, Monitor
 from lammpsfit.fit.suspects import session_records, start_of
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.md.failure import Failure, Reason
-from lammpsfit.md.sample import Sample
-from lammpsfit.md.sample_file import load_sample, save_sample
 
 
 def run_fit(
@@ -47,12 +47,15 @@ def run_fit(
     try:
         with JournalWriter(fit.folder.journal) as journal, _session(fit, journal), farm:
             candidates = search(fit, farm, journal, monitor, stop)
-            pooled = _confirm(fit, candidates, farm, journal, monitor, stop)
+            compared = fit.conditions.of_size(fit.job.confirm).load_known(fit.job.confirm.compare)
+            pooled = _confirm(fit, candidates | compared, farm, journal, monitor, stop)
+            as_good = members(fit, evaluation_of(best_confirmed(candidates, pooled)))
+            ensemble = _confirm(fit, as_good, farm, journal, monitor, stop) if as_good else {}
     except StoppedError as stopped:
         return unfinished(fit, str(stopped))
     finally:
         monitor.end()
-    return finished(fit, candidates, pooled)
+    return finished(fit, candidates, pooled, ensemble)
 
 
 def _session(fit: Fit, journal: JournalWriter) -> AbstractContextManager[None]:
@@ -61,21 +64,21 @@ def _session(fit: Fit, journal: JournalWriter) -> AbstractContextManager[None]:
 
 def _confirm(
     fit: Fit,
-    candidates: dict[str, Potential],
+    potentials: dict[str, Potential],
     farm: Farm[Evaluation],
     journal: JournalWriter,
     monitor: Monitor,
     stop: Callable[[], str | None],
 ) -> dict[str, Result]:
-    """Run the candidates and what they are compared with."""
+    """Run potentials with fresh seeds, but for runs that the journal has."""
     table = fit.job.confirm
-    problem = fit.problem.of_size(table)
-    structure = fit.structure(problem, stop)
+    conditions = fit.conditions.of_size(table)
+    structures = fit.structures(conditions, stop)
     known = _known_confirmations(fit)
 
     def record_of(run: Repeat, result: Result, seconds: float) -> None:
         if isinstance(result, Evaluation):
-            save_sample(fit.folder.sample(run.name), result.sample)
+            fit.save(run.name, result)
         record = {
             "type": "confirmation",
             "label": run.label,
@@ -92,18 +95,17 @@ def _confirm(
             journal.append(start_of(run))
 
     suspects = {s.repeat: s.failure for s in fit.suspects if s.repeat is not None}
-    potentials = candidates | problem.load_known(table.compare)
     runs = len(potentials) * table.repeats
     monitor.begin("confirmation", runs, sum(run.label in potentials for run in known))
     for suspect, failure in suspects.items():
-        if failure is not None:
+        if failure is not None and suspect not in known:
             record_of(suspect, failure, 0.0)
             known[suspect] = failure
     pooled = repeated(
         potentials,
         table.repeats,
-        problem,
-        structure,
+        conditions,
+        structures,
         fit.job.seed,
         farm,
         known,
@@ -116,14 +118,14 @@ def _confirm(
     return pooled
 
 
-def _known_confirmations(fit: Fit) -> dict[Repeat, Sample | Failure]:
+def _known_confirmations(fit: Fit) -> dict[Repeat, Samples | Failure]:
     """Take in the confirmations of the journal, but for those whose sample was lost."""
-    known: dict[Repeat, Sample | Failure] = {}
+    known: dict[Repeat, Samples | Failure] = {}
     for record in fit.confirmations:
         run = Repeat(record["label"], record["repeat"])
         if record["status"] == "ok":
             with suppress(InputError):
-                known[run] = load_sample(fit.folder.sample(run.name))
+                known[run] = fit.samples(run.name)
         else:
             known[run] = Failure(Reason(record["reason"]), record["detail"])
     return known

@@ -1,24 +1,19 @@
-"""From a job file to the objects of a fit, everything checked before any time is spent."""
+"""What is reproduced, and how it is run: checked before any time is spent."""
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from lammpsfit.config import ConfirmTable, Job, ParameterTable
+from lammpsfit.config import ConfirmTable, Job
 from lammpsfit.errors import InputError
-from lammpsfit.fit.base import Constraint, Optimiser
-from lammpsfit.fit.conjugate_gradient import DescentSettings
-from lammpsfit.fit.explore import ExploreSettings
-from lammpsfit.fit.strategy import PaperSettings, PaperStrategy
-from lammpsfit.forcefield import Free, ParameterSpace, Potential, Tie, load_potential
-from lammpsfit.forcefield.guard import collapse, margins
-from lammpsfit.forcefield.suggest import suggestion
-from lammpsfit.md.evaluate import Target
-from lammpsfit.md.melt import Melting
+from lammpsfit.forcefield import Potential, load_potential
+from lammpsfit.md.evaluate import PressureTarget, Target
+from lammpsfit.md.histogram import Histogram
+from lammpsfit.md.melt import Melting, melted_structure
 from lammpsfit.md.protocol import Protocol
-from lammpsfit.md.sample import Histogram
 from lammpsfit.md.system import System
 from lammpsfit.reference import Reference, read_reference, require_pairs
+from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.cost import cost
 
 MELT_FACTOR = 1.25
@@ -81,25 +76,6 @@ class Problem:
         self._check_cutoff(potential)
         return potential
 
-    def load_known(self, names: Iterable[str]) -> dict[str, Potential]:
-        """Load potentials to be compared with the fit, by the name tables give them.
-
-        Raises
-        ------
-        InputError
-            Where :meth:`load` does, or two rows of the table would have one name.
-        """
-        known: dict[str, Potential] = {}
-        for name in names:
-            potential = self.load(name)
-            if potential.name in known or re.fullmatch(rf"{BEST}(-\d+)?", potential.name):
-                raise InputError(
-                    f"{name}: potentials that are compared must have names of their own, got "
-                    f"{potential.name!r} again: change it in the file"
-                )
-            known[potential.name] = potential
-        return known
-
     def checked(self) -> "Problem":
         """Return this problem if its lengths fit into its box.
 
@@ -120,6 +96,10 @@ class Problem:
             )
         Histogram.onto(self.target.reference.r, self.potential.outer_cutoff)
         return self
+
+    def melted(self, stop: Callable[[], str | None] = lambda: None) -> Path:
+        """Return the melted start structure, see :func:`lammpsfit.md.melt.melted_structure`."""
+        return melted_structure(self.melt_potential, self.system, self.melting, stop)
 
     def _half_box(self) -> float:
         """Half the edge of the box in Å."""
@@ -152,8 +132,10 @@ def build_problem(job: Job) -> Problem:
     full = reference.rdf.reorder(_spelled_like(reference, potential))
     # range, weights and normalisation are refused now, not after a run
     cost(full, full, table.weights, table.r_min, table.r_max)
+    reference_errors(reference, table.error, full)
     # the job's range is cut here, once: what lies outside is neither sampled nor compared
-    target = Target(full.select(table.r_min, table.r_max), dict(table.weights))
+    pressure = None if job.pressure is None else PressureTarget(**job.pressure.model_dump())
+    target = Target(full.select(table.r_min, table.r_max), dict(table.weights), pressure)
     protocol = Protocol(**job.protocol.model_dump())
     melt = job.system.melt
     melting = Melting(
@@ -174,72 +156,6 @@ def build_problem(job: Job) -> Problem:
     ).checked()
 
 
-def build_space(job: Job, problem: Problem) -> ParameterSpace:
-    """Make the parameter space of a job.
-
-    Raises
-    ------
-    InputError
-        If the job frees nothing, or a name or bound is wrong.
-    """
-    known = problem.potential.parameters
-    free, ties = [], []
-    for name, table in job.parameters.items():
-        if name not in known:
-            raise InputError(f"[parameters]: no parameter {name!r}: {suggestion(name, known)}")
-        if table.tied_to is not None:
-            ties.append(Tie(name, table.tied_to, table.times))
-        else:
-            free.append(Free(name, *_bounds(name, table, known[name]), log=table.log))
-    if not free:
-        raise InputError("[parameters] must free at least one parameter, such as q_Si")
-    return ParameterSpace(
-        base=problem.potential,
-        free=tuple(free),
-        ties=tuple(ties),
-        balance=job.charges.balance,
-        composition=problem.system.composition,
-    )
-
-
-def build_constraint(job: Job, problem: Problem, space: ParameterSpace) -> Constraint:
-    """Make the guard against collapse as a constraint on points of the unit cube."""
-    temperature, barrier = problem.protocol.temperature, job.strategy.barrier
-    return lambda points: margins(space, points, temperature, barrier)
-
-
-def build_optimiser(job: Job, problem: Problem, space: ParameterSpace) -> Optimiser:
-    """Make the search a job asks for, beginning at the job's potential.
-
-    Raises
-    ------
-    InputError
-        If that potential itself would collapse.
-    """
-    table = job.strategy
-    guard = collapse(problem.potential, problem.protocol.temperature, table.barrier)
-    if not guard.sound:
-        raise InputError(
-            f"the start {problem.potential.name} must not collapse at "
-            f"{problem.protocol.temperature:g} K; {guard.reason}: start elsewhere, or lower "
-            "strategy.barrier"
-        )
-    explore = ExploreSettings(
-        n_design=table.design,
-        plateau=table.plateau,
-        max_explore=table.explore,
-        race=table.race,
-    )
-    descent = DescentSettings(max_iterations=table.refine) if table.refine else None
-    return PaperStrategy(
-        space.dim,
-        PaperSettings(explore, descent),
-        seed=job.seed,
-        constraint=build_constraint(job, problem, space),
-        start=space.unit(problem.potential),
-    )
-
-
 def _for_system(potential: Potential, system: System) -> Potential:
     """Restrict a potential to the species of a system, in its order, and check the charges."""
     restricted = potential.restricted(system.species)
@@ -251,13 +167,3 @@ def _spelled_like(reference: Reference, potential: Potential) -> list[str]:
     """Pairs of the potential in the order and spelling of the reference."""
     wanted = {frozenset(pair.split("-")) for pair in potential.pair_names}
     return [pair for pair in reference.rdf.pairs if frozenset(pair.split("-")) in wanted]
-
-
-def _bounds(name: str, table: ParameterTable, start: float) -> tuple[float, float]:
-    if table.min is not None and table.max is not None:
-        return table.min, table.max
-    assert table.factor is not None  # the job file gives either
-    if start == 0:
-        raise InputError(f"{name} is 0 at the start, so a factor gives no bounds: use min and max")
-    low, high = sorted((start / table.factor, start * table.factor))
-    return low, high

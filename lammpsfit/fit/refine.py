@@ -4,7 +4,7 @@ import numpy as np
 
 from lammpsfit.fit.base import Ask, Outcome, Vector
 from lammpsfit.fit.conjugate_gradient import Descent, DescentSettings, conjugate_gradient
-from lammpsfit.fit.derivatives import Differences, Search, noise_step
+from lammpsfit.fit.derivatives import Derivatives, Differences, Search, Told, noise_step
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.history import History
 from lammpsfit.fit.surrogate import Surrogate
@@ -65,10 +65,15 @@ class Refine:
         How to descend.
     domain
         What is allowed.
+    gradients
+        Whether outcomes hold gradients; otherwise they are found by differences.
     """
 
-    def __init__(self, settings: DescentSettings, domain: Domain) -> None:
+    def __init__(
+        self, settings: DescentSettings, domain: Domain, *, gradients: bool = False
+    ) -> None:
         self._settings = settings
+        self._gradients = gradients
         self._domain = domain
         self._drive: Drive | None = None
         self._offered = 0
@@ -79,7 +84,7 @@ class Refine:
         for x in self._driven(history, surrogate).waiting():
             twin = next((i for i, other in enumerate(pending) if _same(x, other)), None)
             if twin is None:
-                return Ask(number, x, "refine")
+                return Ask(number, x, "refine", keep=self._gradients)
             pending.pop(twin)
         return None
 
@@ -90,7 +95,8 @@ class Refine:
     def _driven(self, history: History, surrogate: Surrogate) -> Drive:
         """Return the drive, after all that was told of it."""
         if self._drive is None:
-            self._drive = Drive(descent(history, surrogate, self._domain, self._settings))
+            search = descent(history, surrogate, self._domain, self._settings, self._gradients)
+            self._drive = Drive(search)
         told = history.in_stage("refine")
         for ask, outcome in told[self._offered :]:
             self._drive.offer(ask.x, outcome)
@@ -99,7 +105,11 @@ class Refine:
 
 
 def descent(
-    history: History, surrogate: Surrogate, domain: Domain, settings: DescentSettings
+    history: History,
+    surrogate: Surrogate,
+    domain: Domain,
+    settings: DescentSettings,
+    gradients: bool,
 ) -> Search[Descent]:
     """Return the descent from the point of lowest posterior mean.
 
@@ -112,9 +122,10 @@ def descent(
     ok = [explored[i] for i in surrogate.rows if explored[i].ok]
     best = int(np.argmin(gp.means_at_data[: len(ok)]))
     start = ok[best]
-    step = noise_step(start.cost or 0.0, start.error)
+    differences = Differences(noise_step(start.cost or 0.0, start.error))
+    derivatives: Derivatives = Told() if gradients else differences
     scale = np.minimum(gp.theta.length_scale, 1.0)
-    return conjugate_gradient(gp.X[best], domain, scale, Differences(step), settings)
+    return conjugate_gradient(gp.X[best], domain, scale, derivatives, settings)
 
 
 def _same(x: Vector, y: Vector) -> bool:

@@ -9,11 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lammpsfit.config import Job, read_job
+from lammpsfit.config import AlsoTable, Job, ReferenceTable, SystemTable, read_job
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import check_folder, replacing, write_text
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
+from lammpsfit.md.evaluate import MAIN
+from lammpsfit.md.sample_file import CONFIGURATION
 
 FORMAT = 1
 """Version of the journal's records."""
@@ -50,13 +52,26 @@ class RunFolder:
         """The exported LAMMPS files."""
         return self.path / "lammps"
 
-    def sample(self, name: str) -> Path:
+    def sample(self, name: str, condition: str = MAIN) -> Path:
         """Sample of an evaluation or a confirmation."""
-        return self.path / "samples" / f"{name}.npz"
+        return for_condition(self.path / "samples" / f"{name}.npz", condition)
 
-    def structure(self, atoms: int) -> Path:
+    def configuration(self, name: str, condition: str = MAIN) -> Path:
+        """Last configuration of an evaluation that kept it."""
+        return self.sample(name, condition).with_suffix(CONFIGURATION)
+
+    def structure(self, atoms: int, condition: str = MAIN) -> Path:
         """Melted start structure of a size."""
-        return self.path / "inputs" / f"start-{atoms}.data"
+        return for_condition(self.path / "inputs" / f"start-{atoms}.data", condition)
+
+    def rdf_plot(self, condition: str = MAIN) -> Path:
+        """Picture of g(r)."""
+        return for_condition(self.path / "gr.png", condition)
+
+
+def for_condition(path: Path, condition: str) -> Path:
+    """Put the name of a condition into that of a file; files of the main one are without."""
+    return path if condition == MAIN else path.with_name(f"{path.stem}-{condition}{path.suffix}")
 
 
 def create_run(path: Path, job: Job) -> RunFolder:
@@ -167,19 +182,35 @@ def _with_copies(job: Job, path: Path) -> Job:
         write_text(path / copy, dump_potential(loaded))
         return copy
 
-    write_text(path / "inputs" / "reference.csv", job.reference.file.read_text("utf-8"))
-    melt = job.system.melt
-    if melt.potential is not None:
-        melt = melt.model_copy(update={"potential": potential(melt.potential, "melt")})
+    def reference(table: ReferenceTable, condition: str) -> ReferenceTable:
+        copy = for_condition(Path("inputs/reference.csv"), condition)
+        write_text(path / copy, table.file.read_text("utf-8"))
+        return table.model_copy(update={"file": copy})
+
+    def system(table: SystemTable, condition: str) -> SystemTable:
+        if table.melt.potential is None:
+            return table
+        role = for_condition(Path("melt"), condition).name
+        named = {"potential": potential(table.melt.potential, role)}
+        return table.model_copy(update={"melt": table.melt.model_copy(update=named)})
+
+    def copied(other: AlsoTable) -> AlsoTable:
+        tables = {
+            "reference": reference(other.reference, other.name),
+            "system": system(other.system, other.name),
+        }
+        return other.model_copy(update=tables)
+
     compare = tuple(
         potential(name, f"compare-{number}") for number, name in enumerate(job.confirm.compare, 1)
     )
     return job.model_copy(
         update={
             "potential": potential(job.potential, "start"),
-            "reference": job.reference.model_copy(update={"file": Path("inputs/reference.csv")}),
-            "system": job.system.model_copy(update={"melt": melt}),
+            "reference": reference(job.reference, MAIN),
+            "system": system(job.system, MAIN),
             "confirm": job.confirm.model_copy(update={"compare": compare}),
+            "also": tuple(map(copied, job.also)),
         }
     )
 

@@ -1,23 +1,23 @@
 """The search: ask the optimiser, run, record, tell."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lammpsfit.errors import RunError, StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record
 from lammpsfit.fit.base import Ask
+from lammpsfit.fit.build import build_optimiser
 from lammpsfit.fit.confirm import SEARCH, Result, run_seed
 from lammpsfit.fit.dialogue import Dialogue, Eager, Ordered
-from lammpsfit.fit.problem import BEST, build_optimiser
+from lammpsfit.fit.problem import BEST
 from lammpsfit.fit.records import evaluation_record
 from lammpsfit.fit.result import failures
 from lammpsfit.fit.state import Fit, Monitor
 from lammpsfit.fit.suspects import start_of
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluate, Evaluation
-from lammpsfit.md.sample_file import save_sample
+from lammpsfit.md.evaluate import Evaluate, EvaluateSeveral, Evaluation
 
 
 def search(
@@ -28,15 +28,17 @@ def search(
     stop: Callable[[], str | None],
 ) -> dict[str, Potential]:
     """Search, and return the candidates for confirmation by label."""
-    structure = fit.structure(fit.problem, stop)
-    optimiser = build_optimiser(fit.job, fit.problem, fit.space)
+    structures = fit.structures(fit.conditions, stop)
+    optimiser = build_optimiser(fit.job, fit.conditions, fit.space)
     limit = fit.job.limits.evaluations or math.inf
     total = None if math.isinf(limit) else int(limit)
     monitor.begin("search", total, len(fit.records))
-    _try_suspects(fit, farm, journal, monitor, stop, structure)
+    _try_suspects(fit, farm, journal, monitor, stop, structures)
     ahead = fit.job.farm.ordered
     dialogue: Dialogue = (
-        Eager(optimiser, fit.records) if ahead is None else Ordered(optimiser, fit.records, ahead)
+        Eager(optimiser, fit.records, fit.told)
+        if ahead is None
+        else Ordered(optimiser, fit.records, ahead, fit.told)
     )
     running: dict[int, Ask] = {}
     while (why := stop()) is None:
@@ -45,7 +47,7 @@ def search(
             running[ask.id] = ask
             if fit.exposed:
                 journal.append(start_of(ask, dialogue.note(ask)))
-            farm.submit(ask.id, *_task(fit, ask, structure))
+            farm.submit(ask.id, *_task(fit, ask, structures))
         if not farm.busy:
             why = "walltime" if fit.late else None
             break
@@ -74,7 +76,7 @@ def _try_suspects(
     journal: JournalWriter,
     monitor: Monitor,
     stop: Callable[[], str | None],
-    structure: Path,
+    structures: Mapping[str, Path],
 ) -> None:
     """Run again what may have killed the job, one at a time; who did it twice has failed."""
     limit = fit.job.limits.evaluations or math.inf
@@ -87,7 +89,7 @@ def _try_suspects(
             while not farm.idle:
                 farm.wait(0.5)
             journal.append(suspect.start)
-            farm.submit(ask.id, *_task(fit, ask, structure))
+            farm.submit(ask.id, *_task(fit, ask, structures))
             while not (done := farm.wait(0.5)):
                 if (why := stop()) is not None:
                     raise StoppedError(why)
@@ -98,25 +100,28 @@ def _try_suspects(
         monitor.finished(record)
 
 
-def _task(fit: Fit, ask: Ask, structure: Path) -> tuple[Evaluate, float]:
+def _task(
+    fit: Fit, ask: Ask, structures: Mapping[str, Path]
+) -> tuple[Evaluate | EvaluateSeveral, float]:
     """Make the task of a point, and its timeout in s."""
-    problem = fit.problem
-    task = Evaluate(
+    conditions = fit.conditions
+    if ask.origin is not None:
+        origin = f"{ask.origin:06d}"
+        structures = {name: fit.folder.configuration(origin, name) for name in conditions.names}
+    task = conditions.task(
         fit.space.potential(ask.x),
-        problem.protocol,
-        structure,
+        structures,
         run_seed(fit.job.seed, SEARCH, ask.id),
-        problem.target,
         level=ask.level,
+        keep=ask.keep,
     )
-    hung = fit.job.limits.evaluation_s or problem.protocol.timeout(problem.system.atoms)
-    return task, hung
+    return task, fit.job.limits.evaluation_s or conditions.timeout
 
 
 def _record(fit: Fit, ask: Ask, result: Result, seconds: float) -> Record:
-    """Keep the sample of an evaluation, then make its record."""
+    """Keep the samples of an evaluation, then make its record."""
     if isinstance(result, Evaluation):
-        save_sample(fit.folder.sample(f"{ask.id:06d}"), result.sample)
+        fit.save(f"{ask.id:06d}", result)
     seed = run_seed(fit.job.seed, SEARCH, ask.id)
     record = evaluation_record(ask, fit.space.values(ask.x), seed, result, seconds)
     return record | {"wall": round(fit.wall, 3)}

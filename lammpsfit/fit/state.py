@@ -3,19 +3,23 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from lammpsfit.config import Job
 from lammpsfit.farm.journal import Journal, Record
 from lammpsfit.files import write_text
-from lammpsfit.fit.problem import Problem, build_problem, build_space
+from lammpsfit.fit.base import Ask, Outcome
+from lammpsfit.fit.build import build_conditions, build_space
+from lammpsfit.fit.conditions import Conditions, Samples, samples_of
+from lammpsfit.fit.problem import Problem
 from lammpsfit.fit.records import as_told
 from lammpsfit.fit.run_folder import RunFolder, evaluations
 from lammpsfit.fit.suspects import Suspect, find_suspects
 from lammpsfit.forcefield import ParameterSpace, Potential
-from lammpsfit.md.melt import melted_structure
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.md.sample_file import load_sample, save_sample
 
 
 class Monitor(Protocol):
@@ -39,7 +43,7 @@ class Fit:
     ----------
     job, folder
         What is to be done, and where it is recorded.
-    problem, space
+    conditions, space
         The job as objects.
     records
         The evaluations of the search so far, in the journal's order.
@@ -53,7 +57,7 @@ class Fit:
 
     job: Job
     folder: RunFolder
-    problem: Problem
+    conditions: Conditions
     space: ParameterSpace
     records: list[Record] = field(default_factory=list)
     confirmations: list[Record] = field(default_factory=list)
@@ -65,6 +69,11 @@ class Fit:
     def __post_init__(self) -> None:
         before = [record["wall"] for record in self.records + self.confirmations]
         self._wall_before = max(before, default=0.0)
+
+    @property
+    def problem(self) -> Problem:
+        """What is fitted under the main condition."""
+        return self.conditions.main
 
     @property
     def exposed(self) -> bool:
@@ -84,32 +93,64 @@ class Fit:
         longest = max((record["seconds"] for record in self.records), default=0.0)
         return bool(time.monotonic() + longest > self.deadline)
 
+    def told(self, record: Record) -> tuple[Ask, Outcome]:
+        """Turn a record into what the optimiser is told, with the run where it was kept.
+
+        Raises
+        ------
+        InputError
+            If the sample of the run is gone.
+        """
+        ask, outcome = as_told(record)
+        if ask.keep and outcome.ok:
+            outcome = replace(outcome, run=self.samples(f"{ask.id:06d}"))
+        return ask, outcome
+
+    def samples(self, name: str) -> Samples:
+        """Load the samples of an evaluation or a confirmation.
+
+        Raises
+        ------
+        InputError
+            If one of them is gone.
+        """
+        names = self.conditions.names
+        return {condition: load_sample(self.folder.sample(name, condition)) for condition in names}
+
+    def save(self, name: str, evaluation: Evaluation) -> None:
+        """Keep the samples of an evaluation or a confirmation."""
+        for condition, sample in samples_of(evaluation).items():
+            save_sample(self.folder.sample(name, condition), sample)
+
     def potential(self, record: Record) -> Potential:
         """Make the potential of a record of the search."""
         return self.space.potential(as_told(record)[0].x)
 
-    def structure(self, problem: Problem, stop: Callable[[], str | None]) -> Path:
-        """Return the melted start structure of a problem in the run folder, made once."""
-        path = self.folder.structure(problem.system.atoms)
-        if not path.exists():
-            melted = melted_structure(problem.melt_potential, problem.system, problem.melting, stop)
-            write_text(path, melted.read_text("utf-8"))
-        return path
+    def structures(self, conditions: Conditions, stop: Callable[[], str | None]) -> dict[str, Path]:
+        """Return the melted start structures by condition in the run folder, each made once."""
+        paths = {}
+        for one in conditions.every:
+            problem = one.problem
+            paths[one.name] = path = self.folder.structure(problem.system.atoms, one.name)
+            if not path.exists():
+                melted = problem.melted(stop)
+                write_text(path, melted.read_text("utf-8"))
+        return paths
 
     def best_so_far(self) -> Record | None:
-        """Return the record of the lowest cost, noisy as it is."""
+        """Return the record of the lowest objective, noisy as it is."""
         good = [record for record in self.records if record["status"] == "ok"]
-        return min(good, key=lambda record: float(record["cost"]), default=None)
+        return min(good, key=lambda record: float(record["objective"][0]), default=None)
 
 
 def open_fit(folder: RunFolder, job: Job, journal: Journal) -> Fit:
     """Make the objects of a job and take in what its journal holds."""
-    problem = build_problem(job)
-    space = build_space(job, problem)
+    conditions = build_conditions(job)
+    space = build_space(job, conditions)
     return Fit(
         job,
         folder,
-        problem,
+        conditions,
         space,
         evaluations(journal),
         journal.of_type("confirmation"),

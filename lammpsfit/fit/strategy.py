@@ -6,7 +6,8 @@ basin that a gradient search from the start would miss, and conjugate
 gradients find its bottom, which sampling would find slowly.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from lammpsfit.fit.conjugate_gradient import Descent, DescentSettings
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.explore import EXPLORE_STAGES, Explore, ExploreSettings
 from lammpsfit.fit.history import History, as_data
+from lammpsfit.fit.local_model import Linearise
 from lammpsfit.fit.refine import Refine
 from lammpsfit.fit.surrogate import Modeller
 
@@ -53,6 +55,8 @@ class PaperStrategy:
         Margins of points; None allows the whole unit cube.
     start
         Point to begin with, shape (d,), or None.
+    linearise
+        Makes models of runs, for the gradients of refinement; None: finite differences.
 
     Raises
     ------
@@ -79,13 +83,19 @@ class PaperStrategy:
         seed: int,
         constraint: Constraint | None = None,
         start: Vector | None = None,
+        linearise: Linearise[Any] | None = None,
     ) -> None:
         domain = Domain(dimension, constraint)
         if start is not None:
             start = domain.check(start, "start")
         self._history = History(dimension)
         self._explore = Explore(settings.explore, domain, start, seed)
-        self._refine = None if settings.descent is None else Refine(settings.descent, domain)
+        self._linearise = linearise
+        self._refine = (
+            None
+            if settings.descent is None
+            else Refine(settings.descent, domain, gradients=linearise is not None)
+        )
         self._modeller = Modeller(seed)
 
     def ask(self, n: int) -> list[Ask]:
@@ -105,6 +115,10 @@ class PaperStrategy:
 
     def tell(self, ask: Ask, outcome: Outcome) -> None:
         """Take in the outcome of a point, whether asked by this object or before a resume."""
+        if outcome.run is not None and self._linearise is not None:
+            # the gradient is all that is wanted of the run, which may be large
+            gradient = self._linearise([(ask.x, outcome.run)], ask.x).gradient
+            outcome = replace(outcome, run=None, gradient=gradient)
         self._history.tell(ask, outcome)
 
     def expect(self, ask: Ask) -> None:

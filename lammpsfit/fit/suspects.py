@@ -56,7 +56,9 @@ class Suspect:
         if start["of"] != "evaluation":
             return None
         x = np.array(start["x"], dtype=np.float64)
-        return Ask(start["id"], x, start["stage"], start["level"])
+        return Ask(
+            start["id"], x, start["stage"], start["level"], start.get("origin"), start["keep"]
+        )
 
     @property
     def repeat(self) -> Repeat | None:
@@ -79,6 +81,8 @@ def start_of(what: Ask | Repeat, note: Record | None = None) -> Record:
             "x": what.x.tolist(),
             "stage": what.stage,
             "level": what.level,
+            "origin": what.origin,
+            "keep": what.keep,
         }
     return {"type": "start", "note": note or {}} | fields
 

@@ -22,9 +22,12 @@ of the hottest stage of a run:
   256 potentials about BKS that ran for 3 ps at 3600 K, 41 of the 48 with less
   than 35 kT failed, 17 of the 46 with 35 to 60 kT, and 1 of the 43 with more or
   no barrier (``ci/check_guard.py``).
-- *empty*: floor >= 10 kT. The well lies so high that less than 1e-4 of the
-  atoms would be in it in equilibrium: who gets in falls out again.
-- *shallow*: depth <= 1 kT, and it is not where the core holds the structure.
+- *empty*: floor >= 10 kT and depth <= 5 kT. The well lies so high that less than
+  1e-4 of the atoms would be in it in equilibrium, and who gets in falls out again within
+  picoseconds. A deep one is a trap, however high it lies: of runs with a barrier of 38 kT and
+  28 kT from there to the bottom, which lay 10 kT above the outer minimum, a third lost atoms.
+- *shallow*: depth <= 1 kT, and it is not where the core holds the structure: the
+  core's energy at r_w stays under 1 kT, unless the well lies about that far above r_0.
 
 And whether there is a barrier or not, the core must not be the wall that holds
 the structure: its energy at r_0 must stay under 1 kT. That is what a pair
@@ -54,7 +57,12 @@ BARRIER = 35.0
 """Barrier that counts as out of reach, in kT: 10.9 eV at 3600 K. Where fewer than half of the
 runs still fail, the search learns where by itself; the guard saves it the hopeless ones."""
 
+SAFE_BARRIER = 45.0
+"""The same for a search that does not learn where runs fail: 14 eV at 3600 K, which BKS (49 kT),
+CHIK (none) and ML (53 kT) have, and which few runs get over."""
+
 _FLOOR_KT = 10.0
+_TRAP_KT = 5.0
 _INNERMOST = 0.3
 _STEP = 0.006
 
@@ -154,14 +162,18 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
 def margins(
     space: ParameterSpace, points: ArrayLike, temperature: float, barrier: float = BARRIER
 ) -> Array:
-    """Return the guard's margin in eV, shape (n,), at points of the unit cube, shape (n, d)."""
-    return np.array(
-        [
-            collapse(space.potential(u), temperature, barrier).margin
-            for u in np.asarray(points, dtype=float)
-        ],
-        dtype=float,
+    """Return the guard's margins in eV at points of the unit cube, shape (n, d).
+
+    Returns
+    -------
+    array, shape (n, n_pairs)
+        Pair by pair: the smallest decides, but each of them is smoother than that.
+    """
+    found = (
+        collapse(space.potential(u), temperature, barrier) for u in np.asarray(points, dtype=float)
     )
+    rows = [[pair.margin for pair in guard.pairs.values()] for guard in found]
+    return np.array(rows, dtype=float).reshape(-1, len(space.base.pair_names))
 
 
 @lru_cache(maxsize=8)
@@ -204,9 +216,12 @@ def _judge(
     outer = peak + int(np.argmin(U[peak:]))
     top, low = _vertex(U, peak), _vertex(U, outer)
     height, depth = top - low, top - _vertex(U, well)
-    deeper = well if height < depth else outer
-    shallow = kT - max(depth, float(core[deeper]))
-    inner = max(height - required, height - depth - _FLOOR_KT * kT, shallow)
+    # the core counts as far as the inner well is populated: in full where it lies as low as the
+    # outer one, not at all from 1 kT above on. So the margin is continuous where they swap.
+    populated = min(max(1.0 - (height - depth) / kT, 0.0), 1.0)
+    shallow = kT - max(depth, populated * float(core[well]))
+    empty = min(height - depth - _FLOOR_KT * kT, _TRAP_KT * kT - depth)
+    inner = max(height - required, empty, shallow)
     at_rest = float(core[outer])
     margin = min(inner, kT - at_rest, kT)
     reason = (

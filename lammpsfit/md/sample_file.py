@@ -1,5 +1,6 @@
 """Samples on disk: one ``.npz`` file each, put in place in one step."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -7,17 +8,27 @@ from zipfile import BadZipFile
 import numpy as np
 
 from lammpsfit.errors import InputError
-from lammpsfit.files import replacing
+from lammpsfit.files import replacing, write_text
+from lammpsfit.md.frames import Frames
+from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
 
 ESTIMATES = ("temperature", "pressure", "energy", "energy_drift")
 NUMBERS = ("atom_steps", "md_seconds", "wall_seconds")
+BINS = ("merge", "first", "n_bins", "size")
+
+CONFIGURATION = ".data"
+"""Suffix of the last configuration beside its sample."""
 
 
 def save_sample(path: Path, sample: Sample) -> None:
-    """Write a sample; a kill leaves the whole file or none."""
+    """Write a sample; a kill leaves the whole file or none.
+
+    The last configuration, where it was kept, goes into a LAMMPS data file of the same name.
+    """
+    path.parent.mkdir(exist_ok=True)
     arrays: dict[str, Any] = {
         "pairs": np.array(sample.rdf.pairs),
         "r": sample.rdf.r,
@@ -28,7 +39,16 @@ def save_sample(path: Path, sample: Sample) -> None:
         arrays[name] = np.array([estimate.mean, estimate.error])
     for name in NUMBERS:
         arrays[name] = np.array(getattr(sample, name))
-    path.parent.mkdir(exist_ok=True)
+    if (frames := sample.frames) is not None:
+        arrays["atoms"] = np.array(list(frames.atoms.values()))
+        arrays["species"] = np.array(list(frames.atoms))
+        arrays["volume"] = np.array(frames.volume)
+        arrays["counts"] = frames.counts
+        arrays["pressures"] = frames.pressure
+        arrays["bins"] = np.array([getattr(frames.histogram, name) for name in BINS])
+        arrays["dr"] = np.array(frames.histogram.dr)
+    if sample.configuration is not None:
+        write_text(path.with_suffix(CONFIGURATION), sample.configuration)
     with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -50,11 +70,23 @@ def load_sample(path: Path) -> Sample:
 def _load(path: Path) -> Sample:
     # opened here, since NumPy leaves open what turns out to be no archive
     with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-        estimates = {name: Estimate(*map(float, data[name])) for name in ESTIMATES}
+        estimates: dict[str, Any] = {n: Estimate(*map(float, data[n])) for n in ESTIMATES}
         return Sample(
             rdf=PartialRdf.from_blocks([str(p) for p in data["pairs"]], data["r"], data["blocks"]),
+            frames=_frames(data) if "counts" in data else None,
             atom_steps=int(data["atom_steps"]),
             md_seconds=float(data["md_seconds"]),
             wall_seconds=float(data["wall_seconds"]),
             **estimates,
         )
+
+
+def _frames(data: Mapping[str, Any]) -> Frames:
+    bins = dict(zip(BINS, map(int, data["bins"]), strict=True))
+    return Frames(
+        histogram=Histogram(dr=float(data["dr"]), **bins),
+        atoms=dict(zip(map(str, data["species"]), map(int, data["atoms"]), strict=True)),
+        volume=float(data["volume"]),
+        counts=data["counts"],
+        pressure=data["pressures"],
+    )

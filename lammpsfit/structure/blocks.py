@@ -54,6 +54,14 @@ def block_estimate(series: ArrayLike, n_blocks: int = 10) -> Estimate:
     return Estimate(float(values.mean()), float(means.std(ddof=1) / np.sqrt(n_blocks)))
 
 
+def jackknife_error(without_one: ArrayLike) -> FloatArray:
+    """Turn values that each lack one block (first axis) into a standard error."""
+    values = np.asarray(without_one, dtype=np.float64)
+    n = len(values)
+    error: FloatArray = np.sqrt((n - 1) * values.var(axis=0))
+    return error
+
+
 def drift(series: ArrayLike, times: ArrayLike | None = None, n_blocks: int = 10) -> Estimate:
     """Change of a series over the run: slope of a straight line times the run's length.
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
+from lammpsfit.structure.blocks import jackknife_error
 from lammpsfit.structure.rdf import BIN_TOLERANCE, PartialRdf, canonical_pair
 
 FloatArray = NDArray[np.float64]
@@ -187,8 +188,8 @@ def cost(
     error, pair_errors = np.nan, np.full(len(w), np.nan)
     if sample.blocks is not None and len(sample.blocks) > 1:
         without_one = chi2(_leave_one_out(sample.blocks))
-        error = float(_jackknife_error(R(without_one)))
-        pair_errors = _jackknife_error(np.sqrt(without_one))
+        error = float(jackknife_error(R(without_one)))
+        pair_errors = jackknife_error(np.sqrt(without_one))
     noise = sample.variance.sum(axis=1) / norm
     corrected2 = float((chi2_ab - noise) @ w / w.sum())
     has_quarters = sample.blocks is not None and len(sample.blocks) >= N_SEGMENTS
@@ -209,17 +210,23 @@ def cost(
     )
 
 
+def residual_scale(reference: PartialRdf, weights: Mapping[str, float] | None = None) -> FloatArray:
+    """Factors by pair, shape (n_pairs,), that make residuals of differences: R² = Σ (f Δg)².
+
+    Raises
+    ------
+    InputError
+        As :func:`cost`.
+    """
+    w = _weights(weights, reference.pairs)
+    factors: FloatArray = np.sqrt(w / w.sum() / _norm(reference))
+    return factors
+
+
 def _leave_one_out(blocks: FloatArray) -> FloatArray:
     """Means over all blocks but one, in the shape of `blocks`."""
     means: FloatArray = (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)
     return means
-
-
-def _jackknife_error(without_one: FloatArray) -> FloatArray:
-    """Turn values that each lack one block (first axis) into a standard error."""
-    n = len(without_one)
-    error: FloatArray = np.sqrt((n - 1) * without_one.var(axis=0))
-    return error
 
 
 def _check_range(reference: PartialRdf, r_min: float, r_max: float | None) -> None:

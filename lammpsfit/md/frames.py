@@ -1,0 +1,115 @@
+"""What the frames of a run saw: enough to tell what another potential would have made of them.
+
+A pair potential meets a configuration only through its pair distances. With the histogram of
+these in every frame, the energy of that frame in any potential of the same reach is a sum over
+bins, and so are the derivatives of that energy and of the pressure in every parameter:
+
+    U          = Σ_pairs Σ_bins n(r) u(r)
+    dU/dθ      = Σ_pairs Σ_bins n(r) du(r)/dθ
+    P V        = N k_B T - 1/3 Σ_pairs Σ_bins n(r) r du(r)/dr
+
+The bins are so narrow that what they hide does not matter (:data:`lammpsfit.md.histogram.FINE`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lammpsfit.forcefield import ParameterSpace, Potential, all_pairs
+from lammpsfit.forcefield.pairs import split_pair
+from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
+from lammpsfit.structure.rdf import rdf_from_counts
+from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
+
+SLOPE_STEP = 1e-5
+"""Å to either side for the derivative of du/dθ with r: a difference of a formula, good to 1e-8."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """The pair distances in every frame of a run.
+
+    Attributes
+    ----------
+    histogram
+        The bins.
+    atoms
+        Numbers of atoms by species; their order is that of the pairs.
+    volume
+        Volume of the box in Å³.
+    counts
+        Pairs of atoms in each bin, every pair once, shape (n_frames, n_pairs, size).
+    pressure
+        Pressure of each frame in bar, shape (n_frames,).
+    """
+
+    histogram: Histogram
+    atoms: Mapping[str, int]
+    volume: float
+    counts: CountArray
+    pressure: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Names of the pairs, in the order of `counts`."""
+        return all_pairs(tuple(self.atoms))
+
+    def g(self, blocks: int | None = None) -> FloatArray:
+        """Return the partial g(r) of each frame, or the mean of each of `blocks` blocks.
+
+        Returns
+        -------
+        array, shape (n_frames or blocks, n_pairs, n_bins)
+        """
+        n = len(self) if blocks is None else blocks
+        coarse = self.histogram.coarse(self.counts)
+        means = coarse.reshape(n, -1, *coarse.shape[1:]).mean(axis=1)
+        g: FloatArray = np.empty_like(means)
+        edges = self.histogram.edges()
+        for k, pair in enumerate(self.pairs):
+            a, b = split_pair(pair)
+            ordered = means[:, k] * (1 + (a == b))
+            g[:, k] = rdf_from_counts(
+                ordered, self.atoms[a], self.atoms[b], a == b, self.volume, edges
+            )
+        return g
+
+    def energies(self, potentials: Sequence[Potential]) -> FloatArray:
+        """Return the energy of each frame in eV in each potential, shape (n_frames, n)."""
+        return self._sum(lambda pair, r: np.stack([p.energy(pair, r) for p in potentials], axis=1))
+
+    def gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
+        """Return dU/du of each frame at the point `u`, in eV, shape (n_frames, d)."""
+        return self._sum(lambda pair, r: space.gradient(u, pair, r).T)
+
+    def pressure_gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
+        """Return dP/du of each frame at the point `u`, in bar, shape (n_frames, d)."""
+
+        def virial(pair: str, r: FloatArray) -> FloatArray:
+            # the terms end plainly at the cutoff: no difference is to reach over that edge
+            r = np.where(np.abs(r - space.base.cutoff) <= SLOPE_STEP, r - 2 * SLOPE_STEP, r)
+            ends = (space.gradient(u, pair, r + sign * SLOPE_STEP) for sign in (1, -1))
+            slope = np.subtract(*ends) / (2 * SLOPE_STEP)
+            product: FloatArray = (r * slope).T
+            return product
+
+        change: FloatArray = self._sum(virial) * (-BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / self.volume)
+        return change
+
+    def _sum(self, of: Callable[[str, FloatArray], FloatArray]) -> FloatArray:
+        """Sum a function of pair and distance over all pairs of atoms of each frame.
+
+        Bins that no frame has anything in are left out: at small r the function may be huge.
+        """
+        r = self.histogram.centres
+        total: FloatArray | None = None
+        for k, pair in enumerate(self.pairs):
+            seen = np.flatnonzero(self.counts[:, k].any(axis=0))
+            part = self.counts[:, k, seen].astype(np.float64) @ of(pair, r[seen])
+            total = part if total is None else total + part
+        assert total is not None  # there is at least one species
+        return total

@@ -1,0 +1,108 @@
+"""Frames of several runs, each at its own potential, as one sample of another potential.
+
+The multistate Bennett acceptance ratio of Shirts and Chodera, J. Chem. Phys. 129, 124105 (2008),
+doi:10.1063/1.2978177: frame n, from any of the runs k with n_k frames each, counts for the
+reduced energy βU(n) wanted with the weight
+
+    w(n) ∝ exp(-βU(n)) / Σ_k n_k exp(f_k - βU_k(n)),
+
+and the free energies f_k of the runs are those that make it consistent. As long as one of the runs
+is at the potential wanted, the others can only add to what it tells.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+FloatArray = NDArray[np.float64]
+
+TOLERANCE: Final = 1e-6
+"""Frames by which the free energies may miss the number of frames of each run."""
+
+RIDGE: Final = 1e-9
+"""Frames added to the curvature: without it, it is singular (a constant added to all f_k changes
+nothing, nor do f_k of runs that share no configurations)."""
+
+
+def multistate_weights(energies: ArrayLike, frames: ArrayLike, wanted: ArrayLike) -> FloatArray:
+    """Weights of frames of several runs for another potential.
+
+    Parameters
+    ----------
+    energies : array_like, shape (K, n)
+        Reduced energy βU of each of the n frames of all runs in the potential of each run.
+    frames : array_like, shape (K,)
+        Number of frames of each run, Σ = n.
+    wanted : array_like, shape (n,)
+        Reduced energy of each frame in the potential wanted.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Weights that sum to one.
+    """
+    u = np.asarray(energies, dtype=np.float64)
+    n = np.asarray(frames, dtype=np.float64)
+    f = free_energies(u, n)
+    log_w = -np.asarray(wanted, dtype=np.float64) - _log_mixture(f, u, n)
+    weights: FloatArray = np.exp(log_w - logsumexp(log_w))
+    return weights
+
+
+def free_energies(u: FloatArray, n: FloatArray) -> FloatArray:
+    """Find the free energies f of the runs in k_B T, shape (K,), f_0 = 0.
+
+    They minimise the convex Σ_n log Σ_k n_k exp(f_k - u_kn) - Σ_k n_k f_k; runs that share
+    nothing with the others leave it flat, which a step of limited length stands.
+    """
+
+    def shares(f: FloatArray) -> FloatArray:
+        """Share of each run in each frame, shape (K, n)."""
+        logs: FloatArray = (np.log(n) + f)[:, None] - u - _log_mixture(f, u, n)
+        return np.exp(logs)
+
+    def value(rest: FloatArray) -> float:
+        f = np.concatenate([[0.0], rest])
+        return float((_log_mixture(f, u, n).sum() - n @ f) / n.sum())
+
+    def slope(rest: FloatArray) -> FloatArray:
+        missing: FloatArray = (shares(np.concatenate([[0.0], rest])).sum(axis=1) - n) / n.sum()
+        return missing[1:]
+
+    def curvature(rest: FloatArray) -> FloatArray:
+        share = shares(np.concatenate([[0.0], rest]))
+        curved: FloatArray = (np.diag(share.sum(axis=1)) - share @ share.T) / n.sum()
+        return curved[1:, 1:]
+
+    if len(n) == 1:
+        return np.zeros(1)
+    # the mean of the two bounds of Gibbs and Bogoliubov: runs that share nothing stay apart there
+    own = np.split(u - u[0], np.cumsum(n.astype(int))[:-1], axis=1)
+    start = np.array([(own[k][k].mean() + own[0][k].mean()) / 2 for k in range(len(n))])
+    found = minimize(
+        value, start[1:], jac=slope, hess=curvature, method="trust-exact", tol=TOLERANCE
+    )
+    return np.concatenate([[0.0], found.x])
+
+
+def _log_mixture(f: FloatArray, u: FloatArray, n: FloatArray) -> FloatArray:
+    """Logarithm of the density all runs together sample each frame with, shape (n,)."""
+    mixture: FloatArray = logsumexp((np.log(n) + f)[:, None] - u, axis=0)
+    return mixture
+
+
+def effective_samples(weights: ArrayLike) -> float:
+    """Count the frames of equal weight that tell as much, (Σw)² / Σw² (Kish).
+
+    Examples
+    --------
+    >>> effective_samples([0.5, 0.5, 0.0])
+    2.0
+    """
+    w = np.asarray(weights, dtype=np.float64)
+    return float(w.sum() ** 2 / (w @ w))
