@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lammpsfit.config import Job
     from lammpsfit.farm.base import Farm
     from lammpsfit.farm.launch import Launch
+    from lammpsfit.fit.problem import Problem
     from lammpsfit.fit.result import FitResult
     from lammpsfit.fit.state import Fit
     from lammpsfit.md.evaluate import Evaluation
@@ -142,28 +143,106 @@ def evaluate(
     from lammpsfit.config import read_job
     from lammpsfit.farm.stop import Stop
     from lammpsfit.files import check_file
+    from lammpsfit.fit.build import build_conditions
     from lammpsfit.fit.evaluate_potentials import evaluate_potentials
-    from lammpsfit.fit.problem import build_problem
+    from lammpsfit.fit.run_folder import for_condition
     from lammpsfit.report.progress import ProgressMonitor
-    from lammpsfit.report.results import levels, plot_results, rows
-    from lammpsfit.report.tables import costs_json, print_costs
+    from lammpsfit.report.results import levels, plot_results, results_json, rows, under
+    from lammpsfit.report.tables import print_costs
 
     session = _session(None, json_file)
     if plot is not None:
         check_file(plot)
     job = read_job(job_file)
     farm = _farm(context, workers, oversubscribe, job)
-    problem = build_problem(job)
-    loaded = {name: problem.load(name) for name in potentials}
+    conditions = build_conditions(job)
+    loaded = {name: conditions.load(name) for name in potentials}
     monitor = ProgressMonitor(session.console)
     with Stop() as stop:
-        results = evaluate_potentials(loaded, repeats, problem, job.seed, farm, monitor, stop)
+        results = evaluate_potentials(loaded, repeats, conditions, job.seed, farm, monitor, stop)
     print_costs(rows(results), session.console)
     if plot is not None:
-        plot_results(problem.target.reference, results, plot, job.title)
-    _write_json(json_file, costs_json(rows(results)))
+        for one in conditions.every:
+            path, found = for_condition(plot, one.name), under(results, one.name)
+            plot_results(one.problem.target.reference, found, path, job.title)
+    _write_json(json_file, results_json(results))
     if not levels(results):
         raise RunError("every run failed, see the notes above")
+
+
+@app.command()
+def reference(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="trajectories of the same atoms (vasprun.xml, XDATCAR, xyz, LAMMPS dump), or "
+            "tables of g(r)",
+            metavar="TRAJECTORY...",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="table of g(r) to write (CSV)")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="auto, vasprun, xdatcar, xyz, lammps-dump, rdf-table or lammps-rdf"
+        ),
+    ] = "auto",
+    skip: Annotated[
+        str, typer.Option(help="leave out so many frames at the beginning, or a time as in 2ps")
+    ] = "0",
+    stride: Annotated[int, typer.Option(help="of the others, take one in so many")] = 1,
+    r_max: Annotated[
+        float | None, typer.Option(help="end of the range in Å; default: half the box")
+    ] = None,
+    dr: Annotated[float | None, typer.Option(help="width of a bin in Å; default: 0.02")] = None,
+    blocks: Annotated[int, typer.Option(help="blocks for the errors; 1: no errors")] = 10,
+    species: Annotated[
+        str | None, typer.Option(help="species of the LAMMPS types, as in 1=Si,2=O")
+    ] = None,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(help="a,b,c of xyz files without a cell, or a .cell file of CP2K"),
+    ] = None,
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option(help="end of a bond in Å, as in Si-O=2.2; default: first minimum of g(r)"),
+    ] = None,
+    pairs: Annotated[
+        str | None, typer.Option(help="pairs of a table in its order, as in Si-O,O-O or 1-2,2-2")
+    ] = None,
+    angles: Annotated[
+        Path | None, typer.Option(help="also write the bond angles here (CSV)")
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="draw g(r) and the angles here")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Make a reference: partial g(r), bond angles and coordination of trajectories."""
+    from lammpsfit.files import check_outputs
+    from lammpsfit.reference.analyse import Settings
+    from lammpsfit.reference.command import Request, make_reference
+    from lammpsfit.reference.options import parse_cutoffs, parse_pairs, parse_types
+    from lammpsfit.reference.trajectory import Selection
+    from lammpsfit.report.frame_progress import FrameProgress
+    from lammpsfit.report.structure import plot_structure
+
+    session = _session(None, json_file)
+    check_outputs([path for path in (output, angles, png, json_file) if path is not None], files)
+    request = Request(
+        tuple(files),
+        form,
+        Settings(Selection(skip, stride), r_max, dr, blocks, parse_cutoffs(cutoff or [])),
+        parse_types(species),
+        tuple(cell or ()),
+        tuple(parse_pairs(pairs)),
+        shlex.join(["lammpsfit", *sys.argv[1:]]),
+    )
+    with FrameProgress(session.console) as progress:
+        result = make_reference(request, output, angles, progress)
+    if png is not None:
+        plot_structure(result.rdf, png, result.title, result.cutoffs, result.angles)
+    _write_json(json_file, result.summary)
+    for line in result.lines:
+        _say(session.console, line)
 
 
 @app.command()
@@ -189,6 +268,31 @@ def export(
     check = export_potential(potential, output)
     _say(session.console, f"{output}: {check}")
     _write_json(json_file, check.as_dict())
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="run folders", metavar="RUN...")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="HTML file; default for one run: RUN/report.html"),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Write an HTML page about a run, finished or not; of several runs, one that compares them."""
+    from lammpsfit.files import check_file
+    from lammpsfit.pages import as_data, write_comparison, write_page
+
+    session = _session(None, json_file)
+    if output is None:
+        if len(runs) > 1:
+            raise InputError("several runs need a name for their page: -o compare.html")
+        output = runs[0] / "report.html"
+    if runs[0].is_dir():
+        check_file(output)
+    views = [write_page(runs[0], output)] if len(runs) == 1 else write_comparison(runs, output)
+    _say(session.console, f"{output}: written")
+    _write_json(json_file, as_data(views))
 
 
 @dataclass(frozen=True)
@@ -251,8 +355,9 @@ def _present(result: "FitResult", console: Console) -> None:
     from lammpsfit.fit.problem import BEST
     from lammpsfit.md.export import export_potential
     from lammpsfit.report.plots import plot_convergence
-    from lammpsfit.report.results import levels, plot_results, points, rows
+    from lammpsfit.report.results import levels, plot_results, points, rows, under
     from lammpsfit.report.tables import print_costs
+    from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines
 
     fit, folder = result.fit, result.fit.folder
     title = fit.job.title
@@ -260,32 +365,67 @@ def _present(result: "FitResult", console: Console) -> None:
     plot_convergence(points(fit.records), folder.path / "convergence.png", title, known)
     if result.potential is None:
         return
-    plot_results(fit.problem.target.reference, result.rows, folder.path / "gr.png", title)
+    for one in fit.conditions.every:
+        path = folder.rdf_plot(one.name)
+        plot_results(one.problem.target.reference, under(result.rows, one.name), path, title)
     print_costs(rows(result.rows), console)
     for name, value in result.summary["best"]["parameters"].items():
-        start = fit.problem.potential.parameters[name]
+        start = fit.conditions.potential.parameters[name]
         _say(console, f"{name:>10} = {value:<12.6g} (start {start:.6g})")
-    structure = folder.structure(fit.problem.system.atoms)
-    temperature = fit.problem.protocol.temperature
-    check = export_potential(result.potential, folder.lammps, structure, temperature)
+    if (block := result.summary.get("uncertainty")) is not None:
+        plot_uncertainty(block, folder.path / "uncertainty.png", title)
+        for line in uncertainty_lines(block, result.summary["best"]["parameters"]):
+            _say(console, line)
+    whole = fit.conditions.whole
+    if whole is None:
+        check = export_potential(result.potential, folder.lammps)
+    else:
+        system = whole.problem.system
+        check = export_potential(
+            result.potential.restricted(system.species),
+            folder.lammps,
+            folder.structure(system.atoms, whole.name),
+            whole.problem.protocol.temperature,
+        )
     _say(console, f"{folder.lammps}: {check}")
+    _write_report(folder.path, console)
+
+
+def _write_report(run: Path, console: Console) -> None:
+    """Write the page of a finished fit; whatever goes wrong with it, the fit is done."""
+    from lammpsfit.pages import write_page
+
+    page = run / "report.html"
+    try:
+        write_page(run, page)
+    except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        again = f"lammpsfit report {shlex.quote(str(run))}"
+        _say(console, f"{page}: not written ({why}); '{again}' tries again")
+    else:
+        _say(console, f"{page}: all of this, with pictures")
 
 
 def _describe(job: "Job", console: Console) -> None:
     """Check a job as a whole and say what it will do."""
-    from lammpsfit.fit.problem import build_optimiser, build_problem, build_space
+    from lammpsfit.fit.build import build_conditions, build_optimiser, build_space
 
-    problem = build_problem(job)
-    space = build_space(job, problem)
-    problem.of_size(job.confirm).load_known(job.confirm.compare)
-    build_optimiser(job, problem, space)
+    conditions = build_conditions(job)
+    space = build_space(job, conditions)
+    conditions.of_size(job.confirm).load_known(job.confirm.compare)
+    build_optimiser(job, conditions, space)
+    name = conditions.potential.name
+    fitted = f"{space.dim} parameters of {name} ({', '.join(space.names)})"
+    _say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
+    for one in conditions.every[1:]:
+        _say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
+
+
+def _words(problem: "Problem") -> str:
     system, protocol = problem.system, problem.protocol
-    _say(
-        console,
-        f"{job.title or problem.potential.name}: {space.dim} parameters of "
-        f"{problem.potential.name} ({', '.join(space.names)}), {system.atoms} atoms of "
-        f"{system.formula} at {system.density:g} g/cm³, {protocol.temperature:g} K, "
-        f"{protocol.relax:g} + {protocol.sample:g} ps",
+    return (
+        f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³, "
+        f"{protocol.temperature:g} K, {protocol.relax:g} + {protocol.sample:g} ps"
     )
 
 

@@ -44,6 +44,8 @@ balance = "O"
 "A_Si-O" = {{ factor = 1.2 }}
 
 [strategy]
+name = "paper"
+gradients = "differences"
 design = 4
 plateau = 3
 explore = 4

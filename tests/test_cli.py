@@ -248,7 +248,7 @@ def test_refusals_in_a_process_of_its_own(lammpsfit, home, arguments):
 
 
 def test_help_and_version(here):
-    for arguments in ((), ("fit",), ("resume",), ("evaluate",), ("export",)):
+    for arguments in ((), ("fit",), ("resume",), ("evaluate",), ("reference",), ("export",)):
         done = here(*arguments, "--help")
         assert (done.returncode, done.stderr) == (0, "")
         assert "--help" in done.stdout

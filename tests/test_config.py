@@ -162,3 +162,76 @@ def test_the_command_line_overrides_the_job(job_of):
         override(job, evaluations=-1)
     with pytest.raises(InputError, match=r"option: strategy\.name: .*got 'magic'"):
         override(job, strategy="magic")
+
+
+ALSO = """
+[system.melt]
+potential = "melt.toml"
+melt = 3.0
+[pressure]
+value = 10.0
+per_percent = 700.0
+[[also]]
+name = "cold"
+reference = { file = "cold.csv" }
+protocol = { temperature = 300.0 }
+[[also]]
+name = "dense_2.6"
+weight = 2.5
+system = { density = 2.6, melt = { melt = 9.0 } }
+pressure = { value = 20.0 }
+"""
+
+
+def test_another_condition_is_the_job_but_for_what_it_says(job_of, tmp_path):
+    job = job_of(LEAST + ALSO)
+    cold, dense = job.also
+    assert (cold.weight, dense.weight) == (1.0, 2.5)
+    assert cold.reference == job.reference.model_copy(update={"file": tmp_path / "cold.csv"})
+    assert cold.protocol == job.protocol.model_copy(update={"temperature": 300.0})
+    assert (cold.system, cold.pressure) == (job.system, None)
+    assert dense.reference.file == tmp_path / "gr.csv"
+    assert (dense.system.formula, dense.system.density) == ("SiO2", 2.6)
+    assert (dense.system.melt.melt, job.system.melt.melt) == (9.0, 3.0)
+    assert dense.system.melt.potential == str(tmp_path / "melt.toml")
+    assert (dense.pressure.value, dense.pressure.per_percent) == (20.0, 700.0)
+    alone = job.under(dense)
+    assert (alone.system, alone.pressure, alone.also) == (dense.system, dense.pressure, ())
+    assert alone.strategy is job.strategy
+
+
+def test_other_conditions_survive_a_dump_and_the_command_line(job_of):
+    job = job_of(LEAST + ALSO)
+    assert job_of(job.dump()) == job
+    assert override(job, evaluations=7).also == job.also
+    assert "also" not in job_of(LEAST).dump()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"cold"', '"dense_2.6"'), r"also: names must differ, got 'dense_2\.6' more than once"),
+        (('"cold"', '"a/b"'), r"also\.0\.name: must be letters, digits.*got 'a/b'"),
+        (('"cold"', '"2500"'), r"also\.0\.name: must be .* at least one letter, got '2500'"),
+        (('"cold"', '"cold-1"'), r"also\.0\.name: must be letters"),
+        (('"cold"', '".a"'), r"also\.0\.name: must be letters"),
+        (('name = "cold"', ""), r"also\.0\.name is missing"),
+        (("2.5", "0.0"), r"also\.1\.weight: .*greater than 0, got 0\.0"),
+        (("weight", "wait"), r"unknown key 'also\.1\.wait': did you mean 'weight'\?"),
+        (("density = 2.6", "densty = 2.6"), r"'also\.1\.system\.densty': did you mean 'density'\?"),
+        (("value = 20.0", "valu = 20.0"), r"'also\.1\.pressure\.valu': did you mean 'value'\?"),
+        (("{ temperature = 300.0 }", "300.0"), r"also\.0\.protocol: .*"),
+        (('[[also]]\nname = "cold"', "[other]"), r"unknown key 'other'"),
+    ],
+)
+def test_what_is_wrong_with_another_condition_is_said_in_one_line(job_of, change, message):
+    assert ALSO.count(change[0]) == 1
+    with pytest.raises(InputError, match=message) as caught:
+        job_of(LEAST + ALSO.replace(*change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("also", ["also = 3", 'also = ["cold"]', 'also = { name = "cold" }'])
+def test_other_conditions_must_be_tables(job_of, also):
+    with pytest.raises(InputError, match=r"also"):
+        job_of(also + LEAST)

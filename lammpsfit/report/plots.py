@@ -38,6 +38,8 @@ MARKERS: Final = ("o", "s", "^", "D", "v", "P")
 DPI: Final = 110
 LOG_SPAN: Final = 5.0
 """Costs that span more than this factor are drawn on a logarithmic axis."""
+LEGEND_WIDTH: Final = 2.1
+"""Room for one entry of a legend, in inches."""
 LABEL_GAP: Final = 0.05
 """Least distance between level labels, as a fraction of the axis."""
 
@@ -73,7 +75,7 @@ class Point:
 def plot_rdf(
     reference: PartialRdf,
     curves: Mapping[str, PartialRdf],
-    path: Path | str,
+    path: Path | str | None,
     title: str = "",
     costs: Mapping[str, float] | None = None,
     definition: str = "",
@@ -88,7 +90,7 @@ def plot_rdf(
         Curves by label, with the reference's pairs on any bins. Residuals are drawn where
         the bins are the reference's, else on values interpolated to them.
     path : Path or str
-        PNG file to write.
+        PNG file to write; None writes none.
     title : str
         Title of the figure.
     costs : mapping of str to float, optional
@@ -108,7 +110,7 @@ def plot_rdf(
     n = len(reference.pairs)
     columns = n if n <= 3 else math.ceil(n / 2)
     rows = math.ceil(n / columns)
-    figure = _figure(4.0 * columns + 0.4, 5.2 * rows + 0.7)
+    figure = new_figure(4.0 * columns + 0.4, 5.2 * rows + 0.7)
     strips = figure.subplots(
         2 * rows, columns, sharex=True, squeeze=False, height_ratios=[3.0, 1.0] * rows
     )
@@ -128,12 +130,12 @@ def plot_rdf(
     _rdf_legend(figure, strips[0, 0], costs or {}, definition)
     if title:
         figure.suptitle(title)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_convergence(
     points: Sequence[Point],
-    path: Path | str,
+    path: Path | str | None,
     title: str = "",
     levels: Mapping[str, float] | None = None,
 ) -> Figure:
@@ -144,7 +146,7 @@ def plot_convergence(
     points : sequence of Point
         The evaluations, in any order.
     path : Path or str
-        PNG file to write.
+        PNG file to write; None writes none.
     title : str
         Title of the figure.
     levels : mapping of str to float, optional
@@ -159,7 +161,7 @@ def plot_convergence(
     InputError
         If the file cannot be written.
     """
-    figure = _figure(9.0, 5.0)
+    figure = new_figure(9.0, 5.0)
     axes = figure.subplots()
     ordered = sorted(points, key=lambda point: point.index)
     good = [point for point in ordered if point.cost is not None]
@@ -179,12 +181,12 @@ def plot_convergence(
         _fit_legend(figure, axes)
     else:
         axes.text(0.5, 0.5, "no evaluation yet", ha="center", transform=axes.transAxes)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def plot_pair_curves(
     curves: Mapping[str, Mapping[str, Curve]],
-    path: Path | str,
+    path: Path | str | None,
     title: str = "",
     r_range: tuple[float, float] = (1.0, 6.0),
 ) -> Figure:
@@ -197,7 +199,7 @@ def plot_pair_curves(
     curves : mapping of str to mapping of str to (r, U)
         By pair, then by potential: r in Å, U in eV.
     path : Path or str
-        PNG file to write.
+        PNG file to write; None writes none.
     title : str
         Title of the figure.
     r_range : (float, float), Å
@@ -215,7 +217,7 @@ def plot_pair_curves(
     n = max(len(curves), 1)
     columns = n if n <= 3 else math.ceil(n / 2)
     rows = math.ceil(n / columns)
-    figure = _figure(4.0 * columns + 0.4, 3.8 * rows + 0.7)
+    figure = new_figure(4.0 * columns + 0.4, 3.8 * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     labels = list(dict.fromkeys(label for pair in curves.values() for label in pair))
     for axes in panels[len(curves) :]:
@@ -229,21 +231,30 @@ def plot_pair_curves(
     _shared_legend(figure, list(panels[: len(curves)]))
     if title:
         figure.suptitle(title)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty figure; width and height in inches."""
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
 
-def _save(figure: Figure, path: Path | str) -> Figure:
+def save_figure(figure: Figure, path: Path | str | None) -> Figure:
+    """Write a PNG whole or not at all; None writes none."""
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # titles and names are a user's: a $ in them is no formula
+    if path is None:
+        return figure
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=DPI)
     return figure
+
+
+def _legend_columns(figure: Figure) -> int:
+    """As many columns as a legend under the figure has room for."""
+    return min(4, int(figure.get_figwidth() // LEGEND_WIDTH))
 
 
 def _style(k: int) -> tuple[str, str]:
@@ -282,7 +293,7 @@ def _rdf_legend(figure: Figure, axes: Axes, costs: Mapping[str, float], definiti
         handles,
         named,
         loc="outside lower center",
-        ncols=4,
+        ncols=_legend_columns(figure),
         frameon=False,
         title=definition or None,
         title_fontsize="small",
@@ -466,6 +477,6 @@ def _shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
             handles.values(),
             handles.keys(),
             loc="outside lower center",
-            ncols=4,
+            ncols=_legend_columns(figure),
             frameon=False,
         )

@@ -58,7 +58,7 @@ class ProgressMonitor:
         self._done += 1
         self._new += 1
         if record["status"] == "ok":
-            self._best = min(self._best, float(record["cost"]))
+            self._best = min(self._best, cost_of(record)[0])
         elif record["status"] == "censored":
             self._given_up += 1
         else:
@@ -92,11 +92,19 @@ class ProgressMonitor:
         return ", ".join(parts)
 
 
+def cost_of(record: Record) -> tuple[float, float]:
+    """Return the cost of a record with its error: of several conditions, that of all together."""
+    ours = (record["cost"], record["cost_error"])
+    cost, error = record["objective"] if "also" in record else ours
+    return float(cost), float(error)
+
+
 def _outcome(record: Record) -> str:
     if record["status"] == "censored":
         return f"given up, R > {100 * record['given_up']['bound']:.2f} %"
     if record["status"] == "ok":
-        return f"R = {100 * record['cost']:.2f} ± {100 * record['cost_error']:.2f} %"
+        cost, error = cost_of(record)
+        return f"R = {100 * cost:.2f} ± {100 * error:.2f} %"
     return f"failed ({record['reason']})"
 
 

@@ -2,44 +2,83 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.md.evaluate import MAIN, Evaluation
 from lammpsfit.md.failure import Failure
 from lammpsfit.report.plots import Point, plot_rdf
-from lammpsfit.report.tables import Row
+from lammpsfit.report.progress import cost_of
+from lammpsfit.report.tables import Row, costs_json
 from lammpsfit.structure.rdf import PartialRdf
 
+Results: TypeAlias = Mapping[str, Evaluation | Failure]
+"""What came of potentials, by label."""
 
-def rows(results: Mapping[str, Evaluation | Failure]) -> list[Row]:
-    """Make the rows of the cost table."""
+
+def rows(results: Results) -> list[Row]:
+    """Make the rows of the cost table: where there are several conditions, a block for each."""
+    names = _conditions(results)
+    if len(names) == 1:
+        return [_row(label, result) for label, result in results.items()]
     return [
-        Row(label, None, note=str(result))
-        if isinstance(result, Failure)
-        else Row(label, result.cost, result.sample.temperature, result.sample.pressure)
-        for label, result in results.items()
+        _row(f"{label}, {name}", result)
+        for name in names
+        for label, result in under(results, name).items()
+        if name == MAIN or isinstance(result, Evaluation)  # a failure is one of all
     ]
+
+
+def results_json(results: Results) -> dict[str, dict[str, Any]]:
+    """Turn results into plain data, keyed by label, the other conditions within ``also``."""
+    content = costs_json([_row(label, result) for label, result in results.items()])
+    for label, result in results.items():
+        if isinstance(result, Evaluation) and result.also:
+            content[label] |= {
+                "objective": result.objective.mean,
+                "objective_error": result.objective.error,
+                "also": results_json(result.also),
+            }
+    return content
+
+
+def under(results: Results, condition: str) -> dict[str, Evaluation | Failure]:
+    """Return what came of one of the conditions, by label."""
+    return {
+        label: result if isinstance(result, Failure) else result.conditions[condition]
+        for label, result in results.items()
+    }
+
+
+def _conditions(results: Results) -> list[str]:
+    """Name the conditions of the results, the main one first."""
+    sound = (result for result in results.values() if isinstance(result, Evaluation))
+    return list(dict.fromkeys([MAIN, *(name for result in sound for name in result.conditions)]))
+
+
+def _row(label: str, result: Evaluation | Failure) -> Row:
+    if isinstance(result, Failure):
+        return Row(label, None, note=str(result))
+    note = ""
+    if result.also:
+        value, error = 100 * result.objective.mean, 100 * result.objective.error
+        note = f"{value:.2f} ± {error:.2f} % under all conditions together"
+    return Row(label, result.cost, result.sample.temperature, result.sample.pressure, note)
 
 
 def points(records: Iterable[Mapping[str, Any]]) -> list[Point]:
     """Make the points of the convergence plot from journal records, numbered as they finished."""
-    return [
-        Point(
-            index,
-            record.get("cost"),
-            record.get("cost_error", 0.0),
-            record["stage"],
-            record.get("reason"),
-            given_up="given_up" in record,
-        )
-        for index, record in enumerate(records, 1)
-    ]
+    found = []
+    for index, record in enumerate(records, 1):
+        cost, error = cost_of(record) if "cost" in record else (None, 0.0)
+        reason, given_up = record.get("reason"), "given_up" in record
+        found.append(Point(index, cost, error, record["stage"], reason, given_up))
+    return found
 
 
-def levels(results: Mapping[str, Evaluation | Failure]) -> dict[str, float]:
-    """Take the cost of each sound result."""
+def levels(results: Results) -> dict[str, float]:
+    """Take the cost of each sound result: of several conditions, what they cost together."""
     return {
-        label: result.cost.value
+        label: result.objective.mean if result.also else result.cost.value
         for label, result in results.items()
         if isinstance(result, Evaluation)
     }
@@ -47,7 +86,7 @@ def levels(results: Mapping[str, Evaluation | Failure]) -> dict[str, float]:
 
 def plot_results(
     reference: PartialRdf,
-    results: Mapping[str, Evaluation | Failure],
+    results: Results,
     path: Path,
     title: str,
 ) -> None:
@@ -55,4 +94,5 @@ def plot_results(
     sound = {label: r for label, r in results.items() if isinstance(r, Evaluation)}
     curves = {label: result.sample.rdf for label, result in sound.items()}
     definition = next((result.cost.definition for result in sound.values()), "")
-    plot_rdf(reference, curves, path, title, levels(results), definition)
+    costs = {label: result.cost.value for label, result in sound.items()}
+    plot_rdf(reference, curves, path, title, costs, definition)

@@ -172,7 +172,11 @@ def test_a_run_folder_stands_alone(job_text, tmp_path, structure):
     shutil.rmtree(tmp_path / "home")
     moved = (tmp_path / "elsewhere").rename(tmp_path / "with space")
     fit = open_fit(*open_run(moved / "run"))
-    assert list(fit.problem.load_known(fit.job.confirm.compare)) == ["a min/ß", "a sub/ß", "CHIK"]
+    assert list(fit.conditions.load_known(fit.job.confirm.compare)) == [
+        "a min/ß",
+        "a sub/ß",
+        "CHIK",
+    ]
 
 
 @pytest.mark.parametrize("after", [0, 9])

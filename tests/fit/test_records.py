@@ -8,7 +8,7 @@ from lammpsfit.fit.base import Ask, Outcome
 from lammpsfit.fit.confirm import CONFIRM, SEARCH, run_seed
 from lammpsfit.fit.records import as_told, evaluation_record
 from lammpsfit.fit.run_folder import evaluations
-from lammpsfit.md.evaluate import Evaluation, Target
+from lammpsfit.md.evaluate import Target
 from lammpsfit.md.failure import Failure, Reason
 from lammpsfit.md.racing import GivenUp
 from lammpsfit.md.sample import Sample
@@ -25,7 +25,7 @@ def evaluation():
     estimates = (Estimate(3600.0, 1 / 7), Estimate(-1e4, 3.0), Estimate(-20.0, 0.1))
     sample = Sample(rdf, *estimates, Estimate(0.0, 0.1), 1000, 0.5, 0.6)
     target = Target(PartialRdf(("Si-O",), R, np.ones((1, R.size))))
-    return Evaluation(sample, target.cost(rdf))
+    return target.evaluation(sample)
 
 
 def test_a_bound_comes_back_from_the_journal_to_the_bit(tmp_path):

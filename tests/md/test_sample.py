@@ -8,9 +8,10 @@ from lammpsfit.errors import InputError, RunError
 from lammpsfit.forcefield import load_potential
 from lammpsfit.md import session as session_module
 from lammpsfit.md.evaluate import Evaluate
+from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
-from lammpsfit.md.sample import Histogram, pool, sample
+from lammpsfit.md.sample import pool, sample
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.md.session import reason_of
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lammpsfit.md.evaluate import Evaluation, Target
+from lammpsfit.md.evaluate import Target
 from lammpsfit.md.failure import Failure, Reason
 from lammpsfit.md.sample import Sample
 from lammpsfit.report.results import levels, plot_results, points, rows
@@ -18,7 +18,7 @@ def evaluation(factor):
     sample = Sample(
         PartialRdf.from_blocks(("Si-O",), R, blocks), *estimates, Estimate(0.0, 0.1), 1000, 0.5, 0.6
     )
-    return Evaluation(sample, Target(REFERENCE).cost(sample.rdf))
+    return Target(REFERENCE).evaluation(sample)
 
 
 RESULTS = {

@@ -7,7 +7,7 @@ import pytest
 
 from lammpsfit.errors import InputError
 from lammpsfit.reference import read_rdf_table
-from lammpsfit.structure.cost import DEFINITION, cost
+from lammpsfit.structure.cost import DEFINITION, cost, residual_scale
 from lammpsfit.structure.rdf import PartialRdf
 
 SILICA = Path(__file__).parents[2] / "examples" / "silica"
@@ -66,6 +66,25 @@ def test_value_is_the_weighted_root_mean_square_of_the_pairs():
     assert weighted.value == pytest.approx(math.sqrt((3.0 * chi2[0] + chi2[1]) / 4.0))
     assert weighted.weights == {"Si-O": 3.0, "O-O": 1.0, "Si-Si": 0.0}
     assert [pair.chi2 for pair in weighted.pairs.values()] == pytest.approx(chi2)
+
+
+@pytest.mark.parametrize("weights", [None, {"O-Si": 4.0, "O-O": 0.5}, {"Si-Si": 0.0}])
+def test_squares_of_scaled_differences_add_up_to_the_squared_cost(weights):
+    sample = PartialRdf(PAIRS, R, smooth(1.5))
+    residuals = residual_scale(REFERENCE, weights)[:, None] * (sample.g - REFERENCE.g)
+    result = cost(sample, REFERENCE, weights)
+    assert np.sum(residuals**2) == pytest.approx(result.value**2)
+    total = sum(result.weights.values())
+    shares = [result.weights[pair] / total * result.pairs[pair].chi2 for pair in PAIRS]
+    assert np.sum(residuals**2, axis=1) == pytest.approx(shares)
+
+
+def test_a_scale_is_refused_what_a_cost_is():
+    with pytest.raises(InputError, match="Na-O, which is no pair of the reference"):
+        residual_scale(REFERENCE, {"Na-O": 1.0})
+    empty = PartialRdf(("O-O",), R, np.zeros((1, R.size)))
+    with pytest.raises(InputError, match="O-O is zero"):
+        residual_scale(empty)
 
 
 def test_pairs_match_in_either_order_and_spelling():

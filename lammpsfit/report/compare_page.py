@@ -1,0 +1,143 @@
+"""The page that compares several runs: what more free parameters buy."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lammpsfit.report.html import (
+    Markup,
+    Section,
+    doi_link,
+    element,
+    items,
+    join,
+    page,
+    paragraph,
+    picture,
+    table,
+)
+from lammpsfit.report.run_view import FIT, RunView
+from lammpsfit.report.search_plots import plot_complexity
+from lammpsfit.report.tables import UNKNOWN
+from lammpsfit.report.words import METHOD, cost_words, count_words, percent, time_words
+
+
+def compare_page(views: Sequence[RunView]) -> str:
+    """Make the page: R against the number of free parameters, and a table of the runs."""
+    names = _names(views)
+    heading = join(
+        [
+            element("h1", f"{len(views)} fits compared"),
+            paragraph(_summary(views, names)),
+        ]
+    )
+    sections = [
+        Section("complexity", "Cost against complexity", _complexity(views, names)),
+        Section("runs", "Runs", _tables(views, names)),
+    ]
+    return page("fits compared: lammpsfit report", heading, sections)
+
+
+def _names(views: Sequence[RunView]) -> list[str]:
+    """Name runs by their title, and by their folder where titles are alike."""
+    titles = [view.title for view in views]
+    return [
+        view.title if titles.count(view.title) == 1 else f"{view.title} ({view.folder})"
+        for view in views
+    ]
+
+
+def _summary(views: Sequence[RunView], names: Sequence[str]) -> str:
+    known = [
+        (view.best.total[0], name, view)
+        for name, view in zip(names, views, strict=True)
+        if view.best is not None and view.best.ok and view.best.confirmed
+    ]
+    if not known:
+        return "None of them is confirmed yet."
+    _, name, view = min(known, key=lambda item: item[0])
+    assert view.best is not None
+    return (
+        f"The lowest confirmed R has {name}, with {view.free} free parameters: "
+        f"{cost_words(*view.best.total)} %."
+    )
+
+
+def _complexity(views: Sequence[RunView], names: Sequence[str]) -> Markup:
+    runs = [
+        (name, view.free, *view.best.total, view.best.confirmed)
+        for name, view in zip(names, views, strict=True)
+        if view.best is not None and view.best.ok
+    ]
+    if not runs:
+        return paragraph("No evaluation has given a cost yet.")
+    levels: dict[str, float] = {}
+    for view in views:
+        for shown in view.shown:
+            if shown.label != FIT and shown.ok:
+                levels.setdefault(shown.label, shown.total[0])
+    alt = "R against free parameters: " + "; ".join(
+        f"{name} {percent(cost)} % with {free}" for name, free, cost, _, _ in runs
+    )
+    meanings = {tuple(one.definition for one in view.conditions) for view in views}
+    notes = list(dict.fromkeys(f"{one.definition}." for v in views for one in v.conditions))
+    if len(meanings) > 1:
+        notes.append("These definitions differ: such values of R are not to be compared.")
+    if levels:
+        notes.append("Known potentials as in the first of these runs that ran them.")
+    caption = (
+        "R with its standard error; hollow: a single run of the search, not confirmed. As in Fig. "
+        "8 of "
+    )
+    return join(
+        [
+            picture(
+                plot_complexity(runs, levels),
+                f"{alt}.",
+                join([caption, doi_link(METHOD), "."], ""),
+                wide=True,
+            ),
+            items(notes),
+        ]
+    )
+
+
+def _tables(views: Sequence[RunView], names: Sequence[str]) -> Markup:
+    ordered = sorted(zip(names, views, strict=True), key=lambda item: (item[1].free, item[0]))
+    head = ["run", "free", "R (%)", "R_c (%)", "confirmed", "evaluations", "failed", "MD work",
+            "wall time", "state"]  # fmt: skip
+    about = ["run", "start", "folder", "free parameters", "each evaluation"]
+    rows = [
+        [name, view.start.name, view.folder, ", ".join(view.points.names), _systems(view)]
+        for name, view in ordered
+    ]
+    return join(
+        [
+            table(
+                head,
+                [_numbers(name, view) for name, view in ordered],
+                caption="What came of them, and what it took",
+            ),
+            table(about, rows, caption="What was fitted", words=[3, 4]),
+        ]
+    )
+
+
+def _numbers(name: str, view: RunView) -> list[object]:
+    fields: Mapping[str, Any] = {} if view.best is None else view.best.fields
+    return [
+        name,
+        view.free,
+        cost_words(*view.best.total) if view.best is not None and view.best.ok else UNKNOWN,
+        percent(fields.get("cost_corrected", math.nan)),
+        "yes" if view.best is not None and view.best.confirmed else "no",
+        len(view.records),
+        sum(record["status"] == "failed" for record in view.records),
+        count_words(view.atom_steps),
+        time_words(view.wall_s),
+        "not finished" if view.state == "open" else view.state,
+    ]
+
+
+def _systems(view: RunView) -> str:
+    return "; ".join(one.system for one in view.conditions)

@@ -1,0 +1,282 @@
+"""The page of one run: sections of text, tables and pictures from a :class:`RunView`."""
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import shorten
+from typing import Any, Final
+
+from lammpsfit.report.html import (
+    Markup,
+    Section,
+    code,
+    doi_link,
+    element,
+    folded,
+    items,
+    join,
+    page,
+    paragraph,
+    table,
+    text,
+    tiles,
+)
+from lammpsfit.report.run_pictures import course, curves_section, distributions
+from lammpsfit.report.run_space import search_space, uncertainty
+from lammpsfit.report.run_view import FIT, Condition, Parameter, RunView, Shown
+from lammpsfit.report.tables import UNKNOWN
+from lammpsfit.report.uncertainty import error_words
+from lammpsfit.report.words import (
+    METHOD,
+    cost_words,
+    count_words,
+    estimate_words,
+    list_words,
+    number_words,
+    percent,
+    time_words,
+)
+from lammpsfit.units import BAR_PER_GPA
+
+LAMMPS: Final = "10.1016/j.cpc.2021.108171"
+
+
+def run_page(view: RunView) -> str:
+    """Make the page of a run."""
+    sections = [
+        Section("potential", "Potential", _potential(view)),
+        Section("costs", "Distance from the reference", _costs(view)),
+        Section("gr", "Pair distributions", distributions(view)),
+        Section("course", "Course of the search", course(view)),
+        Section("curves", "Pair potentials", curves_section(view)),
+        Section("uncertainty", "Uncertainty", uncertainty(view)),
+        Section("space", "Search space", search_space(view)),
+        Section("use", "How to use it", _use(view)),
+    ]
+    return page(f"{view.title}: lammpsfit report", _heading(view), sections)
+
+
+def _heading(view: RunView) -> Markup:
+    best = view.best
+    status = element(
+        "span", view.state if view.state != "open" else "not finished", class_="state"
+        if view.state == "finished" else "state open"
+    )  # fmt: skip
+    names = ", ".join(view.points.names)
+    sources = list_words([" ".join(one.source[:1]) for one in view.conditions])
+    systems = "; ".join(one.system for one in view.conditions)
+    fitted = (
+        f"{view.free} parameter{'s' if view.free != 1 else ''} of the potential {view.start.name} "
+        f"({names}), fitted to: {sources}. Each evaluation: {systems}. Search: {view.search}."
+    )
+    return join(
+        [
+            element("h1", view.title),
+            paragraph(status, " ", view.state_words),
+            tiles(_facts(view)),
+            paragraph(fitted),
+            *([paragraph(_verdict(view))] if best is not None and best.ok else []),
+        ]
+    )
+
+
+def _facts(view: RunView) -> Iterator[tuple[str, str, str]]:
+    best = view.best
+    if best is not None and best.ok:
+        how = f"confirmed with {_runs(best.runs)}" if best.confirmed else "one run of the search"
+        together = ", all conditions together" if len(view.conditions) > 1 else ""
+        name = "R of the fit" if best.confirmed else "lowest R so far"
+        yield name, f"{cost_words(*best.total)} %", f"{how}{together}"
+    for shown in view.shown:
+        if shown.label != FIT and shown.ok:
+            yield f"R of {shown.label}", f"{cost_words(*shown.total)} %", _runs(shown.runs)
+    status = Counter(record["status"] for record in view.records)
+    none = f"{status['failed']} failed" + (
+        f", {status['censored']} given up" if status["censored"] else ""
+    )
+    yield "evaluations", str(len(view.records)), none
+    yield "MD work", count_words(view.atom_steps), "atoms × steps, with confirmations"
+    yield "wall time", time_words(view.wall_s), "search and confirmations"
+
+
+def _runs(number: int) -> str:
+    return f"{number} fresh run{'s' if number != 1 else ''}"
+
+
+def _verdict(view: RunView) -> str:
+    """Say how the fit does beside the known potentials."""
+    best = view.best
+    assert best is not None
+    if not best.confirmed:
+        return (
+            "This lowest value is that of a single run among many, and so partly luck: the best "
+            "are run again with fresh seeds at the end of the fit."
+        )
+    beaten: list[str] = []
+    others: list[str] = []
+    for shown in view.shown:
+        if shown.label == FIT or not shown.ok:
+            continue
+        (ours, our_error), (theirs, their_error) = best.total, shown.total
+        noise = math.hypot(_finite(our_error), _finite(their_error))
+        (beaten if theirs - ours > 2 * noise else others).append(shown.label)
+    if not beaten + others:
+        return "No known potential was run beside it."
+    nearer = f"It is nearer to the reference than {list_words(beaten)}" if beaten else ""
+    rest = (
+        f"{'; it is' if beaten else 'It is'} not nearer than {list_words(others)}" if others else ""
+    )
+    return f"{nearer}{rest} (by two standard errors of these runs)."
+
+
+def _finite(value: float) -> float:
+    return value if math.isfinite(value) else 0.0
+
+
+def _potential(view: RunView) -> Markup:
+    if view.best is None:
+        return paragraph("No evaluation has given a cost yet.")
+    many = [p for p in view.parameters if p.remark.startswith("at its")]
+    warning = (
+        [
+            paragraph(
+                element("span", "At a bound: ", class_="flag"),
+                ", ".join(p.name for p in many)
+                + ". The best may lie beyond: widen the bounds, unless they mean something.",
+            )
+        ]
+        if many
+        else []
+    )
+    block = view.uncertainty or {}
+    lines = [_parameter_cells(p, block) for p in view.parameters]
+    head = ["parameter", "start", "now", "change", "lower bound", "upper bound"]
+    if block:
+        head.append("standard error")
+    caption = "Parameters, in the units of LAMMPS metal (eV, Å, e)."
+    return join(
+        [
+            table([*head, "remark"], lines, caption=caption, words=[len(head)]),
+            *warning,
+            element("h3", "For LAMMPS"),
+            paragraph(f"From {view.lammps_from}. A click selects all.", soft=True),
+            code(view.lammps, copy=True),
+        ]
+    )
+
+
+def _parameter_cells(p: Parameter, block: Mapping[str, Any]) -> list[object]:
+    change = ""
+    if p.value is not None and p.start:
+        change = f"{100 * (p.value / p.start - 1):+z.1f} %".replace("-", "−")
+    cells: list[object] = [
+        p.name,
+        number_words(p.start),
+        UNKNOWN if p.value is None else number_words(p.value),
+        change,
+        "" if p.lower is None else number_words(p.lower),
+        "" if p.upper is None else number_words(p.upper),
+    ]
+    if block:
+        known = p.name in block["errors"]
+        unit = "" if block["relative"].get(p.name, True) else " of its range"
+        cells.append(f"{error_words(block['errors'][p.name])}{unit}" if known else "")
+    flagged = p.remark.startswith("at its")
+    return [*cells, element("span", p.remark, class_="flag") if flagged else p.remark]
+
+
+def _costs(view: RunView) -> Markup:
+    failed = [
+        f"{shown.label} failed: {shown.fields.get('reason')}: "
+        f"{shorten(str(shown.fields.get('detail', '')), 200)}"
+        for shown in view.shown
+        if shown.fields and not shown.ok
+    ]
+    waiting = [shown.label for shown in view.shown if not shown.fields]
+    notes = [
+        *dict.fromkeys(f"{one.definition}." for one in view.conditions),
+        "R_c is R without its statistical noise, ± a standard error (block jackknife over the "
+        "runs); quarters of the run show drift, and each is noisier than the whole.",
+        *(one.pressure for one in view.conditions if one.pressure),
+        *failed,
+        *([f"Not run yet: {list_words(waiting)}."] if waiting else []),
+    ]
+    return join([*(_cost_table(view, one) for one in view.conditions), items(notes)])
+
+
+def _cost_table(view: RunView, condition: Condition) -> Markup:
+    pairs = list(condition.reference.pairs)
+    by_pair = [f"R {pair} (%)" for pair in pairs]
+    averages = ["R (%)", "R_c (%)", "by quarters (%)", "T (K)", "P (GPa)", "runs"]
+    return table(
+        ["potential", *by_pair, *averages],
+        [_cost_cells(shown, condition, pairs) for shown in view.shown],
+        caption=f"{condition.name}: {condition.system}" if len(view.conditions) > 1 else "",
+        chosen=0 if view.best is not None else None,
+    )
+
+
+def _cost_cells(shown: Shown, condition: Condition, pairs: Sequence[str]) -> list[str]:
+    fields = shown.under(condition)
+    label = shown.label if shown.confirmed or not fields else f"{shown.label} (not confirmed)"
+    if "cost" not in fields:
+        word = "failed" if fields else UNKNOWN
+        return [label, *[""] * len(pairs), word, "", "", "", "", str(shown.runs)]
+    errors = fields.get("pair_cost_errors", {})
+    by_pair = [
+        percent(fields["pair_costs"].get(pair, math.nan), 1)
+        + (f" ± {percent(errors[pair], 1)}" if math.isfinite(errors.get(pair, math.nan)) else "")
+        for pair in pairs
+    ]
+    return [
+        label,
+        *by_pair,
+        cost_words(fields["cost"], fields.get("cost_error", math.nan)),
+        percent(fields.get("cost_corrected", math.nan)),
+        " ".join(percent(x, 1) for x in fields.get("cost_quarters", ())),
+        estimate_words(fields.get("temperature"), 1.0, 0),
+        estimate_words(fields.get("pressure"), 1 / BAR_PER_GPA, 2),
+        str(shown.runs),
+    ]
+
+
+def _use(view: RunView) -> Markup:
+    folder = shlex.quote(view.folder)
+    commands = [
+        f"lammpsfit export {folder} -o for-lammps    # LAMMPS files, run again and compared",
+        f"lammpsfit resume {folder}                  # goes on from the journal",
+        f"lammpsfit report {folder}                  # this page, as the folder is now",
+        f"lammpsfit fit {folder}/job.toml -o again   # the same fit from the start",
+    ]
+    if view.state == "finished":
+        commands.insert(0, f"cd {folder}/lammps && lmp -in in.example")
+    else:
+        commands = commands[1:]
+    versions = ", ".join(f"{name} {version}" for name, version in view.versions.items())
+    return join(
+        [
+            code("\n".join(commands)),
+            paragraph(
+                "In an input of your own, put the atoms in place and say ",
+                element("code", "include potential.lmp"),
+                "; the header of that file tells the types and the units.",
+            ),
+            table(["file", "what"], [[name, what] for name, what in view.files], words=[1],
+                  caption=f"In {view.folder}"),
+            paragraph(f"Seed {view.seed}; versions: {versions}."),
+            folded("The job file", code(view.job)),
+            paragraph("Cite the method: ", doi_link(METHOD), "; LAMMPS: ", doi_link(LAMMPS), "; ",
+                      *_citations(view)),
+        ]
+    )  # fmt: skip
+
+
+def _citations(view: RunView) -> Iterator[object]:
+    known = {view.start.name: view.start}
+    known |= {s.label: s.potential for s in view.shown if s.potential and s.label != FIT}
+    cited = [(name, p.doi) for name, p in known.items() if p.doi]
+    for k, (name, doi) in enumerate(cited):
+        yield text(f"{'; ' if k else ''}{name}: ")
+        yield doi_link(doi)
+    yield "."

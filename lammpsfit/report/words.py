@@ -1,0 +1,75 @@
+"""Numbers as people read them."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from lammpsfit.report.tables import UNKNOWN
+
+METHOD: Final = "10.1557/mrc.2019.47"
+"""Paper of the method."""
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """Give a fraction in per cent, without the sign; – where it is unknown."""
+    return f"{100 * fraction:.{digits}f}" if math.isfinite(fraction) else UNKNOWN
+
+
+def cost_words(cost: float, error: float) -> str:
+    """Give R with its error in per cent, without the sign.
+
+    >>> cost_words(0.0481, 0.001)
+    '4.81 ± 0.10'
+    """
+    known = f" ± {percent(error)}" if math.isfinite(error) else ""
+    return f"{percent(cost)}{known}"
+
+
+def time_words(seconds: float) -> str:
+    """Give a time as people do.
+
+    >>> time_words(42), time_words(417.3), time_words(20000), time_words(400000)
+    ('42 s', '7 min', '5 h 33 min', '4 d 15 h')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if minutes < 2880:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def count_words(number: int) -> str:
+    """Give a large number as people do.
+
+    >>> count_words(349920000), count_words(5_200_000_000), count_words(9_000)
+    ('349.9 million', '5.20 billion', '9000')
+    """
+    if number >= 1e9:
+        return f"{number / 1e9:.2f} billion"
+    return f"{number / 1e6:.1f} million" if number >= 1e5 else str(number)
+
+
+def number_words(value: float) -> str:
+    """Give a number with six digits."""
+    return f"{value:.6g}".replace("-", "−")
+
+
+def estimate_words(pair: Sequence[float] | None, factor: float, digits: int) -> str:
+    """Give a mean with its error, both times a factor; nothing where it is unknown."""
+    if pair is None or not math.isfinite(pair[0]):
+        return ""
+    mean = f"{pair[0] * factor:z.{digits}f}".replace("-", "−")
+    error = pair[1] * factor
+    return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) else mean
+
+
+def list_words(names: Sequence[str]) -> str:
+    """Name several.
+
+    >>> list_words(["BKS", "CHIK", "ML"])
+    'BKS, CHIK and ML'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
