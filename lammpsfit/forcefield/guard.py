@@ -24,8 +24,7 @@ of the hottest stage of a run:
   no barrier (``ci/check_guard.py``).
 - *empty*: floor >= 10 kT and depth <= 5 kT. The well lies so high that less than
   1e-4 of the atoms would be in it in equilibrium, and who gets in falls out again within
-  picoseconds. A deep one is a trap, however high it lies: of runs with a barrier of 38 kT and
-  28 kT from there to the bottom, which lay 10 kT above the outer minimum, a third lost atoms.
+  picoseconds. A deep one is a trap, however high it lies.
 - *shallow*: depth <= 1 kT, and it is not where the core holds the structure: the
   core's energy at r_w stays under 1 kT, unless the well lies about that far above r_0.
 
