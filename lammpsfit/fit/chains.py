@@ -74,18 +74,14 @@ class Chain:
     def __init__(self, number: int, start: Vector, domain: Domain, trail: Trail) -> None:
         self.stage = STAGE if number == 0 else f"{STAGE} {number + 1}"
         self.trail = trail
-        self.end: End | None = None
         self._domain = domain
-        self._begin(start)
+        self.begin(start)
 
-    def _begin(self, start: Vector) -> None:
-        self.end = None
+    def begin(self, start: Vector) -> None:
+        """Begin; anew, elsewhere, where nothing came of the first start."""
+        self.end: End | None = None
         self._descent: Descent = descend(start, self._domain, self.trail)
         self._await(next(self._descent))
-
-    def again(self, start: Vector) -> None:
-        """Begin anew elsewhere, where nothing came of the start."""
-        self._begin(start)
 
     def _await(self, batch: list[Try]) -> None:
         self._batch = batch
@@ -172,7 +168,6 @@ class GaussNewton:
         start: Vector | None = None,
     ) -> None:
         domain = Domain(dimension, constraint)
-        self._settings = settings
         self._starts = _Starts(domain, seed, start)
         self._chains = [
             Chain(k, self._starts.next(), domain, Trail(linearise, settings.descent))
@@ -201,7 +196,7 @@ class GaussNewton:
         chain.tell(ask, outcome)
         if chain.end is End.FAILED and not chain.trail.runs and self._restarts:
             self._restarts -= 1
-            chain.again(self._starts.next())
+            chain.begin(self._starts.next())
 
     def expect(self, ask: Ask) -> None:
         """Take note of a point that was asked before a resume and is still to be told."""

@@ -207,9 +207,9 @@ def descend(start: Vector, domain: Domain, trail: Trail) -> Descent:
             radius = max(settings.smallest, SHRINK * longest)
             continue
         failed = 0
-        best = min(sound, key=lambda seen: trail.cost2(trail.pooled(seen)).mean)
+        before, *reached = (trail.cost2(trail.pooled(seen)) for seen in (here, *sound))
+        best, after = min(zip(sound, reached, strict=True), key=lambda found: found[1].mean)
         promised = model.decrease(best.x - here.x)
-        before, after = (trail.cost2(trail.pooled(seen)) for seen in (here, best))
         fall = Estimate(before.mean - after.mean, float(np.hypot(before.error, after.error)))
         if fall.mean > (-fall.error if _hidden(promised, fall) else 0.0):
             path.append(best)

@@ -13,7 +13,7 @@ from lammpsfit.forcefield import ParameterSpace
 from lammpsfit.md.evaluate import Target
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.sample import Sample
-from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.blocks import Estimate, jackknife_error
 from lammpsfit.structure.fluctuations import Response, linear_response, stacked
 from lammpsfit.structure.reweighting import effective_samples, multistate_weights
 from lammpsfit.units import BOLTZMANN_CONSTANT
@@ -63,17 +63,14 @@ class LocalModel:
     @property
     def error(self) -> float:
         """Standard error of the squared cost at the point, by the jackknife."""
-        squares = np.sum(self.response.means**2, axis=1)
-        return float(np.sqrt((len(squares) - 1) * squares.var()))
+        return float(jackknife_error(np.sum(self.response.means**2, axis=1)))
 
     def decrease(self, s: Vector) -> Estimate:
         """Predict by how much the squared cost falls with the step `s`, with its error."""
         r = self.response
         before = np.sum(r.means**2, axis=1)
         after = np.sum((r.means + r.jacobians @ s) ** 2, axis=1)
-        falls = before - after
-        n = len(falls)
-        error = float(np.sqrt((n - 1) * falls.var()))
+        error = float(jackknife_error(before - after))
         return Estimate(-(self.quadratic(s) - self.quadratic.constant), error)
 
 
@@ -126,24 +123,24 @@ class Fluctuations:
         x: Vector,
         weights: Vector,
     ) -> Response:
-        blocks = np.concatenate(
+        blocks = [_blocks(sample) for _, sample in runs]
+        labels = np.concatenate(
             [
-                k * MOST_BLOCKS + np.arange(len(f)) * _blocks(sample) // len(f)
-                for k, (f, (_, sample)) in enumerate(zip(frames, runs, strict=True))
+                first + np.arange(len(f)) * n // len(f)
+                for first, n, f in zip(np.cumsum(blocks) - blocks, blocks, frames, strict=True)
             ]
         )
         dU = np.concatenate([f.gradient(self._space, x) for f in frames])
         y = np.concatenate([self._target.residuals(f) for f in frames])
-        dy = None
-        if (pressure := self._target.pressure) is not None:
-            # the pressure depends on the parameters itself; the distances do not
-            P = np.concatenate([pressure.residual(f.pressure) for f in frames])
-            dP = np.concatenate([f.pressure_gradient(self._space, x) for f in frames])
-            dy = np.zeros((len(y), y.shape[1] + 1, dU.shape[1]))
-            dy[:, -1] = pressure.slope * dP
-            y = np.column_stack([y, P])
-        _, labels = np.unique(blocks, return_inverse=True)
-        return linear_response(y, dU, self._beta, labels, weights, dy)
+        structure = linear_response(y, dU, self._beta, labels, weights)
+        if (pressure := self._target.pressure) is None:
+            return structure
+        # the pressure depends on the parameters itself; the distances do not
+        P = np.concatenate([pressure.residual(f.pressure) for f in frames])
+        dP = pressure.slope * np.concatenate([f.pressure_gradient(self._space, x) for f in frames])
+        return structure.beside(
+            linear_response(P[:, None], dU, self._beta, labels, weights, dP[:, None])
+        )
 
 
 class Several:
@@ -173,10 +170,6 @@ class Several:
         )
         samples, of_runs = min(m.samples for m in models), min(m.runs for m in models)
         return LocalModel(response, samples, of_runs)
-
-
-MOST_BLOCKS = 1 << 20
-"""More than a run has: what numbers the blocks of several runs apart."""
 
 
 def _frames(sample: Sample) -> Frames:

@@ -175,7 +175,7 @@ class Evaluate:
             self.seed,
             self.target.reference.r,
             self.realisation,
-            lambda rdf: self._given_up(rdf) is not None,
+            None if self.level is None else lambda rdf: self._given_up(rdf) is not None,
             self.keep,
         )
         return self.target.evaluation(result, self._given_up(result.rdf))

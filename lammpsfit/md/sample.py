@@ -86,7 +86,7 @@ def sample(
     seed: int,
     r: FloatArray,
     realisation: Realisation = "combined",
-    enough: Callable[[PartialRdf], bool] = lambda _: False,
+    enough: Callable[[PartialRdf], bool] | None = None,
     keep: bool = False,
 ) -> Sample:
     """Run NVT molecular dynamics and average the partial g(r).
@@ -107,7 +107,7 @@ def sample(
         ``"combined"`` (one table per pair, fast) or ``"overlay"`` (the styles of the export).
     enough
         Asked after each block from the fourth on, with g(r) so far: whether to end the run there.
-        What was run until then has the bits of the whole run.
+        What was run until then has the bits of the whole run. None: it is run to its end.
     keep
         Whether to keep the frames, in bins fine enough for energies, and the last configuration.
 
@@ -141,7 +141,9 @@ def sample(
             histogram,
             _pairs_per_neighbour(potential, atoms),
             _fallen(potential, histogram, protocol.temperature),
-            lambda counts, pressure: enough(rdf_of(frames_of(counts, pressure))),
+            None
+            if enough is None
+            else lambda counts, pressure: enough(rdf_of(frames_of(counts, pressure))),
         )
         configuration = _configuration(lmp) if keep else None
     frames = frames_of(series.counts, series.pressure)
@@ -199,7 +201,7 @@ def _series(
     histogram: Histogram,
     per_pair: FloatArray,
     fallen: NDArray[np.bool_],
-    enough: Callable[[CountArray, FloatArray], bool],
+    enough: Callable[[CountArray, FloatArray], bool] | None,
 ) -> _Series:
     """Run the sampled part, a frame at a time, to its end or until there is `enough`.
 
@@ -225,7 +227,11 @@ def _series(
         if np.any(counts[frame], where=fallen):
             raise SimulationError(Reason.COLLAPSE, "atoms fell into the hole at small r")
         done = frame + 1
-        if _may_end(done, protocol) and enough(counts[:done], thermo[:done, 1]):
+        if (
+            enough is not None
+            and _may_end(done, protocol)
+            and enough(counts[:done], thermo[:done, 1])
+        ):
             counts, thermo = counts[:done], thermo[:done]
             break
     temperatures, pressures, energies = thermo.T

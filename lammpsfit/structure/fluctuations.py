@@ -60,6 +60,16 @@ class Response:
         """Standard error of the derivatives, shape (K, d)."""
         return jackknife_error(self.jacobians)
 
+    def beside(self, other: Response) -> Response:
+        """Put averages of the same frames, weights and blocks after these."""
+        return Response(
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.jacobian, other.jacobian]),
+            self.metric,
+            np.concatenate([self.means, other.means], axis=1),
+            np.concatenate([self.jacobians, other.jacobians], axis=1),
+        )
+
 
 def linear_response(
     A: ArrayLike,
