@@ -1,5 +1,7 @@
 """From a job file to the objects of a fit, everything checked before any time is spent."""
 
+from typing import Final
+
 import numpy as np
 
 from lammpsfit.config import Job, ParameterTable
@@ -16,6 +18,9 @@ from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
 from lammpsfit.forcefield.guard import collapse, margins
 from lammpsfit.forcefield.suggest import suggestion
 from lammpsfit.md.evaluate import MAIN
+
+STUCK: Final = 0.5
+"""Share of the cost of a gas without structure at which a descent that ends has gone nowhere."""
 
 
 def build_conditions(job: Job) -> Conditions:
@@ -112,7 +117,8 @@ def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> 
         descent = GaussNewtonSettings(
             radius=table.radius, spread=table.spread, patience=table.quiet, batch=table.batch
         )
-        chains = ChainSettings(table.starts, descent=descent)
+        stuck = STUCK * conditions.structureless
+        chains = ChainSettings(table.starts, stuck=stuck, descent=descent)
         return GaussNewton(space.dim, chains, linearise, job.seed, constraint, start)
     explore = ExploreSettings(
         n_design=table.design,

@@ -2,9 +2,11 @@
 
 The first descent begins at the start of the fit, the others at points spread over the
 cube. They know nothing of each other, so that as many workers are busy as there are descents, times
-the steps each tries at once. One whose start will not run takes the next point of the sequence.
+the steps each tries at once. One whose start will not run, or that ends where it is stuck, takes
+the next point of the sequence.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,13 +43,16 @@ class ChainSettings:
     starts
         Number of descents.
     restarts
-        Fresh points a descent whose start fails may try.
+        Fresh points that descents which fail at their start, or get stuck, may take in all.
+    stuck
+        A descent that ends at a cost above this has gone nowhere.
     descent
         How each goes.
     """
 
     starts: int = 1
     restarts: int = 20
+    stuck: float = math.inf
     descent: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
 
     def __post_init__(self) -> None:
@@ -78,7 +83,7 @@ class Chain:
         self.begin(start)
 
     def begin(self, start: Vector) -> None:
-        """Begin; anew, elsewhere, where nothing came of the first start."""
+        """Begin; anew, elsewhere, where nothing came of the start before."""
         self.end: End | None = None
         self._descent: Descent = descend(start, self._domain, self.trail)
         self._await(next(self._descent))
@@ -97,6 +102,11 @@ class Chain:
                 self._asked[i] = number
                 return Ask(number, wanted.x, self.stage, origin=wanted.origin, keep=True)
         return None
+
+    def is_stuck(self, level: float) -> bool:
+        """Whether it has come to its end, and nowhere below this cost."""
+        costs = (seen.outcome.cost for seen in self.trail.runs)
+        return self.end is not None and all(cost is None or cost > level for cost in costs)
 
     def expect(self, ask: Ask) -> None:
         """Take note of a point that was asked before a resume and is still to be told."""
@@ -173,7 +183,7 @@ class GaussNewton:
             Chain(k, self._starts.next(), domain, Trail(linearise, settings.descent))
             for k in range(settings.starts)
         ]
-        self._restarts = settings.restarts
+        self._restarts, self._stuck = settings.restarts, settings.stuck
         self._used: set[int] = set()
         self._first_unused = 0
         self._pending: set[int] = set()
@@ -194,7 +204,7 @@ class GaussNewton:
         self._pending.discard(ask.id)
         chain = self._chain(ask)
         chain.tell(ask, outcome)
-        if chain.end is End.FAILED and not chain.trail.runs and self._restarts:
+        if chain.is_stuck(self._stuck) and self._restarts:
             self._restarts -= 1
             chain.begin(self._starts.next())
 

@@ -97,6 +97,14 @@ class Conditions:
         return max(condition.problem.protocol.temperature for condition in self.every)
 
     @property
+    def structureless(self) -> float:
+        """Cost of a gas without structure, g(r) = 1, the pressure left out of account."""
+        squares = (
+            self.shares[one.name] * one.problem.target.structureless**2 for one in self.every
+        )
+        return math.sqrt(math.fsum(squares))
+
+    @property
     def whole(self) -> Condition | None:
         """The first condition that has all species, if any."""
         species = set(self.potential.species)

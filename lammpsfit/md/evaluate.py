@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.failure import Reason, SimulationError
 from lammpsfit.md.frames import Frames
@@ -69,6 +71,12 @@ class Target:
     def scale(self) -> FloatArray:
         """Factors by pair, shape (n_pairs,), that make residuals of differences of g(r)."""
         return residual_scale(self.reference, self.weights)
+
+    @property
+    def structureless(self) -> float:
+        """R of a gas without structure, g(r) = 1."""
+        gas = replace(self.reference, g=np.ones_like(self.reference.g), blocks=None)
+        return self.cost(gas).value
 
     def cost(self, rdf: PartialRdf) -> Cost:
         """Cost of a sampled g(r)."""

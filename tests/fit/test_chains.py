@@ -50,9 +50,11 @@ def linearise(runs, x):
     return LocalModel(response, float(len(blocks)), float(len(runs)))
 
 
-def optimiser(starts=1, start=START, batch=1, restarts=20, constraint=None, **descent):
+def optimiser(
+    starts=1, start=START, batch=1, restarts=20, constraint=None, stuck=np.inf, **descent
+):
     descent = GaussNewtonSettings(batch=batch, patience=3, **descent)
-    settings = ChainSettings(starts, restarts, descent)
+    settings = ChainSettings(starts, restarts, stuck, descent)
     return GaussNewton(2, settings, linearise, SEED, constraint, start)
 
 
@@ -66,6 +68,11 @@ def outcome(ask, fails=False):
 def unlucky(ask):
     """Whether an evaluation fails, some do."""
     return ask.id % 7 == 6
+
+
+def never(ask):
+    """Whether an evaluation fails, none does."""
+    return False
 
 
 def search(search, workers=1, most=300, fails=unlucky):
@@ -346,6 +353,23 @@ def test_a_start_that_fails_takes_the_next_point():
     # those that fail are tried twice
     assert [begun.count(x) for x in points] == [2 if x[0] < 0.6 else 1 for x in points]
     assert chains.ends == [End.QUIET] * 2
+
+
+def test_a_descent_that_ends_far_up_begins_elsewhere():
+    told = search(optimiser(restarts=2, stuck=0.9 * FLOOR), fails=never)
+    begun = [ask.x for ask, _ in told if ask.origin is None]
+    np.testing.assert_array_equal(begun, [START, *sobol_design(2, Domain(2), SEED)])
+    assert len({ask.stage for ask, _ in told}) == 1
+    for n in range(len(told)):
+        fresh = optimiser(restarts=2, stuck=0.9 * FLOOR)
+        for pair in told[: n + 1]:
+            fresh.tell(*pair)
+        same(fresh.ask(9), [ask for ask, _ in told[n + 1 : n + 2]])
+
+
+def test_a_descent_that_ends_far_enough_down_does_not():
+    told = search(optimiser(restarts=2, stuck=2 * FLOOR), fails=never)
+    assert [ask.id for ask, _ in told if ask.origin is None] == [0]
 
 
 @pytest.mark.parametrize("restarts", [0, 3])

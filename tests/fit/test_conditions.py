@@ -99,6 +99,17 @@ def test_a_condition_is_the_job_but_for_what_it_says(job_of):
     assert conditions.timeout == pytest.approx(2 * main.protocol.timeout(306))
 
 
+def test_a_gas_without_structure_costs_the_same_as_a_sample_of_it(job_of):
+    conditions = build_conditions(job_of([COOLER]))
+    squares = []
+    for one in conditions.every:
+        g = one.problem.target.reference.g
+        chi2 = ((g - 1) ** 2).sum(axis=1) / (g**2).sum(axis=1)
+        squares.append(chi2.mean())
+    expected = math.sqrt(0.25 * squares[0] + 0.75 * squares[1])
+    assert conditions.structureless == pytest.approx(expected)
+
+
 def test_the_job_alone_is_its_only_condition(job_of, tmp_path):
     job = job_of()
     conditions = build_conditions(job)
