@@ -45,7 +45,7 @@ DIGITS: Final = 9
 class End(StrEnum):
     """Why a descent ended, and what that means."""
 
-    QUIET = "steps no longer promise more than the noise: a minimum as far as the runs can tell"
+    QUIET = "step after step is less than the noise: a minimum as far as the runs can tell"
     FAILED = "run after run failed, at the start or around the point reached: look elsewhere"
 
 
@@ -67,7 +67,8 @@ class GaussNewtonSettings:
         Standard deviation of the cost from run to run, as a fraction of the cost: slow modes of
         a liquid that the blocks of one run do not see.
     patience
-        Steps in a row that promise less than the noise, after which it ends.
+        Steps in a row that promise less than the noise, nor fell by more together, after which
+        it ends.
     failures
         Batches in a row without a sound run, after which it ends.
     batch
@@ -183,8 +184,9 @@ def descend(start: Vector, domain: Domain, trail: Trail) -> Descent:
     trail.add(begin)
     path, radius = [begin], settings.radius
     broken: list[Vector] = []
-    quiet = failed = 0
-    while quiet < settings.patience:
+    calm: list[Estimate] = []  # costs before each step of late, since one was seen to help
+    failed = 0
+    while len(calm) < settings.patience:
         here = path[-1]
         model, F = trail.pooled(here), trail.metric(here)
         radii = [radius * 0.5**k for k in range(settings.batch)]
@@ -210,12 +212,15 @@ def descend(start: Vector, domain: Domain, trail: Trail) -> Descent:
         before, *reached = (trail.cost2(trail.pooled(seen)) for seen in (here, *sound))
         best, after = min(zip(sound, reached, strict=True), key=lambda found: found[1].mean)
         promised = model.decrease(best.x - here.x)
-        fall = Estimate(before.mean - after.mean, float(np.hypot(before.error, after.error)))
-        if fall.mean > (-fall.error if _hidden(promised, fall) else 0.0):
+        fall = _fall(before, after)
+        hidden = _hidden(promised, fall)
+        if fall.mean > (-fall.error if hidden else 0.0):
             path.append(best)
             del path[: -settings.memory]
         radius = _radius(radius, _length(best.x - here.x, F), promised, fall, settings)
-        quiet = quiet + 1 if _hidden(promised, fall) else 0
+        calm.append(before)
+        if not hidden or _seen(_fall(calm[0], after)):
+            calm.clear()
     return End.QUIET
 
 
@@ -254,6 +259,15 @@ def _around(
         return np.hstack([domain.constraint(points).reshape(len(points), -1), apart])
 
     return Domain(domain.dimension, margins)
+
+
+def _fall(before: Estimate, after: Estimate) -> Estimate:
+    return Estimate(before.mean - after.mean, float(np.hypot(before.error, after.error)))
+
+
+def _seen(fall: Estimate) -> bool:
+    """Whether a fall is surely not noise; that of many steps is, where that of none of them is."""
+    return fall.mean > 2.0 * fall.error
 
 
 def _hidden(promised: Estimate, fall: Estimate) -> bool:

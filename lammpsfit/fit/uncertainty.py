@@ -104,7 +104,7 @@ class Uncertainty:
         `rise`, shape (d,).
     offset
         From the point to the minimum by these runs, shape (d,): what the search left, as its
-        steps no longer promised more than the noise.
+        last steps were less than the noise.
     directions
         From the stiffest to the softest.
     model

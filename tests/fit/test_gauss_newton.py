@@ -219,6 +219,20 @@ def test_it_follows_a_curved_valley_to_its_end(seed):
     assert toy.cost2(played.best) < toy.cost2(toy.truth) * 1.1
 
 
+def test_steps_that_only_together_are_more_than_noise_go_on():
+    toy = Valley()
+    bottom = np.array([2 / 9, 0.6])
+    one = {"radius": 1.0, "largest": 1.0, "reach": 0.1, "spread": 0.04, "patience": 9}
+    played = play(toy, start=bottom, most=200, **one)
+    costs = np.array([toy.cost2(seen.x) for seen in played.seen])
+    crawl = costs[: np.argmax(costs < 2.5)]
+    falls = -np.diff(crawl) / crawl[:-1]
+    assert len(falls) > one["patience"]
+    assert (falls < 2 * np.sqrt(2) * one["spread"]).all(), "a single step shows, nothing tested"
+    assert played.end is End.QUIET
+    np.testing.assert_allclose(played.best, toy.truth, atol=0.05)
+
+
 def test_exact_residuals_take_a_few_runs():
     toy = Valley(noise=1e-6)
     played = play(toy, most=25, spread=0.0)
