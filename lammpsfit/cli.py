@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from lammpsfit import __version__
+from lammpsfit.cli_gap import app as gap_app
 from lammpsfit.errors import InputError, LammpsfitError, RunError, StoppedError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Fit classical potentials to ab initio structure, with LAMMPS.",
 )
+app.add_typer(gap_app, name="gap")
 
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="also write the result here, as JSON")
@@ -128,7 +130,9 @@ def evaluate(
     context: typer.Context,
     potentials: Annotated[
         list[str],
-        typer.Argument(help="names in the library, or TOML files", metavar="POTENTIAL..."),
+        typer.Argument(
+            help="names in the library, TOML files, or run folders", metavar="POTENTIAL..."
+        ),
     ],
     job_file: Annotated[
         Path, typer.Option("--job", help="job file that sets system, protocol and reference")
@@ -145,7 +149,7 @@ def evaluate(
     from lammpsfit.files import check_file
     from lammpsfit.fit.build import build_conditions
     from lammpsfit.fit.evaluate_potentials import evaluate_potentials
-    from lammpsfit.fit.run_folder import for_condition
+    from lammpsfit.fit.run_folder import for_condition, potential_of
     from lammpsfit.report.progress import ProgressMonitor
     from lammpsfit.report.results import levels, plot_results, results_json, rows, under
     from lammpsfit.report.tables import print_costs
@@ -156,7 +160,7 @@ def evaluate(
     job = read_job(job_file)
     farm = _farm(context, workers, oversubscribe, job)
     conditions = build_conditions(job)
-    loaded = {name: conditions.load(name) for name in potentials}
+    loaded = {name: conditions.load(potential_of(name)) for name in potentials}
     monitor = ProgressMonitor(session.console)
     with Stop() as stop:
         results = evaluate_potentials(loaded, repeats, conditions, job.seed, farm, monitor, stop)
@@ -168,6 +172,91 @@ def evaluate(
     _write_json(json_file, results_json(results))
     if not levels(results):
         raise RunError("every run failed, see the notes above")
+
+
+@app.command()
+def validate(
+    context: typer.Context,
+    potentials: Annotated[
+        list[str],
+        typer.Argument(
+            help="names in the library, TOML files, or run folders", metavar="POTENTIAL..."
+        ),
+    ],
+    job_file: Annotated[
+        Path, typer.Option("--job", help="job file that sets system, conditions and reference")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="folder to write; what it holds is not run again")
+    ],
+    condition: Annotated[
+        str, typer.Option(help="one of the job's [[also]] conditions, by name")
+    ] = "main",
+    atoms: Annotated[int | None, typer.Option(help="atoms in the box; default: the job's")] = None,
+    relax: Annotated[
+        float | None, typer.Option(help="ps before the first frame; default: the job's")
+    ] = None,
+    sample: Annotated[
+        float | None, typer.Option(help="ps averaged over; default: twice the job's")
+    ] = None,
+    no_npt: Annotated[
+        bool, typer.Option("--no-npt", help="leave out the density at zero pressure")
+    ] = False,
+    quench: Annotated[
+        float | None, typer.Option(help="also make a glass, cooled at so many K/ps")
+    ] = None,
+    quench_to: Annotated[float, typer.Option(help="K that the glass is cooled to")] = 300.0,
+    cutoff: Annotated[
+        list[str] | None,
+        typer.Option(help="end of a bond in Å, as in Si-O=2.2; default: first minimum of g(r)"),
+    ] = None,
+    angles: Annotated[
+        Path | None,
+        typer.Option(help="table of bond angles to compare with; default: the job's"),
+    ] = None,
+    workers: Workers = None,
+    oversubscribe: Oversubscribe = False,
+    walltime: Walltime = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Run potentials longer, and tell structure, density, diffusion and glass beside what is known.
+
+    A run that is finished is kept; the same command goes on from there.
+    """
+    from lammpsfit.config import read_job
+    from lammpsfit.farm.stop import Stop
+    from lammpsfit.files import check_folder
+    from lammpsfit.md.observe import Quench
+    from lammpsfit.reference.options import parse_cutoffs
+    from lammpsfit.report.facts import print_facts
+    from lammpsfit.report.unit_progress import UnitProgress
+    from lammpsfit.validate.command import validate as run_validation
+    from lammpsfit.validate.plan import Request, build_plan
+
+    session = _session(walltime, json_file)
+    check_folder(output)
+    request = Request(
+        potentials,
+        job_file,
+        condition,
+        atoms,
+        relax,
+        sample,
+        not no_npt,
+        None if quench is None else Quench(quench, quench_to),
+        parse_cutoffs(cutoff or []),
+        angles,
+    )
+    farm = _farm(context, workers, oversubscribe, read_job(job_file))
+    plan = build_plan(request)
+    command = shlex.join(["lammpsfit", *sys.argv[1:]])
+    with Stop(session.walltime) as stop:
+        view = run_validation(plan, output, farm, UnitProgress(session.console), stop, command)
+    print_facts(view.facts, session.console)
+    for line in view.lines:
+        _say(session.console, line)
+    _write_json(json_file, view.content)
+    _say(session.console, f"{output / 'validate.html'}: all of this, with pictures")
 
 
 @app.command()
@@ -255,16 +344,13 @@ def export(
 ) -> None:
     """Write a potential as LAMMPS files, run them again and compare the forces."""
     from lammpsfit.files import check_folder
-    from lammpsfit.fit.run_folder import RunFolder
+    from lammpsfit.fit.run_folder import potential_of
     from lammpsfit.forcefield import load_potential
     from lammpsfit.md.export import export_potential
 
     session = _session(None, json_file)
     check_folder(output)
-    run = RunFolder(Path(source))
-    if Path(source).is_dir() and not run.potential.exists():
-        raise InputError(f"{source}: no finished fit in this folder (no potential.toml)")
-    potential = load_potential(str(run.potential) if Path(source).is_dir() else source)
+    potential = load_potential(potential_of(source))
     check = export_potential(potential, output)
     _say(session.console, f"{output}: {check}")
     _write_json(json_file, check.as_dict())
@@ -318,14 +404,12 @@ def _session(walltime: str | None, json_file: Path | None) -> Session:
 
 def _farm(
     context: typer.Context, workers: int | None, oversubscribe: bool, job: "Job"
-) -> "Farm[Evaluation]":
+) -> "Farm[Any]":
     """Make the farm, of this machine or of the MPI job we are the first rank of."""
     from lammpsfit.farm.launch import open_farm
     from lammpsfit.farm.sturdy import SturdyFarm
 
-    farm: Farm[Evaluation] = open_farm(
-        context.obj, workers, oversubscribe, job.farm.ranks_per_evaluation
-    )
+    farm = open_farm(context.obj, workers, oversubscribe, job.farm.ranks_per_evaluation)
     return SturdyFarm(farm, lambda line: print(f"lammpsfit: {line}", file=sys.stderr))
 
 

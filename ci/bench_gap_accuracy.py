@@ -1,0 +1,344 @@
+"""How near GAP potentials come to DFT forces: aluminium at 1000 K, against SOAP-GAP.
+
+The data of examples/aluminium, frames 2 fs apart. Splits are
+
+blocks
+    The headline: one of five stretches of 66 fs to test on, the rest to train on, but for 36 fs
+    to either side. That is where the forces have forgotten themselves: their autocorrelation
+    falls through zero after 35 fs.
+random
+    As most papers do it. Every test frame has a neighbour a few fs away among the training frames.
+
+Test frames are thinned (one of three in blocks, one of six at random). All models see the same
+splits. Parameters of descriptors are optimised once, on 15 frames of the first 120 fs (half of
+which still heat up), which, with the 36 fs after them, are in no split; theta, amplitude and noises
+are fitted there too, those of the original descriptors as well.
+
+soap
+    SOAP-GAP of QUIP: `pip install 'lammpsfit[bench]'`; its settings are in bench_gap_soap.py.
+original, radial
+    Eight radial functions with the eta of the literature, and with optimised ones.
+angular
+    Radial and angular functions, optimised.
+
+Each piece of work is a file under ``--keep``; what is there is not done again.
+
+    python ci/bench_gap_accuracy.py --keep FOLDER [--only METHOD...] [--splits blocks random]
+        [--limit-s SECONDS]
+    python ci/bench_gap_accuracy.py --keep FOLDER --table [--json FILE]
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import mean, median
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lammpsfit.errors import StoppedError
+from lammpsfit.farm.stop import Stop
+from lammpsfit.files import write_json
+from lammpsfit.gap.descriptors import Descriptors, Parameters, make_descriptors
+from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
+from lammpsfit.gap.frames import Frame, read_frames
+from lammpsfit.gap.hyperparameters import Hyperparameters
+from lammpsfit.gap.job import GapJob, read_gap_job
+from lammpsfit.gap.predict import Prediction, predict
+from lammpsfit.gap.train import Step, TrainResult, TrainState, train
+
+ALUMINIUM = Path(__file__).parent.parent / "examples" / "aluminium"
+JOBS = {"original": "radial.toml", "radial": "radial.toml", "angular": "angular.toml"}
+METHODS = ("soap", *JOBS)
+SPLITS = {"blocks": 5, "random": 10}
+SIZES = (10, 20, 50)
+
+LEARN = range(0, 50, 5)
+VALIDATE = range(51, 60, 2)
+"""Frames the parameters of descriptors are optimised on; the first 30 heat up.
+
+What these models cannot describe is no noise, but the same in frames that are near copies: with
+learning frames 2 fs apart the marginal likelihood takes it for signal.
+"""
+
+POOL = range(78, 241)
+"""Frames that are trained and tested on."""
+
+APART = 18
+"""Frames to either side of a block that are not trained on."""
+
+GOAL = 0.053
+"""Force MAE with 50 frames and optimised eta, eV/Å: doi:10.1063/1.5097293 (1000 K)."""
+
+GAIN = 0.14
+"""What optimised eta gain with 10 frames, at random; there too."""
+
+
+class Kind(NamedTuple):
+    """Descriptors with their parameters, and what is fitted to the same frames as these."""
+
+    descriptors: Descriptors
+    parameters: Parameters
+    hyper: Hyperparameters
+
+
+class Unit(NamedTuple):
+    """A piece of work: a method, and a training set."""
+
+    method: str
+    split: str
+    number: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """Name of its file."""
+        return f"{self.method}-{self.split}-{self.number}-{self.size}"
+
+    def indices(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return training and test frames; larger training sets hold the smaller ones."""
+        rng = np.random.default_rng(self.number)
+        pool = np.array(POOL)
+        if self.split == "random":
+            order = rng.permutation(pool)
+            return order[: self.size], np.sort(order[max(SIZES) :])[::6]
+        block = np.array_split(pool, SPLITS["blocks"])[self.number - 1]
+        rest = pool[(pool < block[0] - APART) | (pool > block[-1] + APART)]
+        return rng.permutation(rest)[: self.size], block[::3]
+
+    def frames(self, data: Sequence[Frame]) -> tuple[list[Frame], list[Frame]]:
+        """Return training and test frames."""
+        train, test = self.indices()
+        return [data[k] for k in np.sort(train)], [data[k] for k in test]
+
+
+def read_data() -> tuple[Frame, ...]:
+    """Read the DFT data."""
+    return read_frames([ALUMINIUM / "bulk1000.extxyz"])
+
+
+def units(methods: Sequence[str], splits: Sequence[str]) -> Iterator[Unit]:
+    """Return all work, in the order in which it is done."""
+    for split in splits:
+        for number in range(1, SPLITS[split] + 1):
+            for size in SIZES:
+                yield from (Unit(method, split, number, size) for method in methods)
+
+
+def kind_of(method: str, data: Sequence[Frame], keep: Path, stop: Stop) -> Kind:
+    """Return a method's descriptors; prepare them, or go on with it, where that is not done."""
+    result, job = keep / f"descriptors-{method}.json", read_gap_job(ALUMINIUM / JOBS[method])
+    learn = [data[k] for k in LEARN]
+    descriptors, first = make_descriptors(job.descriptors.settings(), learn)
+    if (found := read(result)) is not None:
+        parameters = {name: np.array(values) for name, values in found["parameters"].items()}
+        return Kind(descriptors, parameters, Hyperparameters.from_dict(found["hyper"]))
+    if method == "original":
+        options, offsets = job.fit_options(), fit_offsets(learn, descriptors.species)
+        hyper = fit_hyperparameters(learn, descriptors, first, offsets, options)
+        kind, steps = Kind(descriptors, first, hyper), {}
+    else:
+        trained = optimised(method, data, (descriptors, first), job, keep, stop)
+        kind = Kind(descriptors, dict(trained.parameters), trained.hyper)
+        steps = {"first": vars(trained.first), "best": vars(trained.best)}
+    listed = {name: np.asarray(values).tolist() for name, values in kind.parameters.items()}
+    write_json(result, {"parameters": listed, "hyper": kind.hyper.as_dict(), **steps})
+    return kind
+
+
+def optimised(
+    method: str,
+    data: Sequence[Frame],
+    first: tuple[Descriptors, Parameters],
+    job: GapJob,
+    keep: Path,
+    stop: Stop,
+) -> TrainResult:
+    """Optimise parameters of descriptors, from where an earlier call got to."""
+    path = keep / f"state-{method}.json"
+    held = read(path)
+    state = None if held is None else TrainState.from_dict(held)
+
+    def see(step: Step, state: TrainState) -> None:
+        write_json(path, state.as_dict())
+        print(f"{method}: step {step.step}, held out {step.held_out_mae:.4f} eV/Å", flush=True)
+        if (why := stop()) is not None:
+            raise StoppedError(f"stopped ({why})")
+
+    learn, validate = [data[k] for k in LEARN], [data[k] for k in VALIDATE]
+    return train(learn, validate, *first, job.train_options(), see, state)
+
+
+def run_unit(unit: Unit, data: Sequence[Frame], keep: Path, stop: Stop) -> None:
+    """Fit to the training frames, predict the test frames, and write the errors."""
+    frames, test = unit.frames(data)
+    if unit.method == "soap":
+        from bench_gap_soap import fit_soap, predict_soap
+
+        with tempfile.TemporaryDirectory() as folder:
+            fitted = fit_soap(frames, Path(folder))
+            errors, cpu = errors_of(test, predict_soap(fitted, test)), fitted.cpu_s
+    else:
+        kind = kind_of(unit.method, data, keep, stop)
+        began = time.process_time()
+        options = FitOptions(hyper=kind.hyper, keep_training=False)
+        model = fit_model(frames, kind.descriptors, kind.parameters, options)
+        cpu = time.process_time() - began
+        errors = errors_of(test, [predict(model, frame) for frame in test])
+    write_json(keep / f"{unit.name}.json", {**unit._asdict(), "cpu_s": cpu, **errors})
+    print(f"{unit.name}: forces {errors['forces']['mae']:.4f} eV/Å, {cpu:.0f} s of CPU", flush=True)
+
+
+def errors_of(frames: Sequence[Frame], found: Sequence[Prediction]) -> dict[str, dict[str, float]]:
+    """Return MAE and RMSE of energies per atom, forces and stresses."""
+    pairs = list(zip(frames, found, strict=True))
+    wrong = {
+        "energy": np.array([(own.energy - frame.energy) / len(frame) for frame, own in pairs]),
+        "forces": np.concatenate([own.forces - frame.forces for frame, own in pairs]),
+        "stress": np.array([own.stress - frame.stress for frame, own in pairs]),
+    }
+    return {
+        name: {"mae": float(np.abs(x).mean()), "rmse": float(np.sqrt((x**2).mean()))}
+        for name, x in wrong.items()
+    }
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Read a file; None where there is none."""
+    with suppress(FileNotFoundError):
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return content
+    return None
+
+
+def summaries(keep: Path, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Summarise every method, split and size that has results."""
+    rows = []
+    for split, count in SPLITS.items():
+        for size in SIZES:
+            for method in methods:
+                wanted = [Unit(method, split, k, size) for k in range(1, count + 1)]
+                found = {unit.number: read(keep / f"{unit.name}.json") for unit in wanted}
+                done = {number: result for number, result in found.items() if result is not None}
+                if done:
+                    rows.append(summary(method, split, size, done))
+    for row in rows:
+        compare_with_soap(row, rows)
+    return rows
+
+
+def summary(method: str, split: str, size: int, done: dict[int, Any]) -> dict[str, Any]:
+    """Average one method's errors over the splits that are done."""
+    values = {
+        f"{label}_{kind}": mean(result[label][kind] for result in done.values())
+        for label in ("energy", "forces", "stress")
+        for kind in ("mae", "rmse")
+    }
+    by_split = {number: result["forces"]["mae"] for number, result in done.items()}
+    cpu = median(result["cpu_s"] for result in done.values())
+    row = {"method": method, "split": split, "size": size, "done": len(done), "cpu_s": cpu}
+    return {**row, **values, "forces_worst_rmse": worst(done), "forces_by_split": by_split}
+
+
+def worst(done: dict[int, Any]) -> float:
+    return max(result["forces"]["rmse"] for result in done.values())
+
+
+def compare_with_soap(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """Add the mean ratio of force MAE to SOAP-GAP, and how often it is at or below it."""
+    own = row["forces_by_split"]
+    rival = next(
+        (
+            other["forces_by_split"]
+            for other in rows
+            if (other["method"], other["split"], other["size"])
+            == ("soap", row["split"], row["size"])
+        ),
+        {},
+    )
+    ratios = [own[number] / rival[number] for number in own if number in rival]
+    row["to_soap"] = mean(ratios) if ratios else None
+    row["not_above_soap"] = sum(ratio <= 1.0 for ratio in ratios)
+    row["compared"] = len(ratios)
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Lay out the table."""
+    yield (
+        "| split | frames | method | splits | forces MAE eV/Å | RMSE | worst RMSE "
+        "| energy MAE meV/atom | RMSE | stress MAE meV/Å³ | RMSE | forces MAE / SOAP | CPU s |"
+    )
+    yield "|---|--:|---|" + "--:|" * 10
+    for row in rows:
+        cells = [row["split"], str(row["size"]), row["method"]]
+        cells += [f"{row['done']}/{SPLITS[row['split']]}"]
+        cells += [f"{row[f'forces_{kind}']:.4f}" for kind in ("mae", "rmse", "worst_rmse")]
+        for label in ("energy", "stress"):
+            cells += [f"{1e3 * row[f'{label}_{kind}']:.2f}" for kind in ("mae", "rmse")]
+        ratio = row["to_soap"]
+        cells += ["–" if ratio is None else f"{ratio:.2f}", f"{row['cpu_s']:.0f}"]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield "Errors are means over the splits; ratios are of the same splits; CPU is of the fit."
+    yield from goals({(row["method"], row["split"], row["size"]): row for row in rows})
+
+
+def goals(rows: dict[tuple[str, str, int], dict[str, Any]]) -> Iterator[str]:
+    """Say which goals are reached."""
+    for split in SPLITS:
+        if row := rows.get(("radial", split, 50)):
+            said = verdict(row["forces_mae"] <= GOAL)
+            yield f"- radial, 50 frames, {split}: {row['forces_mae']:.4f} ≤ {GOAL} eV/Å: {said}"
+        before, after = (rows.get((name, split, 10)) for name in ("original", "radial"))
+        if before and after:
+            gain = 1.0 - after["forces_mae"] / before["forces_mae"]
+            said = verdict(gain >= GAIN)
+            yield f"- gain of optimised eta, 10 frames, {split}: {gain:.0%} ≥ {GAIN:.0%}: {said}"
+        for size in SIZES:
+            row = rows.get(("angular", split, size))
+            if row and row["compared"]:
+                said = verdict(row["to_soap"] <= 1.0)
+                share = f"{row['not_above_soap']} of {row['compared']} splits"
+                yield f"- angular / SOAP, {size} frames, {split}: {row['to_soap']:.2f} ≤ 1, " + (
+                    f"in {share}: {said}"
+                )
+
+
+def verdict(reached: bool) -> str:
+    return "reached" if reached else "missed"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD")
+    parser.add_argument("--splits", nargs="+", choices=SPLITS, default=list(SPLITS))
+    parser.add_argument("--limit-s", type=float, help="begin nothing after so many seconds")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+
+    options.keep.mkdir(parents=True, exist_ok=True)
+    if not options.table:
+        data = read_data()
+        with Stop(options.limit_s) as stop:
+            for unit in units(options.only, options.splits):
+                if stop() is not None:
+                    break
+                if read(options.keep / f"{unit.name}.json") is None:
+                    try:
+                        run_unit(unit, data, options.keep, stop)
+                    except StoppedError as stopped:
+                        print(stopped)
+    rows = summaries(options.keep, options.only)
+    print("\n".join(markdown(rows)))
+    if options.json:
+        write_json(options.json, {"rows": rows})
+
+
+if __name__ == "__main__":
+    main()

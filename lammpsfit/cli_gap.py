@@ -1,0 +1,271 @@
+"""The command line of GAP potentials: ``lammpsfit gap``."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from lammpsfit.errors import InputError
+
+if TYPE_CHECKING:
+    from lammpsfit.gap.job import GapJob
+    from lammpsfit.gap.run import GapRun
+
+# Each command imports what it needs when it runs: JAX takes seconds, and is an extra.
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Fit GAP potentials with optimised descriptors to DFT energies, forces and stresses.",
+)
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="also write the result here, as JSON")
+]
+JobFile = Annotated[Path, typer.Argument(help="job file (TOML)", metavar="JOB.toml")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="check everything, run nothing")]
+Walltime = Annotated[
+    str | None, typer.Option(help="stop in time for this limit: seconds, mm:ss, [d-]hh:mm:ss")
+]
+
+
+@app.command()
+def label(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="configurations, in any format ASE reads", metavar="FRAMES..."),
+    ],
+    calculator: Annotated[
+        str,
+        typer.Option(
+            help="module:factory of the calculator, as in ase.calculators.emt:EMT, or dft:make "
+            "for make() in ./dft.py"
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="extended xyz file to write")],
+    workers: Annotated[
+        int, typer.Option(min=1, help="frames at a time, each in a process of its own")
+    ] = 1,
+    stress: Annotated[bool, typer.Option(help="also ask for the stress")] = True,
+    timeout: Annotated[
+        float, typer.Option(help="give a frame up after so many seconds; default: never")
+    ] = float("inf"),
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="try frames again that failed before")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Label configurations with an ASE calculator; the same command again goes on."""
+    from lammpsfit.farm.stop import Stop
+    from lammpsfit.files import check_outputs
+    from lammpsfit.gap.frames import read_frames
+    from lammpsfit.gap.label import LabelRequest, label_frames
+    from lammpsfit.report.frame_progress import FrameProgress
+
+    if not timeout > 0.0:
+        raise InputError(f"--timeout must be positive, got {timeout:g} s")
+    console = _console()
+    check_outputs([path for path in (output, json_file) if path is not None], files)
+    frames = read_frames(files, labelled=False)
+    request = LabelRequest(calculator, output, workers, stress, timeout, retry_failed)
+    with FrameProgress(console) as progress, Stop() as stop:
+        summary = label_frames(frames, request, progress, stop)
+    _write_json(json_file, summary.as_dict())
+    for name, reason in list(summary.failed.items())[:5]:
+        _say(console, f"{name}: failed: {reason}")
+    _say(
+        console,
+        f"{output}: {len(summary.frames)} of {len(frames)} frames labelled ({summary.earlier} of "
+        f"them before), {len(summary.failed)} failed",
+    )
+
+
+@app.command()
+def fit(
+    job_file: JobFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
+    dry_run: DryRun = False,
+    walltime: Walltime = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
+    from lammpsfit.gap.job import read_gap_job
+    from lammpsfit.gap.run import open_gap_run
+
+    job = read_gap_job(job_file)
+    _check(output, json_file)
+    if dry_run:
+        _describe(job)
+        return
+    _fit(lambda: open_gap_run(output, job), job, walltime, json_file)
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(help="run folder", metavar="RUN")],
+    walltime: Walltime = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Go on with the fit of a run folder."""
+    from lammpsfit.gap.run import find_gap_run
+
+    folder, job = find_gap_run(run)
+    _check(run, json_file)
+    _fit(lambda: folder, job, walltime, json_file)
+
+
+@app.command()
+def evaluate(
+    model_file: Annotated[
+        Path, typer.Argument(help="model.json of a fit, or its run folder", metavar="MODEL")
+    ],
+    data: Annotated[list[Path], typer.Argument(help="labelled frames", metavar="DATA...")],
+    energy_key: Annotated[str, typer.Option(help="name of the energy")] = "REF_energy",
+    forces_key: Annotated[str, typer.Option(help="name of the forces")] = "REF_forces",
+    stress_key: Annotated[str, typer.Option(help="name of the stress")] = "REF_stress",
+    virial_key: Annotated[str, typer.Option(help="name of the virial")] = "REF_virial",
+    uncertainty: Annotated[
+        bool, typer.Option(help="also judge the predicted errors, which takes longer")
+    ] = False,
+    png: Annotated[
+        Path | None,
+        typer.Option(help="draw predictions over labels here; the calibration beside it"),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Tell how far a model is from labelled frames: MAE, RMSE, and its own errors."""
+    from lammpsfit.files import check_outputs
+    from lammpsfit.gap.accuracy import as_data, compare, predict_all
+    from lammpsfit.gap.frames import Keys, read_frames
+    from lammpsfit.gap.model_file import load_model
+    from lammpsfit.gap.run import GapRun
+    from lammpsfit.pages.gap import draw_errors, error_lines
+    from lammpsfit.report.frame_progress import FrameProgress
+
+    console = _console()
+    path = GapRun(model_file).model if model_file.is_dir() else model_file
+    # the calibration stands beside the parity plot
+    second = None if png is None else png.with_name(f"{png.stem}-calibration.png")
+    outputs = [name for name in (png, second, json_file) if name is not None]
+    check_outputs(outputs, [path, *data])
+    model = load_model(path)
+    frames = read_frames(data, Keys(energy_key, forces_key, stress_key, virial_key), tell=_tell)
+    with FrameProgress(console) as progress:
+        found = predict_all(model, frames, uncertainty, progress)
+    compared = compare(frames, found, model.hyper.noises)
+    for line in error_lines(compared):
+        _say(console, line)
+    if png is not None and second is not None:
+        draw_errors(compared, png, second, f"{path}: {len(frames)} frames")
+    _write_json(json_file, {"frames": len(frames), "errors": as_data(compared)})
+
+
+@app.command(name="learning-curve")
+def learning_curve(
+    job_file: JobFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to make")],
+    dry_run: DryRun = False,
+    walltime: Walltime = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Draw errors over the number of training frames, descriptors as they were and optimised."""
+    from lammpsfit.farm.stop import Stop, parse_walltime
+    from lammpsfit.gap.job import read_gap_job
+    from lammpsfit.gap.learning import learning_curves
+    from lammpsfit.gap.parts import load_parts
+    from lammpsfit.gap.run import open_gap_run
+    from lammpsfit.pages.gap import curve_lines, draw_curves
+    from lammpsfit.report.step_progress import StepProgress
+
+    job = read_gap_job(job_file)
+    _check(output, json_file)
+    if dry_run:
+        _describe(job)
+        return
+    console = _console()
+    with Stop(None if walltime is None else parse_walltime(walltime)) as stop:
+        parts = load_parts(job, _tell)
+        folder = open_gap_run(output, job).path
+        with StepProgress(console) as progress:
+            curves, summary = learning_curves(folder, job, parts, progress, stop)
+    for line in curve_lines(curves):
+        _say(console, line)
+    for picture in draw_curves(curves, parts.held_out, folder, job.title):
+        _say(console, f"{picture}: drawn")
+    _write_json(json_file, summary)
+
+
+def _fit(
+    opening: "Callable[[], GapRun]", job: "GapJob", walltime: str | None, json_file: Path | None
+) -> None:
+    """Run a fit to its end; signals stop it after the step it is at."""
+    from lammpsfit.farm.stop import Stop, parse_walltime
+    from lammpsfit.gap.parts import load_parts
+    from lammpsfit.gap.run import run_gap_fit
+    from lammpsfit.pages.gap import draw_errors, draw_training, error_lines
+    from lammpsfit.report.step_progress import StepProgress
+
+    console = _console()
+    with Stop(None if walltime is None else parse_walltime(walltime)) as stop:
+        parts = load_parts(job, _tell)
+        run = opening()
+        with StepProgress(console) as progress:
+            result = run_gap_fit(run, job, parts, progress, stop)
+    if result.trained is not None:
+        draw_training(result.trained, run.path / "training.png", job.title)
+    pictures = run.path / "parity.png", run.path / "calibration.png"
+    draw_errors(result.compared, *pictures, job.title)
+    for line in error_lines(result.compared):
+        _say(console, line)
+    _say(console, f"{run.model}: {result.summary['centres']} centres")
+    _write_json(json_file, result.summary)
+
+
+def _check(output: Path, json_file: Path | None) -> None:
+    """Refuse names that cannot be written, before any time is spent."""
+    from lammpsfit.files import check_file, check_folder
+
+    check_folder(output)
+    if json_file is not None:
+        check_file(json_file)
+
+
+def _describe(job: "GapJob") -> None:
+    """Check a job as a whole and say what it will do."""
+    from lammpsfit.gap.parts import first_descriptors, load_parts
+
+    parts = load_parts(job, _tell)
+    descriptors, _ = first_descriptors(job, parts)
+    _say(
+        _console(),
+        f"{job.title or 'GAP'}: {len(parts.train)} frames to fit to ({len(parts.validation)} of "
+        f"them decide which step is kept), {len(parts.held_out)} held out, "
+        f"{len(descriptors)} descriptors of {', '.join(descriptors.species)} within "
+        f"{descriptors.cutoff:g} Å",
+    )
+
+
+def _console() -> Console:
+    from lammpsfit.report.tables import output_console
+
+    return output_console()
+
+
+def _say(console: Console, line: str) -> None:
+    """Print a line as it stands: names of files are no markup, and are not broken."""
+    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+
+def _tell(line: str) -> None:
+    """Say what was left out of what was given."""
+    print(f"lammpsfit: {line}", file=sys.stderr)
+
+
+def _write_json(path: Path | None, content: Mapping[str, Any]) -> None:
+    from lammpsfit.files import write_json
+
+    if path is not None:
+        write_json(path, content)

@@ -1,0 +1,1 @@
+"""GAP potentials: Gaussian processes on descriptors that are optimised (the place of JAX)."""

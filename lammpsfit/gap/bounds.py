@@ -1,0 +1,76 @@
+"""Bounds of everything that is fitted, and vectors of it for optimisers.
+
+Without bounds a width can run away: to nothing, where the descriptor sees no neighbour of any
+training frame and so costs nothing, until a frame comes with two atoms nearer than any before.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lammpsfit.gap.backend import jnp
+from lammpsfit.gap.descriptors.base import Parameters
+from lammpsfit.gap.likelihood import Variables
+
+FloatArray = NDArray[np.float64]
+
+ETA: Final = {"radial_eta": (0.1, 2.0), "angular_eta": (0.1, 1.0)}
+"""Bounds of widths as parts of the cutoff, e^eta: those the paper begins with, for radial ones."""
+
+CENTRE: Final = (0.0, 1.0)
+"""Bounds of centres, as parts of the cutoff."""
+
+THETA: Final = (0.1, 300.0)
+"""Bounds of theta: beyond, the kernel is a straight line over all the descriptors there are."""
+
+AMPLITUDE: Final = (1e-3, 1e5)
+"""Bounds of the amplitude, eV."""
+
+NOISE: Final = ((1e-5, 1.0), (1e-4, 10.0), (1e-6, 1.0))
+"""Bounds of the noises of energy (eV per atom), forces (eV/Å) and stress (eV/Å^3)."""
+
+
+def parameter_bounds(name: str) -> tuple[float, float]:
+    """Return the bounds of a parameter of descriptors, by the name it has among them."""
+    if name in ETA:
+        low, high = ETA[name]
+        return float(np.log(low)), float(np.log(high))
+    return CENTRE
+
+
+def vector_of(variables: Variables) -> FloatArray:
+    """Put all variables into one vector: parameters by name, then the hyper-parameters."""
+    parts = [np.asarray(variables.parameters[name]) for name in sorted(variables.parameters)]
+    parts += [np.asarray(part) for part in variables[1:]]
+    return np.concatenate([np.atleast_1d(part).reshape(-1) for part in parts])
+
+
+def variables_from(vector: FloatArray, like: Variables) -> Variables:
+    """Undo :func:`vector_of`, given variables of the same shapes."""
+    names = sorted(like.parameters)
+    shapes = [np.shape(like.parameters[name]) for name in names]
+    shapes += [np.shape(part) for part in like[1:]]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    parts = [
+        jnp.asarray(part).reshape(shape)
+        for part, shape in zip(np.split(np.asarray(vector), ends), shapes, strict=True)
+    ]
+    parameters: Parameters = dict(zip(names, parts, strict=False))
+    return Variables(parameters, *parts[len(names) :])
+
+
+def limits_of(variables: Variables) -> FloatArray:
+    """Return lower and upper bounds of the vector of variables, shape (n, 2)."""
+    rows: list[tuple[float, float]] = []
+    for name in sorted(variables.parameters):
+        rows += [parameter_bounds(name)] * int(np.size(variables.parameters[name]))
+    hyper = [THETA] * int(np.size(variables.log_theta)) + [AMPLITUDE, *NOISE]
+    return np.vstack([np.array(rows).reshape(-1, 2), np.log(hyper)])
+
+
+def hyper_count(variables: Variables) -> int:
+    """Return how many of the last entries of the vector are hyper-parameters."""
+    return int(np.size(variables.log_theta)) + 1 + len(NOISE)

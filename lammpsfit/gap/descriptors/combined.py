@@ -1,0 +1,166 @@
+"""All descriptors of an atom together, with their derivatives in positions and strain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lammpsfit.errors import InputError
+from lammpsfit.gap.backend import Array, jnp
+from lammpsfit.gap.descriptors.angular import Angular
+from lammpsfit.gap.descriptors.base import Parameters
+from lammpsfit.gap.descriptors.radial import Radial
+from lammpsfit.gap.graph import Graph
+
+VOIGT = ((0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1))
+"""Rows and columns of xx yy zz yz xz xy."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which descriptors there are: all of them that a compiled function depends on.
+
+    Attributes
+    ----------
+    n_species : int
+    radial, angular : Radial or None, Angular or None
+        At least one of them.
+    """
+
+    n_species: int
+    radial: Radial | None
+    angular: Angular | None
+
+    @property
+    def parts(self) -> tuple[Radial | Angular, ...]:
+        """Those there are, in the order of the descriptors."""
+        return tuple(part for part in (self.radial, self.angular) if part is not None)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Number of descriptors of each part."""
+        return tuple(part.length(self.n_species) for part in self.parts)
+
+    @property
+    def cutoff(self) -> float:
+        """Distance beyond which no neighbour matters, Å."""
+        return max(part.cutoff for part in self.parts)
+
+    @property
+    def near_cutoff(self) -> float:
+        """That of the angular descriptors, Å."""
+        return 0.0 if self.angular is None else self.angular.cutoff
+
+    def values(self, parameters: Parameters, graph: Graph) -> Array:
+        """Return the descriptors of every atom, shape (n, d)."""
+        found = [part.values(parameters, graph, self.n_species) for part in self.parts]
+        return jnp.concatenate(found, axis=-1)
+
+    def derivatives(self, parameters: Parameters, graph: Graph) -> tuple[Array, Array]:
+        """Return the descriptors, and their derivatives in positions and strain.
+
+        Returns
+        -------
+        G : array, shape (n, d)
+        J : array, shape (n, 3 n + 6, d), 1/Å and 1
+            In the coordinates x1 y1 z1 x2 ... of all atoms, and in the strains
+            xx yy zz yz xz xy.
+        """
+        values, derivatives = [], []
+        for part in self.parts:
+            G, slope = part.slopes(parameters, graph, self.n_species)
+            values.append(G)
+            derivatives.append(_spread(slope, graph))
+        return jnp.concatenate(values, axis=-1), jnp.concatenate(derivatives, axis=-1)
+
+
+def _spread(slope: Array, graph: Graph) -> Array:
+    """Turn derivatives in the vectors to neighbours into those in positions and strain."""
+    n, k, _, d = slope.shape
+    atoms = jnp.arange(n)
+    neighbour = jnp.asarray(graph.neighbour)[:, :k]
+    J = jnp.zeros((n, n, 3, d)).at[atoms[:, None], neighbour].add(slope)
+    J = J.at[atoms, atoms].add(-slope.sum(axis=1))
+    tensor = jnp.einsum("ika,ikbd->iabd", jnp.asarray(graph.vectors)[:, :k], slope)
+    a, b = (np.array(axes) for axes in VOIGT)
+    strain = 0.5 * (tensor[:, a, b] + tensor[:, b, a])
+    return jnp.concatenate([J.reshape(n, 3 * n, d), strain], axis=1)
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """What describes the surroundings of an atom, and the fixed scale it is measured on.
+
+    The descriptors enter the kernel as (G - offset) / scale. Both are constants: they are taken
+    from frames once, with the initial parameters, and stay when the parameters are trained. Were
+    they those of the current parameters, a width that has run away until no neighbour is seen
+    any more would be scaled up until it is all that is seen.
+
+    Attributes
+    ----------
+    species : tuple of str
+        Of the atoms it can describe.
+    radial : Radial or None
+    angular : Angular or None
+    offset, scale : tuple of float
+        Of each descriptor.
+    """
+
+    species: tuple[str, ...]
+    radial: Radial | None
+    angular: Angular | None
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.layout.parts:
+            raise InputError("descriptors must be radial, angular or both: there are none")
+        if not len(self.offset) == len(self.scale) == len(self):
+            raise InputError(
+                f"offset and scale must have one number per descriptor ({len(self)}), got "
+                f"{len(self.offset)} and {len(self.scale)}"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of descriptors of an atom."""
+        return sum(self.layout.lengths)
+
+    @property
+    def layout(self) -> Layout:
+        """What compiled functions depend on."""
+        return Layout(len(self.species), self.radial, self.angular)
+
+    @property
+    def cutoff(self) -> float:
+        """Distance beyond which no neighbour matters, Å."""
+        return self.layout.cutoff
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data, for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Descriptors:
+        """Read what :meth:`as_dict` gave.
+
+        Raises
+        ------
+        InputError
+            If something is missing or unknown.
+        """
+        try:
+            radial, angular = data["radial"], data["angular"]
+            if angular is not None:
+                angular = {**angular, "degrees": tuple(angular["degrees"])}
+            return cls(
+                tuple(data["species"]),
+                None if radial is None else Radial(**radial),
+                None if angular is None else Angular(**angular),
+                tuple(float(x) for x in data["offset"]),
+                tuple(float(x) for x in data["scale"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"these are no descriptors: {error!r}") from None

@@ -1,0 +1,207 @@
+"""The job file of a GAP: TOML in, validated models out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import tomli_w
+from pydantic import Field, model_validator
+
+from lammpsfit.config import Model, read_tables
+from lammpsfit.gap.descriptors import Settings
+from lammpsfit.gap.fit import FitOptions
+from lammpsfit.gap.frames import Keys
+from lammpsfit.gap.train import TrainOptions
+
+
+class KeysTable(Model):
+    """``[data.keys]``: names of the labels; ``energy``, ``forces``, ``stress`` are ASE's own."""
+
+    energy: str = Field(Keys.energy, description="total energy, eV")
+    forces: str = Field(Keys.forces, description="forces, eV/Å")
+    stress: str = Field(Keys.stress, description="+dE/dstrain / V, eV/Å³, xx yy zz yz xz xy")
+    virial: str = Field(Keys.virial, description="-V times the stress, eV, if there is no stress")
+
+    def keys(self) -> Keys:
+        """Return them as the readers take them."""
+        return Keys(self.energy, self.forces, self.stress, self.virial)
+
+
+class DataTable(Model):
+    """``[data]``: the frames there are."""
+
+    files: tuple[Path, ...] = Field(
+        min_length=1,
+        description="extended xyz, vasprun.xml or others ASE reads, relative to the job file",
+    )
+    skip: int = Field(0, ge=0, description="frames left out at the beginning of each file")
+    keys: KeysTable = Field(KeysTable(), description="names of the labels")
+
+
+class SplitTable(Model):
+    """``[split]``: which frames are trained on."""
+
+    how: Literal["random", "blocks"] = Field(
+        "blocks",
+        description="frames held out: drawn at random, or one stretch of time that no frame "
+        "trained on lies in",
+    )
+    train: int = Field(ge=1, description="frames to fit to")
+    held_out: int | None = Field(
+        None, ge=1, description="frames to be judged on; default, at random only: all the others"
+    )
+    validation: int = Field(
+        5,
+        ge=1,
+        description="of the frames to fit to, so many decide which step of the training is kept",
+    )
+
+    @model_validator(mode="after")
+    def _sizes(self) -> SplitTable:
+        if self.how == "blocks" and self.held_out is None:
+            raise ValueError("held_out: blocks need the number of held-out frames")
+        return self
+
+
+class DescriptorsTable(Model):
+    """``[descriptors]``: what describes the surroundings of an atom."""
+
+    radial_cutoff: float = Field(Settings.radial_cutoff, gt=0, description="of the radial ones, Å")
+    radial_count: int = Field(
+        Settings.radial_count, ge=0, description="radial functions for each species; 0: none"
+    )
+    radial_width: float | None = Field(
+        Settings.radial_width,
+        gt=0,
+        description="width of all of them at first, Å, with centres evenly spaced; default: "
+        "centres at zero, widths evenly spaced from 0.1 to 2 cutoffs",
+    )
+    angular_cutoff: float = Field(
+        Settings.angular_cutoff, gt=0, description="of the angular ones, Å"
+    )
+    angular_count: int = Field(
+        Settings.angular_count, ge=0, description="radial functions of the angular ones; 0: none"
+    )
+    angular_width: float = Field(
+        Settings.angular_width, gt=0, description="width of all of them at first, Å"
+    )
+    degrees: tuple[int, ...] = Field(Settings.degrees, description="the l of the angular ones")
+    first_centre: float = Field(
+        Settings.first_centre, gt=0, description="about the shortest distance of neighbours, Å"
+    )
+    from_model: Path | None = Field(
+        None,
+        description="take descriptors, as trained, from this model file; the rest is not looked at",
+    )
+
+    def settings(self) -> Settings:
+        """Return the choice."""
+        return Settings(**self.model_dump(exclude={"from_model"}))
+
+
+class TrainingTable(Model):
+    """``[training]``: how the parameters of the descriptors are optimised."""
+
+    optimise: bool = Field(True, description="whether they are; else only the model is fitted")
+    steps: int = Field(TrainOptions.steps, ge=1, description="steps of Adam at most, each start")
+    rate: float = Field(TrainOptions.rate, gt=0, description="length of its first steps")
+    patience: int = Field(
+        TrainOptions.patience, ge=1, description="steps without an improvement that end a start"
+    )
+    starts: int = Field(
+        TrainOptions.starts, ge=1, description="starts, each but the first moved at random"
+    )
+    spread: float = Field(
+        TrainOptions.spread, gt=0, description="how far, as a logarithm of widths"
+    )
+
+
+class ModelTable(Model):
+    """``[model]``: the Gaussian process."""
+
+    offsets: dict[str, float] | None = Field(
+        None, description="energy of an atom of each species, eV; default: from the energies"
+    )
+    inducing: int | None = Field(
+        None, ge=1, description="centres of an approximation for many frames; default: exact"
+    )
+    uncertainty: bool = Field(
+        True, description="keep the training frames in the model, which errors need"
+    )
+    likelihood_frames: int = Field(
+        FitOptions.likelihood_frames, ge=1, description="frames the likelihood is of, at most"
+    )
+    likelihood_components: int = Field(
+        FitOptions.likelihood_components, ge=1, description="force components of each of them"
+    )
+
+
+class LearningCurveTable(Model):
+    """``[learning_curve]``: numbers of training frames, and how often each."""
+
+    sizes: tuple[int, ...] = Field((5, 10, 20, 30, 50), min_length=1, description="frames")
+    repeats: int = Field(5, ge=1, description="training sets of each size, drawn at random")
+
+
+class GapJob(Model):
+    """A job file."""
+
+    title: str = Field("", description="title of pictures")
+    seed: int = Field(1, ge=0, description="of splits, starts and draws")
+    data: DataTable
+    split: SplitTable
+    descriptors: DescriptorsTable = DescriptorsTable()
+    training: TrainingTable = TrainingTable()
+    model: ModelTable = ModelTable()
+    learning_curve: LearningCurveTable = LearningCurveTable()
+
+    @model_validator(mode="after")
+    def _some_to_learn_from(self) -> GapJob:
+        if self.training.optimise and self.split.validation >= self.split.train:
+            raise ValueError(
+                f"split.validation must be below split.train ({self.split.train}), or there is "
+                f"nothing to learn from"
+            )
+        return self
+
+    def fit_options(self) -> FitOptions:
+        """Return how a model is fitted."""
+        return FitOptions(
+            offsets=self.model.offsets,
+            inducing=self.model.inducing,
+            keep_training=self.model.uncertainty,
+            likelihood_frames=self.model.likelihood_frames,
+            likelihood_components=self.model.likelihood_components,
+            seed=self.seed,
+        )
+
+    def train_options(self) -> TrainOptions:
+        """Return how descriptors are trained."""
+        chosen = self.training.model_dump(exclude={"optimise"})
+        return TrainOptions(**chosen, seed=self.seed, fit=self.fit_options())
+
+    def dump(self) -> str:
+        """Write the job as TOML, every default spelled out."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def read_gap_job(path: Path) -> GapJob:
+    """Read a job file; file names in it become absolute.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is no TOML, or does not fit the models.
+    """
+    job = read_tables(path, GapJob)
+    folder = path.resolve().parent
+    files = tuple(folder / file for file in job.data.files)
+    model = job.descriptors.from_model
+    described = {"from_model": None if model is None else folder / model}
+    return job.model_copy(
+        update={
+            "data": job.data.model_copy(update={"files": files}),
+            "descriptors": job.descriptors.model_copy(update=described),
+        }
+    )

@@ -1,0 +1,260 @@
+"""Labels by callback: every frame through an ASE calculator, several at a time.
+
+Each finished frame is in a journal beside the output before the next one is looked at. A kill at
+any moment costs the frames that were being worked on; the same call again goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lammpsfit.errors import InputError, RunError, StoppedError
+from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
+from lammpsfit.farm.local import LocalFarm
+from lammpsfit.files import replacing
+from lammpsfit.gap.factory import load_factory
+from lammpsfit.gap.frame import digest
+from lammpsfit.gap.frames import Frame, write_frames
+from lammpsfit.gap.label_task import Labels, LabelTask
+
+FORMAT: Final = 1
+"""Version of the journal's records."""
+
+LOOK_S: Final = 0.5
+"""Seconds between two looks at whether to stop."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class LabelRequest:
+    """What to label, and how.
+
+    Attributes
+    ----------
+    calculator
+        Name of the factory of calculators, ``module:factory``.
+    output
+        Extended xyz file to write.
+    workers
+        Frames at a time, each in a process with a calculator of its own.
+    stress
+        Whether to ask for the stress, where the calculator has one.
+    timeout
+        Seconds after which a frame is given up; ``inf`` never.
+    again
+        Whether to try the frames again that failed in an earlier call.
+    """
+
+    calculator: str
+    output: Path
+    workers: int = 1
+    stress: bool = True
+    timeout: float = float("inf")
+    again: bool = False
+
+    @property
+    def journal(self) -> Path:
+        """Every finished frame."""
+        return self.output.with_name(f"{self.output.name}.journal.jsonl")
+
+    @property
+    def scratch(self) -> Path:
+        """Where calculators may write files."""
+        return self.output.with_name(f"{self.output.name}.work")
+
+
+@dataclass(frozen=True)
+class LabelSummary:
+    """What came of it.
+
+    Attributes
+    ----------
+    frames
+        Frames that are labelled now, in the order they were given.
+    earlier
+        How many of them earlier calls had labelled.
+    failed
+        Reason of each frame that failed, by its label.
+    wall_s
+        Seconds this call took.
+    """
+
+    frames: tuple[Frame, ...]
+    earlier: int
+    failed: dict[str, str]
+    wall_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "labelled": len(self.frames),
+            "earlier": self.earlier,
+            "failed": len(self.failed),
+            "reasons": self.failed,
+            "wall_s": self.wall_s,
+        }
+
+
+def label_frames(
+    frames: Sequence[Frame],
+    request: LabelRequest,
+    progress: Progress = lambda what, done, total: None,
+    stop: Callable[[], str | None] = lambda: None,
+) -> LabelSummary:
+    """Label frames, and write those that have labels.
+
+    Parameters
+    ----------
+    frames
+        Their own labels, if any, are not used.
+    request
+        What to do with them.
+    progress
+        Told what is done, how many frames are, and of how many.
+    stop
+        Says why to stop, or None to go on.
+
+    Raises
+    ------
+    InputError
+        If there is no such calculator, or the output belongs to other frames.
+    StoppedError
+        If it was told to stop; what is labelled by then is written.
+    RunError
+        If no frame could be labelled.
+    """
+    began = time.monotonic()
+    load_factory(request.calculator)
+    done = _open(frames, request)
+    earlier = sum(record["type"] == "labels" for record in done.values())
+    todo = [k for k in range(len(frames)) if k not in done]
+    why = None
+    with JournalWriter(request.journal) as journal:
+        for number, back in _work(frames, todo, request, stop):
+            record = _record(number, back)
+            journal.append(record)
+            done[number] = record
+            progress("label", len(done), len(frames))
+            why = stop()
+    _remove_empty(request.scratch)
+    labelled = tuple(
+        _with_labels(frames[k], record)
+        for k, record in sorted(done.items())
+        if record["type"] == "labels"
+    )
+    failed = {
+        frames[k].label: record["reason"]
+        for k, record in sorted(done.items())
+        if record["type"] == "failed"
+    }
+    if labelled:
+        write_frames(request.output, labelled)
+    if len(done) < len(frames):
+        raise StoppedError(
+            f"stopped ({why or stop()}) with {len(done)} of {len(frames)} frames done: the same "
+            f"command goes on from here"
+        )
+    if not labelled:
+        raise RunError(f"no frame could be labelled: {next(iter(failed.values()))}")
+    return LabelSummary(labelled, earlier, failed, time.monotonic() - began)
+
+
+def _work(
+    frames: Sequence[Frame],
+    todo: Sequence[int],
+    request: LabelRequest,
+    stop: Callable[[], str | None],
+) -> Iterator[tuple[int, Labels]]:
+    """Yield the number of each frame and what came of it, as they finish."""
+    waiting = list(reversed(todo))
+    if not waiting:
+        return
+    with LocalFarm[Labels](min(request.workers, len(waiting))) as farm:
+        while (waiting or farm.busy) and stop() is None:
+            while waiting and farm.idle:
+                number = waiting.pop()
+                frame = frames[number].unlabelled()
+                task = LabelTask(request.calculator, frame, request.stress, request.scratch)
+                farm.submit(number, task, request.timeout)
+            for back in farm.wait(LOOK_S):
+                assert isinstance(back.key, int)
+                if isinstance(back.result, Labels):
+                    yield back.key, back.result
+                else:  # the child died, and this says how
+                    yield back.key, Labels(reason=str(back.result))
+
+
+def _remove_empty(scratch: Path) -> None:
+    """Remove the folders of calculators that wrote nothing; ASE makes one for each."""
+    for folder in (*scratch.glob("worker-*"), scratch):
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _open(frames: Sequence[Frame], request: LabelRequest) -> dict[int, Record]:
+    """Return the records of frames that are done; make the journal where there is none."""
+    header = {
+        "type": "header",
+        "format": FORMAT,
+        "calculator": request.calculator,
+        "stress": request.stress,
+        "frames": digest(frames),
+    }
+    known = read_journal(request.journal) if request.journal.exists() else None
+    if known is None or len(known.records) <= 1:
+        if request.output.exists():
+            raise InputError(f"{request.output} would be written over: choose another name")
+        # a kill half way leaves a journal with its header or none
+        with replacing(request.journal) as part, JournalWriter(part) as journal:
+            journal.append(header)
+        return {}
+    _check_header(known, header, request)
+    done = {record["frame"]: record for record in known.records[1:]}
+    if request.again:
+        done = {k: record for k, record in done.items() if record["type"] == "labels"}
+    return done
+
+
+def _check_header(known: Journal, header: Record, request: LabelRequest) -> None:
+    found = known.records[0] if known.records else {}
+    for name, what in (
+        ("format", "another version of lammpsfit"),
+        ("frames", "other frames"),
+        ("calculator", "another calculator"),
+        ("stress", "labels with and without stress"),
+    ):
+        if found.get(name) != header[name]:
+            raise InputError(
+                f"{request.journal} belongs to {what} ({found.get(name)}, not {header[name]}): "
+                f"choose another output, or remove it"
+            )
+
+
+def _record(number: int, labels: Labels) -> Record:
+    if labels.forces is None:
+        return {"type": "failed", "frame": number, "reason": labels.reason}
+    return {
+        "type": "labels",
+        "frame": number,
+        "energy": labels.energy,
+        "forces": labels.forces.tolist(),
+        "stress": None if labels.stress is None else labels.stress.tolist(),
+    }
+
+
+def _with_labels(frame: Frame, record: Record) -> Frame:
+    stress = record["stress"]
+    return replace(
+        frame,
+        energy=record["energy"],
+        forces=np.array(record["forces"]),
+        stress=None if stress is None else np.array(stress),
+    )

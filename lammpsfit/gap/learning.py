@@ -1,0 +1,246 @@
+"""Errors over the number of training frames, with descriptors as they were and optimised.
+
+The descriptors are optimised once, on the job's training frames, with theta and the noises of
+both kinds fitted to the same frames; then they stay. For each repeat the frames that are not held
+out are shuffled once, and the first so many of them make the training set of each size, the same
+for both kinds of descriptors. Nothing sees the held-out frames but the errors reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lammpsfit.errors import InputError, StoppedError
+from lammpsfit.farm.journal import JournalWriter, Record, read_journal
+from lammpsfit.files import replacing, write_json
+from lammpsfit.gap.accuracy import as_data, compare, predict_all
+from lammpsfit.gap.descriptors import Descriptors, Parameters
+from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
+from lammpsfit.gap.frame import FloatArray, Frame, digest
+from lammpsfit.gap.job import GapJob
+from lammpsfit.gap.parts import Parts, first_descriptors
+from lammpsfit.gap.run import GapRun, Progress, Stopping, train_descriptors, versions
+
+FORMAT: Final = 1
+"""Version of the journal's records."""
+
+ORIGINAL: Final = "original"
+OPTIMISED: Final = "optimised"
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """Descriptors, and how a model of them is fitted."""
+
+    descriptors: Descriptors
+    parameters: Parameters
+    options: FitOptions
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Errors of one kind of descriptors.
+
+    Attributes
+    ----------
+    sizes : ndarray of int, shape (n_sizes,)
+    forces, energy : ndarray, shape (n_sizes, n_repeats), eV/Å and eV/atom
+        Mean absolute errors; NaN where the frames have no such labels.
+    predicted : ndarray, shape (n,), eV/Å
+        Forces of the held-out frames by the first model of the smallest size.
+    """
+
+    sizes: np.ndarray
+    forces: FloatArray
+    energy: FloatArray
+    predicted: FloatArray
+
+
+def learning_curves(
+    folder: Path, job: GapJob, parts: Parts, progress: Progress, stop: Stopping
+) -> tuple[dict[str, Curve], dict[str, Any]]:
+    """Fit models to training sets of each size and judge them; go on from what is on disk.
+
+    Parameters
+    ----------
+    folder
+        A run folder with the job; gets the state of the training, a journal of the points and
+        ``result.json``.
+    job, parts
+        Of the fit.
+    progress
+        Told the part of the work, steps done, of how many, and how it stands.
+    stop
+        Says why to stop, or None to go on.
+
+    Returns
+    -------
+    curves : dict
+        Of Curve by the kind of descriptors.
+    summary : dict
+        What ``result.json`` says.
+
+    Raises
+    ------
+    InputError
+        If a size is larger than the frames that are not held out, or the folder is another's.
+    StoppedError
+        If it was told to stop; the points by then are kept.
+    """
+    pool = (*parts.train, *parts.spare)
+    if max(job.learning_curve.sizes) > len(pool):
+        raise InputError(
+            f"learning_curve.sizes goes to {max(job.learning_curve.sizes)}, but only {len(pool)} "
+            f"frames are not held out"
+        )
+    if not any(frame.forces is not None for frame in parts.held_out):
+        raise InputError("a learning curve needs held-out frames with forces")
+    journal = folder / "points.jsonl"
+    done = _open(journal, [*pool, *parts.held_out])
+    wanted = list(_points(job))
+    missing = [point for point in wanted if point not in done]
+    if missing:
+        kinds = _kinds(folder, job, parts, progress, stop)
+        with JournalWriter(journal) as writer:
+            for point in missing:
+                if (why := stop()) is not None:
+                    raise StoppedError(
+                        f"stopped ({why}) with {len(done)} of {len(wanted)} points: the same "
+                        f"command goes on from here"
+                    )
+                record = _point(*point, kinds[point[0]], pool, parts.held_out, job)
+                writer.append(record)
+                done[point] = record
+                now = f"{point[0]}, {point[1]} frames: {_mae(record, 'forces'):.4f} eV/Å"
+                progress("points", len(done), len(wanted), now)
+    curves = {kind: _curve(kind, done, job) for kind in _kind_names(job)}
+    summary = _summary(job, parts, curves)
+    write_json(folder / "result.json", summary)
+    return curves, summary
+
+
+Point = tuple[str, int, int]
+"""Kind of descriptors, number of frames, repeat."""
+
+
+def _kind_names(job: GapJob) -> tuple[str, ...]:
+    return (ORIGINAL, OPTIMISED) if job.training.optimise else (ORIGINAL,)
+
+
+def _points(job: GapJob) -> Iterator[Point]:
+    for repeat in range(job.learning_curve.repeats):
+        for size in sorted(set(job.learning_curve.sizes)):
+            for kind in _kind_names(job):
+                yield kind, size, repeat
+
+
+def _kinds(
+    folder: Path, job: GapJob, parts: Parts, progress: Progress, stop: Stopping
+) -> dict[str, Kind]:
+    """Prepare the descriptors: as they are at first, and trained."""
+    descriptors, parameters = first_descriptors(job, parts)
+    options = replace(job.fit_options(), keep_training=False)
+    offsets = options.offsets or fit_offsets(parts.learn, descriptors.species)
+    hyper = fit_hyperparameters(parts.learn, descriptors, parameters, offsets, options)
+    kinds = {ORIGINAL: Kind(descriptors, parameters, replace(options, hyper=hyper))}
+    if job.training.optimise:
+        trained = train_descriptors(GapRun(folder), job, parts, progress, stop)
+        fitted = replace(options, hyper=trained.hyper)
+        kinds[OPTIMISED] = Kind(descriptors, dict(trained.parameters), fitted)
+    return kinds
+
+
+def _point(
+    name: str,
+    size: int,
+    repeat: int,
+    kind: Kind,
+    pool: Sequence[Frame],
+    held_out: Sequence[Frame],
+    job: GapJob,
+) -> Record:
+    order = np.random.default_rng([job.seed, repeat]).permutation(len(pool))
+    chosen = [pool[k] for k in np.sort(order[:size])]
+    model = fit_model(chosen, kind.descriptors, kind.parameters, kind.options)
+    compared = compare(held_out, predict_all(model, held_out), model.hyper.noises)
+    record: Record = {
+        "type": "point",
+        "descriptors": name,
+        "size": size,
+        "repeat": repeat,
+        "errors": as_data(compared),
+    }
+    if repeat == 0 and size == min(job.learning_curve.sizes):
+        record["forces"] = compared["forces"].predicted.tolist()
+    return record
+
+
+def _open(journal: Path, frames: Sequence[Frame]) -> dict[Point, Record]:
+    """Return the points that are done; make the journal where there is none."""
+    header = {"type": "header", "format": FORMAT, "frames": digest(frames)}
+    if not journal.exists():
+        # a kill half way leaves a journal with its header or none
+        with replacing(journal) as part, JournalWriter(part) as writer:
+            writer.append(header)
+        return {}
+    known = read_journal(journal)
+    if known.of_type("header") != [header]:
+        raise InputError(
+            f"{journal}: belongs to other frames: the data of the job changed; choose another "
+            f"folder"
+        )
+    points = known.of_type("point")
+    return {(one["descriptors"], one["size"], one["repeat"]): one for one in points}
+
+
+_KEYS: Final = {"forces": "mae_eV_per_A", "energy": "mae_eV_per_atom"}
+
+
+def _mae(record: Record, of: str) -> float:
+    return float(record["errors"].get(of, {}).get(_KEYS[of], np.nan))
+
+
+def _curve(kind: str, done: dict[Point, Record], job: GapJob) -> Curve:
+    sizes = sorted(set(job.learning_curve.sizes))
+    repeats = range(job.learning_curve.repeats)
+
+    def table(of: str) -> FloatArray:
+        return np.array([[_mae(done[kind, n, k], of) for k in repeats] for n in sizes])
+
+    predicted = np.array(done[kind, sizes[0], 0]["forces"])
+    return Curve(np.array(sizes), table("forces"), table("energy"), predicted)
+
+
+def _summary(job: GapJob, parts: Parts, curves: dict[str, Curve]) -> dict[str, Any]:
+    found = {
+        name: {
+            "sizes": curve.sizes.tolist(),
+            "force_mae_eV_per_A": _spread(curve.forces),
+            "energy_mae_eV_per_atom": _spread(curve.energy),
+        }
+        for name, curve in curves.items()
+    }
+    return {
+        "title": job.title,
+        "seed": job.seed,
+        "split": job.split.how,
+        "repeats": job.learning_curve.repeats,
+        "held_out": len(parts.held_out),
+        "optimised_on": len(parts.train) if job.training.optimise else 0,
+        "curves": found,
+        "versions": versions(),
+    }
+
+
+def _spread(values: FloatArray) -> dict[str, list[float | None]]:
+    """Mean and standard deviation over the repeats; nothing where there are no labels."""
+
+    def plain(row: FloatArray) -> list[float | None]:
+        return [float(x) if np.isfinite(x) else None for x in row]
+
+    return {"mean": plain(values.mean(axis=1)), "std": plain(values.std(axis=1))}

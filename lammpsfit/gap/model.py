@@ -1,0 +1,146 @@
+"""A fitted GAP potential: all it takes to predict, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lammpsfit.errors import InputError
+from lammpsfit.gap.descriptors.combined import Descriptors
+from lammpsfit.gap.frames import Frame
+from lammpsfit.gap.gp import Centres
+from lammpsfit.gap.hyperparameters import Hyperparameters
+
+FloatArray = NDArray[np.float64]
+
+VERSION: Final = 1
+"""Of what :meth:`Model.as_dict` gives."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted GAP potential.
+
+    The energy of an atom with the scaled descriptors z = (G - offset) / (scale theta) is that of
+    its species alone plus a sum over the centres of its species,
+
+        E(z) = sum_m exp(-|z - z_m|^2 / 2) [a_m + b_m.(z - z_m)]
+
+    Attributes
+    ----------
+    descriptors : Descriptors
+        What describes an atom, with the fixed offset and scale.
+    parameters : dict of ndarray
+        The trained parameters of the descriptors.
+    hyper : Hyperparameters
+        theta for each part of the descriptors, amplitude (eV) and noises (energy eV per atom,
+        forces eV/Å, stress eV/Å^3).
+    offsets : dict
+        Energy of an atom of each species, eV.
+    centres : Centres
+        z (m, d), species (m,), a (m,) and b (m, d) in eV.
+    training : tuple of Frame
+        The frames it was fitted to, which errors of predictions need; empty if they were left
+        out, and then it has no errors.
+    inducing : bool
+        Whether the centres approximate the Gaussian process (:mod:`lammpsfit.gap.sparse`)
+        instead of being all of it.
+    """
+
+    descriptors: Descriptors
+    parameters: dict[str, FloatArray]
+    hyper: Hyperparameters
+    offsets: dict[str, float]
+    centres: Centres
+    training: tuple[Frame, ...] = ()
+    inducing: bool = False
+
+    @property
+    def theta(self) -> tuple[float, ...]:
+        """Length of the kernel for each part of the descriptors."""
+        return self.hyper.theta
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """The species it knows."""
+        return self.descriptors.species
+
+    @property
+    def cutoff(self) -> float:
+        """Distance beyond which atoms do not see each other, Å."""
+        return self.descriptors.cutoff
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as dicts, lists, numbers, strings and arrays, for a file."""
+        centres = self.centres
+        return {
+            "version": VERSION,
+            "descriptors": self.descriptors.as_dict(),
+            "parameters": {name: np.asarray(v) for name, v in self.parameters.items()},
+            "hyper": self.hyper.as_dict(),
+            "offsets": dict(self.offsets),
+            "centres": {
+                "z": centres.z,
+                "species": centres.species,
+                "a": centres.a,
+                "b": centres.b,
+            },
+            "training": [_frame_as_dict(frame) for frame in self.training],
+            "inducing": self.inducing,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Model:
+        """Read what :meth:`as_dict` gave; arrays may have become lists.
+
+        Raises
+        ------
+        InputError
+            If it is of another version, or something is missing.
+        """
+        if data.get("version") != VERSION:
+            raise InputError(
+                f"this GAP is of version {data.get('version')}, this lammpsfit reads version "
+                f"{VERSION}: fit it again, or use the lammpsfit that wrote it"
+            )
+        try:
+            centres = data["centres"]
+            return cls(
+                Descriptors.from_dict(data["descriptors"]),
+                {name: np.asarray(v, dtype=float) for name, v in data["parameters"].items()},
+                Hyperparameters.from_dict(data["hyper"]),
+                {name: float(value) for name, value in data["offsets"].items()},
+                Centres(
+                    np.asarray(centres["z"], dtype=float),
+                    np.asarray(centres["species"], dtype=np.intp),
+                    np.asarray(centres["a"], dtype=float),
+                    np.asarray(centres["b"], dtype=float),
+                ),
+                tuple(_frame_from_dict(frame) for frame in data["training"]),
+                bool(data["inducing"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"this is no GAP potential: {error!r}") from None
+
+
+def _frame_as_dict(frame: Frame) -> dict[str, Any]:
+    return {
+        "symbols": list(frame.symbols),
+        "positions": frame.positions,
+        "cell": frame.cell,
+        "pbc": list(frame.pbc),
+        "energy": frame.energy,
+        "forces": frame.forces,
+        "stress": frame.stress,
+        "label": frame.label,
+    }
+
+
+def _frame_from_dict(data: Mapping[str, Any]) -> Frame:
+    a, b, c = (bool(x) for x in data["pbc"])
+    rest = {name: data[name] for name in ("positions", "cell", "energy", "forces", "stress")}
+    return Frame(tuple(data["symbols"]), pbc=(a, b, c), label=str(data["label"]), **rest)

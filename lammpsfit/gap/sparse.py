@@ -1,0 +1,150 @@
+"""Many frames: the Gaussian process on a few of its atoms, the inducing ones.
+
+The exact one takes memory with the square of the number of observations and time with its cube.
+Here the local energy is a sum over m chosen atoms alone,
+
+    E(z) = sum_m k(z, z_m) a_m,   a = argmin |S^-1 (K_om a - y)|^2 + a^T K_mm a / s^2
+
+with K_om the covariances of the observations with the local energies of those atoms, S their
+noise and s the amplitude: the mean of the "subset of regressors" (Quinonero-Candela and
+Rasmussen, J. Mach. Learn. Res. 6, 1939, 2005; it is what GAP fits mostly are, Bartok and Csanyi,
+doi:10.1002/qua.24927). It is solved by an orthogonal decomposition, for the normal equations
+would square a condition number that is large already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from lammpsfit.errors import InputError
+from lammpsfit.gap.backend import Array, jax, jnp
+from lammpsfit.gap.covariance import Features, kernel
+from lammpsfit.gap.descriptors.base import Parameters
+from lammpsfit.gap.descriptors.combined import Descriptors
+from lammpsfit.gap.frames import Frame
+from lammpsfit.gap.gp import Centres, Described, describe
+from lammpsfit.gap.hyperparameters import Hyperparameters
+
+FloatArray = NDArray[np.float64]
+
+JITTER = 1e-12
+"""Added to the diagonal of K_mm, so that it has a Cholesky factor."""
+
+
+def sparse_centres(
+    frames: Sequence[Frame],
+    descriptors: Descriptors,
+    parameters: Parameters,
+    hyper: Hyperparameters,
+    offsets: Mapping[str, float],
+    count: int,
+) -> Centres:
+    """Fit the weights of chosen atoms.
+
+    Parameters
+    ----------
+    frames, descriptors, parameters, hyper, offsets
+        As in :func:`lammpsfit.gap.fit.fit_model`.
+    count
+        How many atoms to choose; all of them if there are fewer.
+
+    Returns
+    -------
+    Centres
+        With b zero.
+
+    Raises
+    ------
+    InputError
+        If none is to be chosen, or a frame has a species that has no descriptors.
+    """
+    if count < 1:
+        raise InputError(f"there must be at least 1 inducing atom, got {count}")
+    described = describe(frames, descriptors, parameters, hyper, offsets)
+    z = np.concatenate([np.asarray(one.features.z)[: one.atoms] for one in described])
+    species = np.concatenate([np.asarray(one.features.species)[: one.atoms] for one in described])
+    chosen = pivots(z, species, count)
+    z, species = z[chosen], species[chosen].astype(np.intp)
+    K_mm = np.asarray(kernel(z, z, species, species))
+    factor = scipy.linalg.cholesky(K_mm + JITTER * np.eye(len(z)), lower=True)
+    R = np.zeros((0, len(z) + 1))
+    for one in described:  # the triangular factor of all rows so far is all that is kept
+        R = _triangle(np.vstack([R, _rows(one, z, species, hyper)]))
+    prior = np.column_stack([factor.T / hyper.amplitude, np.zeros(len(z))])
+    R = _triangle(np.vstack([R, prior]))
+    m = len(z)
+    a = scipy.linalg.solve_triangular(R[:m, :m], R[:m, m])
+    return Centres(z, species, a, np.zeros_like(z))
+
+
+def _triangle(rows: FloatArray) -> FloatArray:
+    """Return the R of the decomposition of some rows into Q R."""
+    return np.asarray(np.linalg.qr(rows, mode="r"))
+
+
+def _rows(
+    one: Described, z: FloatArray, species: NDArray[np.intp], hyper: Hyperparameters
+) -> FloatArray:
+    """Covariances of a frame with the chosen atoms and its targets, each by its noise."""
+    rows = np.asarray(covariances_with_atoms(one.features, z, species))[one.rows]
+    return np.column_stack([rows, one.targets]) / np.sqrt(one.variances)[:, None]
+
+
+@jax.jit
+def covariances_with_atoms(one: Features, z: Array, species: Array) -> Array:
+    """Covariances of what was observed of a frame with the local energies of some atoms.
+
+    Parameters
+    ----------
+    one
+        The frame.
+    z : array, shape (m, d)
+    species : array of int, shape (m,)
+        Of the atoms.
+
+    Returns
+    -------
+    array, shape (1 + c, m)
+        In units of the amplitude squared.
+    """
+    k = kernel(one.z, z, one.species, species)
+    slope = jnp.einsum("icd,im,md->cm", one.B, k, z)
+    slope = slope - jnp.einsum("icd,id,im->cm", one.B, one.z, k)
+    return jnp.concatenate([one.energy * k.sum(axis=0)[None], slope])
+
+
+def pivots(z: FloatArray, species: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """Choose atoms one by one, each the one the chosen ones tell least about.
+
+    The pivots of an incomplete Cholesky decomposition of the kernel matrix: the variance of the
+    local energy of an atom, given those of the chosen ones, is its diagonal.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n, d)
+    species : ndarray of int, shape (n,)
+    count
+        At most so many; fewer if the others follow from them to rounding.
+
+    Returns
+    -------
+    ndarray of int, shape (m,)
+    """
+    n = len(z)
+    left = np.ones(n)
+    found: list[int] = []
+    columns = np.zeros((min(count, n), n))
+    for step in range(min(count, n)):
+        at = int(np.argmax(left))
+        if left[at] < 10.0 * JITTER:
+            break
+        k = np.exp(-0.5 * ((z - z[at]) ** 2).sum(axis=1)) * (species == species[at])
+        columns[step] = (k - columns[:step, at] @ columns[:step]) / np.sqrt(left[at])
+        left = np.maximum(left - columns[step] ** 2, 0.0)
+        left[at] = 0.0
+        found.append(at)
+    return np.array(found, dtype=np.intp)

@@ -1,0 +1,310 @@
+"""``lammpsfit gap fit``, ``resume``, ``evaluate`` and ``learning-curve`` on a small data set."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from lammpsfit.cli import main
+from lammpsfit.errors import InputError
+from lammpsfit.farm.journal import read_journal
+from lammpsfit.gap.accuracy import Compared, calibration, compare
+from lammpsfit.gap.frames import read_frames
+from lammpsfit.gap.job import read_gap_job
+from lammpsfit.gap.model_file import load_model
+from lammpsfit.gap.parts import load_parts
+from lammpsfit.gap.predict import predict
+
+LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
+
+JOB = """
+title = "EMT"
+seed = 3
+
+[data]
+files = ["al.extxyz"]
+
+[split]
+train = 8
+held_out = 5
+validation = 2
+
+[descriptors]
+radial_cutoff = 5.0
+radial_count = 3
+angular_count = 0
+
+[training]
+steps = 6
+
+[model]
+likelihood_frames = 4
+likelihood_components = 9
+
+[learning_curve]
+sizes = [2, 5]
+repeats = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def images():
+    made = []
+    for seed in range(20):
+        atoms = bulk("Al", cubic=True)
+        rng = np.random.default_rng(seed)
+        atoms.set_cell(atoms.cell.array + rng.normal(0, 0.1, (3, 3)), scale_atoms=True)
+        atoms.rattle(0.1, seed=seed)
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.info["REF_stress"] = atoms.get_stress()
+        atoms.calc = None
+        made.append(atoms)
+    return made
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys, images):
+    """Call ``lammpsfit gap`` in this process, in a folder with a job and its data."""
+    monkeypatch.chdir(tmp_path)
+    ase.io.write("al.extxyz", images)
+    Path("job.toml").write_text(JOB)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lammpsfit", "gap", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, caught.value.code, said.out, said.err)
+
+    return call
+
+
+def result(folder):
+    found = json.loads((folder / "result.json").read_text())
+    del found["wall_s"]
+    return found
+
+
+def test_a_killed_fit_goes_on_and_ends_where_it_would_have(here):
+    Path("job.toml").write_text(JOB.replace("steps = 6", "steps = 40\npatience = 40"))
+    assert here("fit", "job.toml", "-o", "whole").returncode == 0
+    state = Path("cut/state.json")
+    with subprocess.Popen([LAMMPSFIT, "gap", "fit", "job.toml", "-o", "cut"]) as job:
+        while not state.exists() or len(json.loads(state.read_text())["steps"]) < 2:
+            assert job.poll() is None
+            time.sleep(0.005)
+        job.send_signal(signal.SIGKILL)
+    assert len(json.loads(state.read_text())["steps"]) < 41
+    assert not Path("cut/model.json").exists()
+    done = here("resume", "cut", "--json", "o.json")
+    assert done.returncode == 0, done.stderr
+    assert result(Path("cut")) == result(Path("whole"))
+    for name in ("model.json", "training.png", "parity.png", "calibration.png", "job.toml"):
+        assert (Path("cut") / name).stat().st_size > 0
+    # a fit that ended says the same again
+    assert here("fit", "job.toml", "-o", "cut").returncode == 0
+    assert result(Path("cut")) == result(Path("whole"))
+
+
+def test_the_result_is_that_of_the_model_on_the_held_out_frames(here):
+    here("fit", "job.toml", "-o", "run")
+    found = json.loads(Path("run/result.json").read_text())
+    parts = load_parts(read_gap_job(Path("job.toml")))
+    model = load_model(Path("run/model.json"))
+    errors = [predict(model, f).forces - f.forces for f in parts.held_out]
+    mae = found["held_out"]["forces"]["mae_eV_per_A"]
+    assert mae == pytest.approx(np.abs(errors).mean(), rel=1e-9)
+    assert mae < 0.5 * np.mean([np.abs(f.forces).mean() for f in parts.held_out])
+    assert {frame.label for frame in model.training} == {f.label for f in parts.train}
+    ase.io.write("held.extxyz", [ase.io.read("al.extxyz", i) for i in _indices(parts.held_out)])
+    said = here(
+        "evaluate", "run", "held.extxyz", "--uncertainty", "--json", "e.json", "--png", "p.png"
+    )
+    assert said.returncode == 0, said.stderr
+    again = json.loads(Path("e.json").read_text())["errors"]
+    assert again["forces"]["mae_eV_per_A"] == pytest.approx(mae, rel=1e-5)
+    assert again["forces"]["calibration"]["within_2_sigma"] > 0.5
+    assert "within 1 and 2 predicted errors" in said.stdout
+    assert Path("p.png").stat().st_size > 0
+    assert Path("p-calibration.png").stat().st_size > 0
+    # trained descriptors can be used again, without training
+    text = JOB.replace("angular_count = 0", 'from_model = "run/model.json"')
+    Path("job2.toml").write_text(text.replace("steps = 6", "optimise = false"))
+    assert here("fit", "job2.toml", "-o", "run2").returncode == 0
+    assert json.loads(Path("run2/result.json").read_text())["parameters"] == found["parameters"]
+
+
+def _indices(frames):
+    return [int(frame.label.rsplit(" ", 1)[1]) - 1 for frame in frames]
+
+
+def test_a_learning_curve_goes_on_point_by_point(here):
+    command = ("learning-curve", "job.toml", "-o", "curve")
+    done = here(*command, "--json", "whole.json")
+    assert done.returncode == 0, done.stderr
+    journal = Path("curve/points.jsonl")
+    points = read_journal(journal).of_type("point")
+    assert len(points) == 2 * 2 * 2
+    forces = [point["errors"]["forces"]["mae_eV_per_A"] for point in points]
+    assert len(set(forces)) >= 4
+    lines = journal.read_bytes().split(b"\n")
+    journal.write_bytes(b"\n".join(lines[:-3]))  # the last three points are lost
+    assert here(*command, "--json", "again.json").returncode == 0
+    assert json.loads(Path("whole.json").read_text()) == json.loads(Path("again.json").read_text())
+    curves = json.loads(Path("whole.json").read_text())["curves"]
+    mean = curves["original"]["force_mae_eV_per_A"]["mean"]
+    assert mean[1] < mean[0]
+    assert {path.name for path in Path("curve").glob("*.png")} == {"curve.png", "scatter.png"}
+
+
+def test_a_fit_that_is_told_to_stop_keeps_its_steps(here):
+    Path("long.toml").write_text(JOB.replace("steps = 6", "steps = 5000\npatience = 5000"))
+    state = Path("run/state.json")
+    with subprocess.Popen(
+        [LAMMPSFIT, "gap", "fit", "long.toml", "-o", "run"], stderr=subprocess.PIPE, text=True
+    ) as job:
+        while not state.exists():
+            assert job.poll() is None
+            time.sleep(0.05)
+        job.send_signal(signal.SIGTERM)
+        said = job.stderr.read()
+    assert job.returncode == 75
+    assert said == "lammpsfit: stopped (SIGTERM): the same command goes on from here\n"
+
+
+def test_dry_run_checks_and_writes_nothing(here):
+    for command in ("fit", "learning-curve"):
+        done = here(command, "job.toml", "-o", "run", "--dry-run")
+        assert done.returncode == 0
+        assert "8 frames to fit to (2 of them decide" in done.stdout
+        assert "5 held out, 3 descriptors of Al within 5 Å" in done.stdout
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("train = 8", "train = 16", "20 frames cannot give 16 to train on and 5 held out"),
+        ("validation = 2", "validation = 8", "split.validation must be below split.train (8)"),
+        ("held_out = 5", "", "held_out: blocks need the number of held-out frames"),
+        ("steps = 6", "stpes = 6", "unknown key 'training.stpes': did you mean 'steps'?"),
+        ("[split]", "[splits]", "unknown key 'splits': did you mean 'split'?"),
+        ('"al.extxyz"', '"none.extxyz"', "none.extxyz: no such file of frames"),
+        ("[split]", "skip = 20\n[split]", "has 20 frames, and data.skip = 20 leaves none"),
+        ("[split]", '[data.keys]\nforces="f"\n[split]', None),
+        ("radial_count = 3", "radial_count = 0", "there must be radial or angular descriptors"),
+        ("radial_cutoff = 5.0", "radial_cutoff = 1.0", "need a cutoff beyond the first centre"),
+        ("radial_cutoff", "from_model = 'm.json'\nradial_cutoff", "m.json: no such model file"),
+        ("[2, 5]", "[2, 16]", "sizes goes to 16, but only 15 frames are not held out"),
+    ],
+)
+def test_a_wrong_job_is_one_clear_line(here, old, new, message):
+    assert old in JOB
+    Path("job.toml").write_text(JOB.replace(old, new))
+    command = "learning-curve" if "2, " in old else "fit"
+    if message is None:  # energies and stresses alone are labels too
+        assert here("fit", "job.toml", "-o", "run", "--dry-run").returncode == 0
+        return
+    done = here(command, "job.toml", "-o", "run")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_is_one_jobs_and_one_data_sets(here, images):
+    here("fit", "job.toml", "-o", "run")
+    Path("job.toml").write_text(JOB.replace("seed = 3", "seed = 4"))
+    other = here("fit", "job.toml", "-o", "run")
+    assert other.returncode == 2
+    assert "run holds the run of another job" in other.stderr
+    ase.io.write("al.extxyz", [*images[10:], *images[:10]])
+    other = here("resume", "run")
+    assert other.returncode == 2
+    assert "state.json: belongs to other frames" in other.stderr
+    Path("run/state.json").write_text("{")
+    assert "state.json: cannot be read" in here("resume", "run").stderr
+    assert "no run of a GAP here" in here("resume", "nowhere").stderr
+
+
+def test_evaluate_refuses_what_it_cannot_use(here, images):
+    here("fit", "job.toml", "-o", "run")
+    copper = [atoms.copy() for atoms in images[:2]]
+    copper[1].symbols[0] = "Cu"
+    ase.io.write("cu.extxyz", copper)
+    for data, message in (
+        ("cu.extxyz", "cu.extxyz, frame 2: Cu is none of the species of this potential (Al)"),
+        ("job.toml", "no file of frames that ASE can read"),
+    ):
+        done = here("evaluate", "run", data)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert message in done.stderr
+    done = here("evaluate", "run", "al.extxyz", "--energy-key", "E", "--forces-key", "F")
+    assert "no energy (E) and no forces (F)" in done.stderr
+    assert (
+        "cannot write al.extxyz: it is read"
+        in here("evaluate", "run", "al.extxyz", "--png", "al.extxyz").stderr
+    )
+
+
+def test_without_jax_one_line_says_what_to_install(here, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("lammpsfit.gap")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "jax", None)
+    done = here("fit", "job.toml", "-o", "run")
+    assert done.returncode == 2
+    assert "pip install 'lammpsfit[gap]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_blocks_and_validation_are_what_they_say(here):
+    job = read_gap_job(Path("job.toml"))
+    parts = load_parts(job)
+    everyone = [*parts.train, *parts.held_out, *parts.spare]
+    assert len({frame.label for frame in everyone}) == 20
+    assert len(parts.spare) == 7
+    assert {f.label for f in (*parts.learn, *parts.validation)} == {f.label for f in parts.train}
+    assert np.all(np.diff(_indices(parts.held_out)) == 1)
+    spread = job.model_copy(update={"split": job.split.model_copy(update={"how": "random"})})
+    assert not np.all(np.diff(_indices(load_parts(spread).held_out)) == 1)
+
+
+def test_errors_of_the_right_size_are_calibrated():
+    rng = np.random.default_rng(1)
+    error = rng.uniform(0.01, 0.1, 20000)
+    truth = rng.normal(size=20000)
+    one = Compared(truth, truth + error * rng.normal(size=20000), error)
+    found = calibration(one)
+    np.testing.assert_allclose(found.made, found.predicted, rtol=0.06)
+    np.testing.assert_allclose(found.within, [0.683, 0.954], atol=0.01)
+    assert found.spread == pytest.approx(1.0, abs=0.02)
+    halved = calibration(replace(one, error=0.5 * error))
+    assert halved.spread == pytest.approx(2.0, abs=0.04)
+    assert calibration(replace(one, error=None)) is None
+
+
+def test_energies_are_compared_per_atom_and_noise_counts(here):
+    here("fit", "job.toml", "-o", "run")
+    model = load_model(Path("run/model.json"))
+    frames = read_frames([Path("al.extxyz")])[:2]
+    found = [predict(model, frame, uncertainty=True) for frame in frames]
+    compared = compare(frames, found, model.hyper.noises)
+    assert compared["energy"].mae == pytest.approx(
+        np.mean([abs(p.energy - f.energy) / 4 for p, f in zip(found, frames, strict=True)])
+    )
+    assert np.all(compared["forces"].error >= model.hyper.noises.forces)
+    assert compared["forces"].rmse >= compared["forces"].mae
+    no_forces = [replace(frame, forces=None) for frame in frames]
+    assert set(compare(no_forces, found, model.hyper.noises)) == {"energy", "stress"}
+    with pytest.raises(InputError, match="this model has no errors"):
+        predict(replace(model, training=()), frames[0], uncertainty=True)
