@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -25,6 +25,9 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
 class ReferenceTable(Model):
     """``[reference]``: what the fit reproduces."""
 
@@ -38,6 +41,11 @@ class ReferenceTable(Model):
         default_factory=dict,
         description="standard error of g by pair, independent from bin to bin, for the errors of "
         "the parameters; default: that of the err_ columns of the table, if any",
+    )
+    angles: Path | None = Field(
+        None,
+        description="CSV table of bond angles, relative to the job file: never fitted, shown by "
+        "validate",
     )
 
 
@@ -137,7 +145,9 @@ class StrategyTable(Model):
         0.05, ge=0, description="gauss-newton: spread of R from run to run, as a fraction of it"
     )
     quiet: int = Field(
-        12, ge=1, description="gauss-newton: stop after as many steps that promise less than noise"
+        12,
+        ge=1,
+        description="gauss-newton: stop after so many steps less than noise, each and together",
     )
     design: int = Field(
         64, ge=0, description="paper: points of the initial design, beside the start"
@@ -328,6 +338,18 @@ def read_job(path: Path) -> Job:
         If it is missing, is no TOML, or does not fit the models: the first thing wrong, in
         one line, with the nearest known name for an unknown key.
     """
+    return _absolute(read_tables(path, Job), path.resolve().parent)
+
+
+def read_tables(path: Path, kind: type[AnyModel]) -> AnyModel:
+    """Read a TOML file as one kind of model, its file names as they stand.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is no TOML, or does not fit the models: the first thing wrong, in
+        one line, with the nearest known name for an unknown key.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -337,10 +359,9 @@ def read_job(path: Path) -> Job:
     except ValueError as error:  # also of numbers with thousands of digits
         raise InputError(f"{path}: not valid TOML: {error}") from error
     try:
-        job = Job.model_validate(content)
+        return kind.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {_first_line(error)}") from error
-    return _absolute(job, path.resolve().parent)
+        raise InputError(f"{path}: {_first_line(error, kind)}") from error
 
 
 def _absolute(job: Job, folder: Path) -> Job:
@@ -356,7 +377,8 @@ def _absolute(job: Job, folder: Path) -> Job:
         return table.model_copy(update={"melt": table.melt.model_copy(update=named)})
 
     def reference(table: ReferenceTable) -> ReferenceTable:
-        return table.model_copy(update={"file": folder / table.file})
+        angles = None if table.angles is None else folder / table.angles
+        return table.model_copy(update={"file": folder / table.file, "angles": angles})
 
     def condition(table: AlsoTable) -> AlsoTable:
         ours = {"reference": reference(table.reference), "system": system(table.system)}
@@ -375,13 +397,13 @@ def _absolute(job: Job, folder: Path) -> Job:
     )
 
 
-def _first_line(error: ValidationError) -> str:
-    """Say the first thing wrong with a job file in one line."""
+def _first_line(error: ValidationError, kind: type[Model]) -> str:
+    """Say the first thing wrong with a file of one kind of model in one line."""
     # where a key is misspelt another one is missing, and the first tells more
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
-        return f"unknown key {place!r}{_suggestion(first['loc'])}"
+        return f"unknown key {place!r}{_suggestion(first['loc'], kind)}"
     if first["type"] == "missing":
         return f"{place} is missing"
     message = str(first["msg"]).removeprefix("Value error, ")
@@ -390,9 +412,9 @@ def _first_line(error: ValidationError) -> str:
     return f"{place}: {message[0].lower()}{message[1:]}{shown}"
 
 
-def _suggestion(location: tuple[int | str, ...]) -> str:
+def _suggestion(location: tuple[int | str, ...], kind: type[Model]) -> str:
     """Name the known key nearest to an unknown one, else all of them."""
-    table: Any = Job
+    table: Any = kind
     for part in location[:-1]:
         if isinstance(part, int):  # of [[also]], the only array of tables
             table = AlsoTable
@@ -423,4 +445,4 @@ def override(job: Job, *, strategy: str | None = None, evaluations: int | None =
     try:
         return Job.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"option: {_first_line(error)}") from error
+        raise InputError(f"option: {_first_line(error, Job)}") from error

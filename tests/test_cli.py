@@ -196,6 +196,7 @@ def test_a_bad_option_is_refused_before_anything_is_made(here, home, case):
         (("evaluate", "BKS", "--job", "job.toml", "--plot", "no/x.png"), "no folder no"),
         (("evaluate", "BKS", "--job", "job.toml", "--workers", "0"), "workers must be"),
         (("evaluate", "wide.toml", "--job", "job.toml"), "cutoff must be at most half the box"),
+        (("evaluate", ".", "--job", "job.toml"), "no finished fit in this folder"),
         (("export", "BSK", "-o", "out"), "did you mean 'BKS'?"),
         (("export", ".", "-o", "out"), "no finished fit in this folder"),
         (("export", "gr.csv", "-o", "out"), "no potential"),

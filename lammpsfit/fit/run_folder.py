@@ -16,6 +16,7 @@ from lammpsfit.files import check_folder, replacing, write_text
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.md.sample_file import CONFIGURATION
+from lammpsfit.reference.angle_table import read_angle_table
 
 FORMAT = 1
 """Version of the journal's records."""
@@ -67,6 +68,22 @@ class RunFolder:
     def rdf_plot(self, condition: str = MAIN) -> Path:
         """Picture of g(r)."""
         return for_condition(self.path / "gr.png", condition)
+
+
+def potential_of(source: str) -> str:
+    """Return what names a potential: of a run folder its best one, else the name as it is.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished fit.
+    """
+    if not Path(source).is_dir():
+        return source
+    run = RunFolder(Path(source))
+    if not run.potential.exists():
+        raise InputError(f"{source}: no finished fit in this folder (no potential.toml)")
+    return str(run.potential)
 
 
 def for_condition(path: Path, condition: str) -> Path:
@@ -185,7 +202,11 @@ def _with_copies(job: Job, path: Path) -> Job:
     def reference(table: ReferenceTable, condition: str) -> ReferenceTable:
         copy = for_condition(Path("inputs/reference.csv"), condition)
         write_text(path / copy, table.file.read_text("utf-8"))
-        return table.model_copy(update={"file": copy})
+        copies = {"file": copy}
+        if table.angles is not None:
+            copies["angles"] = for_condition(Path("inputs/angles.csv"), condition)
+            write_text(path / copies["angles"], read_angle_table(table.angles).text)
+        return table.model_copy(update=copies)
 
     def system(table: SystemTable, condition: str) -> SystemTable:
         if table.melt.potential is None:

@@ -132,9 +132,11 @@ class LammpsProcess(Generic[Result]):
         return cast("Result | Failure", result)
 
     def close(self) -> None:
-        """End the child at once."""
+        """End the child at once, and what it started."""
         if self._process is not None:
-            self._process.kill()
+            if self._process.poll() is None:
+                # the child leads a group of its own: a calculator may have started a program
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         if self._pipe is not None:
             self._pipe.close()

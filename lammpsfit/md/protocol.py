@@ -71,11 +71,14 @@ class Protocol:
                 f"every_fs must be a multiple of the timestep ({self.timestep_fs} fs), "
                 f"got {self.every_fs}"
             )
-        if self.blocks < LEAST_BLOCKS or self.frames < self.blocks or self.frames % self.blocks:
+        if self.blocks < LEAST_BLOCKS:
+            raise InputError(f"sample must have at least {LEAST_BLOCKS} blocks, got {self.blocks}")
+        if self.frames < self.blocks or self.frames % self.blocks:
             raise InputError(
-                f"sample must hold a whole number of frames in each of at least {LEAST_BLOCKS} "
-                f"blocks: {self.sample} ps every {self.every_fs} fs are {self.frames} frames for "
-                f"{self.blocks} blocks"
+                f"sample must hold a whole number of frames in each block: {self.sample:g} ps "
+                f"every {self.every_fs:g} fs are {self.frames} frames for {self.blocks} blocks: "
+                f"use a multiple of {self.blocks * self.every_fs / FS_PER_PS:g} ps, or other "
+                "blocks in [protocol]"
             )
 
     @property

@@ -150,11 +150,12 @@ def check_temperature(lmp: "lammps", target: float) -> float:
     return temperature
 
 
-def run(lmp: "lammps", steps: int, *, first: bool) -> float:
+def run(lmp: "lammps", steps: int, *, first: bool, ramp: tuple[int, int] | None = None) -> float:
     """Run `steps` steps and return the wall-clock seconds it took.
 
     Only the first chunk of a run sets up; the others go on from it, to the same bits as one
-    long run.
+    long run. `ramp` is the first and the last step of a change of temperature that several
+    chunks share.
 
     Raises
     ------
@@ -162,7 +163,8 @@ def run(lmp: "lammps", steps: int, *, first: bool) -> float:
         If LAMMPS comes back early, which it does without a word.
     """
     begin, step = time.perf_counter(), int(lmp.extract_global("ntimestep"))
-    lmp.command(f"run {steps} pre {'yes' if first else 'no'} post no")
+    whole = "" if ramp is None else f" start {ramp[0]} stop {ramp[1]}"
+    lmp.command(f"run {steps}{whole} pre {'yes' if first else 'no'} post no")
     if (now := int(lmp.extract_global("ntimestep"))) != step + steps:
         raise SimulationError(Reason.STOPPED_EARLY, f"at step {now} instead of {step + steps}")
     if (ranks := _RANKS.get()) is not None:
@@ -173,6 +175,9 @@ def run(lmp: "lammps", steps: int, *, first: bool) -> float:
 def relax(lmp: "lammps", steps: int, target: float) -> float:
     """Run `steps` steps watching the temperature, and return the seconds spent in them.
 
+    Where the thermostat goes from one temperature to another, it does so once in all of them;
+    `target` is the higher one then.
+
     Raises
     ------
     SimulationError
@@ -180,7 +185,9 @@ def relax(lmp: "lammps", steps: int, target: float) -> float:
     """
     seconds = 0.0
     chunk = CHECK_STEPS if _RANKS.get() is None else CHECK_STEPS_ON_RANKS
+    begin = int(lmp.extract_global("ntimestep"))
     for done in range(0, steps, chunk):
-        seconds += run(lmp, min(chunk, steps - done), first=done == 0)
+        left = min(chunk, steps - done)
+        seconds += run(lmp, left, first=done == 0, ramp=(begin, begin + steps))
         check_temperature(lmp, target)
     return seconds

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ase.data import atomic_masses, atomic_numbers
+
 from lammpsfit.reference.analyse import Analysis
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.bonding import BondAngles, Coordination
 from lammpsfit.structure.rdf import FloatArray
+from lammpsfit.units import DALTON_PER_CUBIC_ANGSTROM
 
 NORMALISATION = (
     "g(r) = pairs(r) V / [N_i (N_j - delta_ij) V_shell(r)], averaged over frames, each with its "
@@ -141,7 +144,16 @@ def _box(analysis: Analysis) -> str:
     return (
         f"Box: volume {mean:.6g} Å^3 ({changes}), smallest height "
         f"{analysis.smallest_height:.5g} Å, {sum(analysis.atoms.values()) / mean:.5g} atoms/Å^3"
+        f"{_mass_density(analysis)}"
     )
+
+
+def _mass_density(analysis: Analysis) -> str:
+    """Density as ``[system]`` of a job wants it, nothing if a species is not an element."""
+    if not atomic_numbers.keys() >= analysis.atoms.keys():
+        return ""
+    mass = sum(n * atomic_masses[atomic_numbers[name]] for name, n in analysis.atoms.items())
+    return f", {mass / analysis.volume[0] / DALTON_PER_CUBIC_ANGSTROM:.4g} g/cm^3"
 
 
 def _errors(analysis: Analysis) -> str:

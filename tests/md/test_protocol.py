@@ -26,7 +26,7 @@ def test_a_timeout_grows_with_the_work():
         ({"every_fs": 0.5}, "multiple of the timestep"),
         ({"blocks": 3}, "at least 4 blocks"),
         ({"blocks": 7}, "200 frames for 7 blocks"),
-        ({"sample": 0.5}, "10 frames for 20 blocks"),
+        ({"sample": 0.5}, "10 frames for 20 blocks: use a multiple of 1 ps"),
     ],
 )
 def test_bad_protocols(changes, message):

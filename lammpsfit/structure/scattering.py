@@ -1,0 +1,81 @@
+"""What neutrons and X-rays see: partial structure factors joined into the total one.
+
+    S(q) = Σ_{a≤b} w_ab(q) S_ab(q),   w_ab = (2 - δ_ab) c_a c_b f_a f_b / (Σ_a c_a f_a)²
+
+with the bound coherent scattering length b_a of neutrons (tables of H. Rauch and W. Waschkowski,
+in Landolt-Börnstein I/16A (2000)), or the form factor f_a(q) of X-rays (D. Waasmaier and
+A. Kirfel, Acta Cryst. A51, 416 (1995), doi:10.1107/S0108767394013292; neutral atoms), both as
+`periodictable` has them. The weights add up to one at every q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import periodictable
+
+from lammpsfit.errors import InputError
+from lammpsfit.structure.rdf import FloatArray
+
+
+def neutron_weights(numbers: Mapping[str, int], pairs: Sequence[str]) -> FloatArray:
+    """Weights w_ab of neutron scattering, natural isotopes, shape (n_pairs, 1).
+
+    Parameters
+    ----------
+    numbers : mapping of str to int
+        Atoms of each element.
+    pairs : sequence of str
+        Pairs of elements, such as "Si-O".
+
+    Raises
+    ------
+    InputError
+        If a species is no element, or its scattering length is not known.
+
+    Examples
+    --------
+    >>> neutron_weights({"Si": 1, "O": 2}, ["Si-Si", "Si-O", "O-O"]).ravel().round(3)
+    array([0.069, 0.388, 0.543])
+    """
+    lengths = {name: _element(name).neutron.b_c for name in numbers}
+    return _weights(numbers, pairs, {name: _known(name, [b]) for name, b in lengths.items()})
+
+
+def xray_weights(numbers: Mapping[str, int], pairs: Sequence[str], q: FloatArray) -> FloatArray:
+    """Weights w_ab(q) of X-ray scattering, shape (n_pairs, n_q); see :func:`neutron_weights`.
+
+    Raises
+    ------
+    InputError
+        If a species is no element, or its form factor is not known at some q.
+    """
+    elements: dict[str, Any] = {name: _element(name) for name in numbers}
+    factors = {name: _known(name, element.xray.f0(q)) for name, element in elements.items()}
+    return _weights(numbers, pairs, factors)
+
+
+def _weights(
+    numbers: Mapping[str, int], pairs: Sequence[str], f: Mapping[str, FloatArray]
+) -> FloatArray:
+    cf = {name: number * f[name] for name, number in numbers.items()}
+    whole = sum(cf.values()) ** 2
+    split = [pair.split("-") for pair in pairs]
+    return np.array([(2 - (a == b)) * cf[a] * cf[b] / whole for a, b in split])
+
+
+def _element(name: str) -> periodictable.core.Element:
+    try:
+        return periodictable.elements.symbol(name)
+    except ValueError:
+        raise InputError(f"scattering needs chemical elements, got species {name!r}") from None
+
+
+def _known(name: str, values: object) -> FloatArray:
+    """Return scattering lengths or factors as an array, once they are all there."""
+    array = np.asarray(values, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        raise InputError(f"the scattering of {name} is not tabulated")
+    return array

@@ -1,0 +1,231 @@
+"""Numbers of a validation: what each run says, beside what is known."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import numpy as np
+
+from lammpsfit.md.observation import Observation
+from lammpsfit.md.observe import Part
+from lammpsfit.report.facts import Fact
+from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.cost import cost
+from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
+from lammpsfit.structure.observables import Observables
+from lammpsfit.structure.rdf import FloatArray
+from lammpsfit.units import BAR_PER_GPA
+from lammpsfit.validate.known import REFERENCE, angle_sets, onto, reference_coordination, spelled
+from lammpsfit.validate.plan import Plan
+from lammpsfit.validate.run import Results
+from lammpsfit.validate.totals import totals
+
+TEN_MICRO_CM2_PER_S = 10.0
+"""1 Å²/ps in 10⁻⁵ cm²/s."""
+
+R_WIDTH, Q_WIDTH = 0.04, 0.15
+"""Å and 1/Å that g(r) and S(q) are smoothed over where their first peaks are looked for."""
+
+Sound = Mapping[str, Observation]
+"""Runs of one part that did not fail, by label."""
+
+
+def all_facts(plan: Plan, results: Results) -> list[Fact]:
+    """Make the facts of every part."""
+    found: list[Fact] = []
+    for part in plan.parts:
+        runs = sound(results, part)
+        if not runs:
+            continue
+        name = heading(plan, part)
+        found += [Fact(name, *row) for row in _thermodynamics(plan, part, runs)]
+        if part is not Part.DENSITY:
+            found += [Fact(name, *row) for row in _structure(plan, part, runs)]
+        if part is Part.LIQUID:
+            found += [Fact(name, *row) for row in _diffusion(runs)]
+    return found
+
+
+def sound(results: Results, part: Part) -> dict[str, Observation]:
+    """Return the runs of a part that did not fail, by label."""
+    return {
+        label: result
+        for label, parts in results.items()
+        if isinstance(result := parts[part], Observation)
+    }
+
+
+def heading(plan: Plan, part: Part) -> str:
+    """Name a part with its conditions."""
+    protocol, system = plan.problem.protocol, plan.problem.system
+    if part is Part.DENSITY:
+        return f"zero pressure, {protocol.temperature:g} K"
+    temperature = protocol.temperature
+    if part is Part.GLASS:
+        assert plan.quench is not None
+        temperature = plan.quench.temperature
+    return f"{part}, {temperature:g} K, {system.density:g} g/cm³"
+
+
+Rows = Iterator[tuple[str, str, Mapping[str, Estimate]]]
+
+
+def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
+    def each(name: str, factor: float = 1.0) -> dict[str, Estimate]:
+        return {x: _scaled(run.series.estimate(name), factor) for x, run in runs.items()}
+
+    yield "temperature", "K", each("temperature")
+    if part is Part.DENSITY:
+        yield "density", "g/cm³", each("density")
+        yield (
+            "drift of the density",
+            "g/cm³",
+            {x: run.series.drift("density") for x, run in runs.items()},
+        )
+        return
+    pressure = each("pressure", 1 / BAR_PER_GPA)
+    if part is Part.LIQUID and (wanted := plan.problem.target.pressure) is not None:
+        pressure[REFERENCE] = _plain(wanted.value / BAR_PER_GPA)
+    yield "pressure", "GPa", pressure
+    yield "energy", "eV/atom", each("energy")
+    yield (
+        "drift of the energy",
+        "eV/atom",
+        {x: run.series.drift("energy") for x, run in runs.items()},
+    )
+
+
+def _structure(plan: Plan, part: Part, runs: Sound) -> Rows:
+    structures = {x: run.structure for x, run in runs.items() if run.structure is not None}
+    if part is Part.LIQUID:
+        yield "R", "%", {x: _cost(plan, one) for x, one in structures.items()}
+    yield from _first_shells(plan, part, structures)
+    if plan.cutoffs:
+        yield from _coordination(plan, part, structures)
+        yield from _angles(plan, part, structures)
+    yield from _diffraction(structures)
+
+
+def _cost(plan: Plan, structure: Observables) -> Estimate:
+    target = plan.problem.target
+    reference = target.reference
+    within = reference.select(structure.rdf.r[0] - 1e-9, structure.rdf.r[-1] + 1e-9)
+    found = cost(onto(structure.rdf, within.r), within, target.weights)
+    return Estimate(100 * found.value, 100 * found.error)
+
+
+def _first_shells(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Rows:
+    reference = plan.problem.target.reference
+    first = next(iter(structures.values()))
+    for pair in first.rdf.pairs:
+        where, height = {}, {}
+        for label, one in structures.items():
+            assert one.rdf.blocks is not None
+            blocks = one.rdf.blocks[:, one.rdf.pairs.index(pair)]
+            where[label] = jackknife(blocks, partial(_first, 0, R_WIDTH, one.rdf.r))
+            height[label] = jackknife(blocks, partial(_first, 1, R_WIDTH, one.rdf.r))
+        own = spelled(reference, pair)
+        if own is not None and part is Part.LIQUID:
+            at, high = first_peak(reference.r, reference.g[reference.pairs.index(own)], R_WIDTH)
+            where[REFERENCE], height[REFERENCE] = _plain(at), _plain(high)
+        yield f"g({pair}): first peak at", "Å", where
+        yield f"g({pair}): its height", "", height
+
+
+def _coordination(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Rows:
+    found = {x: one.bonding[0] for x, one in structures.items()}
+    for k, first in enumerate(next(iter(found.values()))):
+        usual = round(first.number.mean)
+        values = {x: several[k].number for x, several in found.items()}
+        known = reference_coordination(plan, first.centre, first.neighbour)
+        if known is not None and part is Part.LIQUID:
+            values[REFERENCE] = _plain(known)
+        yield f"{first.neighbour} around {first.centre}", "", values
+        shares = {}
+        for label, several in found.items():
+            one = several[k]
+            if usual < one.fraction.size:
+                share = Estimate(float(one.fraction[usual]), float(one.error[usual]))
+                shares[label] = _scaled(share, 100.0)
+        yield f"{first.centre} with {usual} {first.neighbour}", "%", shares
+
+
+def _angles(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Rows:
+    triples = dict.fromkeys(t for one in structures.values() for t in one.bonding[1].triples)
+    for triple in triples:
+        there = {x: one for x, one in structures.items() if triple in one.bonding[1].triples}
+        known = _known_angles(plan, triple) if part is Part.LIQUID else {}
+        means, peaks, overlaps = {}, {}, {}
+        for label, one in there.items():
+            theta, blocks = one.bonding[1].theta, one.angle_blocks(triple)
+            means[label] = jackknife(blocks, partial(mean, theta))
+            peaks[label] = jackknife(blocks, partial(_top, theta))
+            if REFERENCE in known:
+                shared = partial(_overlap, theta, known[REFERENCE])
+                overlaps[label] = _scaled(jackknife(blocks, shared), 100.0)
+        for label, (theta, p) in known.items():
+            means[label], peaks[label] = _plain(mean(theta, p)), _plain(peak(theta, p)[0])
+            overlaps[label] = _plain(100 * overlap(p, known[REFERENCE][1]))
+        yield f"{triple}: mean angle", "°", means
+        yield f"{triple}: peak at", "°", peaks
+        if overlaps:
+            yield f"{triple}: overlap with the reference", "%", overlaps
+
+
+def _known_angles(plan: Plan, triple: str) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Return the curves of a table of angles by label, with their angles."""
+    table = plan.angles
+    if table is None:
+        return {}
+    found = {}
+    for whose, label in angle_sets(table):
+        p = table.at(whose, triple, table.theta)
+        if p is not None:
+            found[label] = table.theta, p
+    return found if REFERENCE in found else {}
+
+
+def _overlap(theta: FloatArray, known: tuple[FloatArray, FloatArray], p: FloatArray) -> float:
+    """Overlap with a known curve over the angles that it covers."""
+    angles, wanted = known
+    return overlap(np.interp(angles, theta, p), wanted)
+
+
+def _diffraction(structures: Mapping[str, Observables]) -> Rows:
+    both = {x: totals(one) for x, one in structures.items()}
+    for probe in next(iter(both.values())):
+        where, height = {}, {}
+        for label, found in both.items():
+            q = structures[label].factors.q
+            where[label] = jackknife(found[probe], partial(_first, 0, Q_WIDTH, q))
+            height[label] = jackknife(found[probe], partial(_first, 1, Q_WIDTH, q))
+        yield f"{probe} S(q): first peak at", "1/Å", where
+        yield f"{probe} S(q): its height", "", height
+
+
+def _diffusion(runs: Sound) -> Rows:
+    for name in next(iter(runs.values())).displacements:
+        moved = {x: run.displacements[name] for x, run in runs.items()}
+        values = {x: _scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
+        yield f"{name}: diffusion", "10⁻⁵ cm²/s", values
+        yield (
+            f"{name}: d ln MSD / d ln t (1 if diffusive)",
+            "",
+            {x: one.exponent for x, one in moved.items()},
+        )
+
+
+def _first(which: int, width: float, x: FloatArray, y: FloatArray) -> float:
+    """Position (0) or height (1) of the first peak."""
+    return first_peak(x, y, width)[which]
+
+
+def _top(x: FloatArray, y: FloatArray) -> float:
+    return peak(x, y)[0]
+
+
+def _plain(value: float) -> Estimate:
+    return Estimate(value, float("nan"))
+
+
+def _scaled(estimate: Estimate, factor: float) -> Estimate:
+    return Estimate(factor * estimate.mean, factor * estimate.error)

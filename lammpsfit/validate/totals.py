@@ -1,0 +1,30 @@
+"""Total structure factors of a run, as neutrons and X-rays see it."""
+
+import numpy as np
+
+from lammpsfit.errors import InputError
+from lammpsfit.structure.observables import Observables
+from lammpsfit.structure.rdf import FloatArray
+from lammpsfit.structure.scattering import neutron_weights, xray_weights
+
+
+def totals(structure: Observables) -> dict[str, FloatArray]:
+    """Return the total S(q) of each block by probe, shape (n_blocks, n_q).
+
+    A probe for which an element is not tabulated is left out.
+    """
+    factors, numbers = structure.factors, structure.numbers
+    found = {}
+    for probe in ("neutron", "X-ray"):
+        try:
+            weights = (
+                neutron_weights(numbers, factors.pairs)
+                if probe == "neutron"
+                else xray_weights(numbers, factors.pairs, factors.q)
+            )
+        except InputError:
+            continue
+        found[probe] = np.einsum(
+            "bpq,pq->bq", factors.blocks, np.broadcast_to(weights, factors.blocks.shape[1:])
+        )
+    return found
