@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 # Every evaluation is one core; libraries that thread on their own would only get in its way.
 export OMP_NUM_THREADS = 1
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test lint docs clean
 
 install: $(READY)
 
@@ -29,5 +29,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# build/docs/index.html; a broken link or reference is an error
+docs: install
+	$(BIN)/sphinx-build -E -W --keep-going -q docs build/docs
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build/docs .mypy_cache .pytest_cache .ruff_cache

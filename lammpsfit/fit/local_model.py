@@ -21,7 +21,7 @@ from lammpsfit.units import BOLTZMANN_CONSTANT
 
 @dataclass(frozen=True, eq=False)
 class LocalModel:
-    """Residuals y and their Jacobian J at a point: the squared cost is |y + J s|² around it.
+    """Residuals y and their Jacobian J at a point: the squared cost is ``|y + J s|²`` around it.
 
     Attributes
     ----------

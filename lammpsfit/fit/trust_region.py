@@ -111,7 +111,7 @@ class _Ball:
 
 
 def in_ball(H: Vector, g: Vector, radius: float) -> Vector:
-    """Minimise 2 gᵀ z + zᵀ H z over |z| <= radius, H symmetric and >= 0.
+    """Minimise 2 gᵀ z + zᵀ H z over ``|z| <= radius``, H symmetric and >= 0.
 
     The multiplier of the ball is found by bisection in the eigenbasis (Moré and Sorensen,
     SIAM J. Sci. Stat. Comput. 4, 553 (1983), doi:10.1137/0904038).

@@ -87,7 +87,7 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         lammps=lammps,
         lammps_from=source,
         uncertainty=result.get("uncertainty") if state == "finished" else None,
-        points=_points(fit, best),
+        points=points_of(fit, best),
         slices=surrogate_slices(fit, np.array(best["x"])) if paper and slices and best else None,
         seed=job.seed,
         versions=journal.of_type("header")[0].get("versions") or versions(),
@@ -203,7 +203,8 @@ def _parameters(fit: Fit, best: Record | None) -> list[Parameter]:
     return lines
 
 
-def _points(fit: Fit, best: Record | None) -> Points:
+def points_of(fit: Fit, best: Record | None) -> Points:
+    """Place the evaluations of a search in the space of its parameters, with the path to `best`."""
     d = fit.space.dim
     unit = np.array([r["x"] for r in fit.records], dtype=np.float64).reshape(-1, d)
     values = [list(fit.space.values(u).values()) for u in unit]

@@ -169,7 +169,7 @@ def plot_convergence(
     _best_so_far(axes, [point for point in good if not point.given_up])
     _cost_scale(axes, good, levels or {})
     _failures(axes, [point for point in ordered if point.cost is None])
-    _level_lines(axes, levels or {})
+    level_lines(axes, levels or {})
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("evaluation")
     axes.set_ylabel("R (%)")
@@ -396,7 +396,7 @@ def _failures(axes: Axes, points: Sequence[Point]) -> None:
     )
 
 
-def _level_lines(axes: Axes, levels: Mapping[str, float]) -> None:
+def level_lines(axes: Axes, levels: Mapping[str, float]) -> None:
     """Draw dashed lines with their names at the right, moved apart where they would touch."""
     ordered = sorted(levels.items(), key=lambda item: item[1])
     to_axes = axes.transScale + axes.transLimits

@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from lammpsfit.report.plots import COLOURS, LINES, MARKERS, new_figure
+from lammpsfit.report.plots import COLOURS, LINES, MARKERS, level_lines, new_figure
 from lammpsfit.report.run_view import FloatArray, Plane, Points, Record, Slice, Slices
 
 COST_MAP: Final = "cividis_r"
@@ -48,6 +49,16 @@ def plot_line(points: Points, line: Slice, held: float) -> Figure:
     """Draw the surrogate along one parameter: R with its 95 % band, and what could be gained."""
     figure = new_figure(4.4, 4.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.2, 1.0])
+    draw_line(upper, lower, points, line, held)
+    handles, labels = upper.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small"
+    )
+    return _plain(figure)
+
+
+def draw_line(upper: Axes, lower: Axes, points: Points, line: Slice, held: float) -> None:
+    """Draw the surrogate along one parameter (`upper`) and what could be gained (`lower`)."""
     k = points.names.index(line.name)
     colour = COLOURS[0]
     upper.fill_between(
@@ -66,7 +77,8 @@ def plot_line(points: Points, line: Slice, held: float) -> Figure:
             color=COLOURS[1],
             alpha=float(max(closeness, 0.15)),
         )
-    upper.plot([], [], "o", ms=4.5, color=COLOURS[1], label="runs, faint where far")
+    faint = ", faint where far" if len(points.names) > 1 else ""
+    upper.plot([], [], "o", ms=4.5, color=COLOURS[1], label=f"runs{faint}")
     _log_if_wide(upper, 100 * line.mean)
     upper.set_ylabel(f"{points.what} (%)")
     lower.plot(line.values, 100 * line.gain, color=COLOURS[2], lw=1.8)
@@ -77,11 +89,6 @@ def plot_line(points: Points, line: Slice, held: float) -> Figure:
         axes.axvline(held, color="0.3", ls=":", lw=1.2)
         _forbidden_spans(axes, line)
         axes.set_xlim(line.values[0], line.values[-1])
-    handles, labels = upper.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small"
-    )
-    return _plain(figure)
 
 
 def plot_plane(points: Points, slices: Slices, plane: Plane) -> Figure:
@@ -89,16 +96,9 @@ def plot_plane(points: Points, slices: Slices, plane: Plane) -> Figure:
     figure = new_figure(6.4, 5.6)
     axes = figure.subplots()
     i, j = plane.axes
-    cost = 100 * plane.mean
-    levels = np.geomspace(cost.min(), cost.max() * (1 + 1e-9), 15)
-    if levels[-1] / levels[0] > 1 + 1e-6:
-        filled = axes.contourf(plane.x, plane.y, np.log(cost), np.log(levels), cmap=COST_MAP)
-        bar = figure.colorbar(
-            filled, ax=axes, label=f"{points.what} (%), believed", ticks=np.log(levels[::2])
-        )
-        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{np.exp(x):.3g}"))
-    if not plane.allowed.all():
-        axes.contourf(plane.x, plane.y, ~plane.allowed, [0.5, 1.5], colors=["0.9"], hatches=["///"])
+    filled = draw_plane(axes, plane)
+    if filled is not None:
+        add_cost_bar(figure, filled, [axes], f"{points.what} (%), believed")
     _stage_marks(axes, points, i, j)
     path = points.values[list(points.path)]
     axes.plot(path[:, i], path[:, j], "-", color="black", lw=1.6, label="path to the best")
@@ -108,6 +108,29 @@ def plot_plane(points: Points, slices: Slices, plane: Plane) -> Figure:
     axes.set_ylim(*points.bounds[j])
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return _plain(figure)
+
+
+def draw_plane(axes: Axes, plane: Plane) -> QuadContourSet | None:
+    """Draw the surrogate over two parameters, ln R as colours; None where it is the same all over.
+
+    Hatched is where the guard against collapse lets no search go.
+    """
+    cost = 100 * plane.mean
+    levels = np.geomspace(cost.min(), cost.max() * (1 + 1e-9), 15)
+    filled = None
+    if levels[-1] / levels[0] > 1 + 1e-6:
+        filled = axes.contourf(plane.x, plane.y, np.log(cost), np.log(levels), cmap=COST_MAP)
+    if not plane.allowed.all():
+        axes.contourf(plane.x, plane.y, ~plane.allowed, [0.5, 1.5], colors=["0.9"], hatches=["///"])
+    return filled
+
+
+def add_cost_bar(
+    figure: Figure, filled: QuadContourSet, panels: Sequence[Axes], label: str
+) -> None:
+    """Add a bar that tells R in % of what :func:`draw_plane` drew into `panels`."""
+    bar = figure.colorbar(filled, ax=panels, label=label, ticks=np.asarray(filled.levels)[::2])
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{np.exp(x):.3g}"))
 
 
 def plot_path(points: Points) -> Figure:
@@ -205,9 +228,9 @@ def plot_complexity(
             mfc=colour if confirmed else "none",
             label=name if confirmed else f"{name} (not confirmed)",
         )
-    for k, (name, level) in enumerate(levels.items()):
-        axes.axhline(100 * level, color="0.45", ls=LINES[1 + k % 3], lw=1.1, label=name, zorder=0)
-    axes.set_ylim(bottom=0.0)
+    highest = max([cost for _, _, cost, _, _ in runs] + list(levels.values()))
+    axes.set_ylim(0.0, 108 * highest)
+    level_lines(axes, levels)
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("free parameters")
@@ -243,21 +266,21 @@ def _stage_marks(axes: Axes, points: Points, i: int, j: int) -> None:
 
 
 def _forbidden_spans(axes: Axes, line: Slice) -> None:
+    """Hatch what is forbidden from bottom to top, whatever the limits will be."""
     if line.allowed.all():
         return
-    low, high = axes.get_ylim()
     axes.fill_between(
         line.values,
-        low,
-        high,
+        0.0,
+        1.0,
         where=~line.allowed,
+        transform=axes.get_xaxis_transform(),
         zorder=0,
         facecolor="0.9",
         edgecolor="0.6",
         hatch="///",
         linewidth=0.0,
     )
-    axes.set_ylim(low, high)
 
 
 def _log_if_wide(axes: Axes, values: FloatArray) -> None:
