@@ -477,10 +477,10 @@ def _present(result: "FitResult", console: Console) -> None:
 
 def _write_report(run: Path, console: Console) -> None:
     """Write the page of a finished fit; whatever goes wrong with it, the fit is done."""
-    from lammpsfit.pages import write_page
-
     page = run / "report.html"
     try:
+        from lammpsfit.pages import write_page
+
         write_page(run, page)
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
