@@ -119,3 +119,16 @@ def finished_run(lammpsfit, job_file, structure, tmp_path_factory):
     done = lammpsfit("fit", job_file, "-o", path, "--workers", 1)
     assert done.returncode == 0, done.stderr
     return path
+
+
+@pytest.fixture(scope="session")
+def alive():
+    """Tell whether a process runs; one that ended but was not waited for does not."""
+
+    def check(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    return check

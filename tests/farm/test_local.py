@@ -17,17 +17,15 @@ from lammpsfit.md.system import System
 LONG = 120.0
 
 
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+@pytest.fixture
+def children(alive):
+    """Return the process ids of the living children of this process."""
 
+    def find():
+        pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+        return {pid for pid in pids if parent(pid) == os.getpid() and alive(pid)}
 
-def children():
-    """Process ids of the living children of this process."""
-    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return {pid for pid in pids if parent(pid) == os.getpid() and alive(pid)}
+    return find
 
 
 def parent(pid):
@@ -67,7 +65,7 @@ def test_a_killed_worker_fails_its_task_alone():
     assert results == {k: math.sqrt(k) for k in (0, 1, 3, 4, 5)}
 
 
-def test_a_worker_killed_from_outside_fails_its_task_alone():
+def test_a_worker_killed_from_outside_fails_its_task_alone(children):
     before = children()
     with LocalFarm(2) as farm:
         farm.submit("slow", partial(time.sleep, LONG), LONG)
@@ -105,7 +103,7 @@ def test_waiting_ends_when_nothing_comes():
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
-def test_nothing_is_left_running(error):
+def test_nothing_is_left_running(error, children):
     before = children()
     try:
         with LocalFarm(3) as farm:

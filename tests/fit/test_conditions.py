@@ -181,7 +181,8 @@ def test_the_guard_is_that_of_the_hottest_condition(job_of):
         (COOLER | {"system": {"density": 30.0}}, {}, r"\[\[also\]\] 2500K: cutoff must be at most"),
         (COOLER | {"reference": {"r_max": 9.0}}, {}, r"\[\[also\]\] 2500K: r_max must be at most"),
         (COOLER | {"reference": {"file": "none.csv"}}, {}, r"\[\[also\]\] 2500K: .*none\.csv"),
-        (COOLER | {"protocol": {"blocks": 3}}, {}, r"\[\[also\]\] 2500K: sample must hold"),
+        (COOLER | {"protocol": {"blocks": 3}}, {}, r"\[\[also\]\] 2500K: .*at least 4 blocks"),
+        (COOLER | {"protocol": {"blocks": 7}}, {}, r"\[\[also\]\] 2500K: sample must hold"),
         (SILICATE, TETER, r"\[\[also\]\] Na2Si2O5: .*Na"),
     ],
 )

@@ -7,7 +7,6 @@ import resource
 import signal
 import time
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -27,13 +26,6 @@ def answer(process, task, timeout=30.0):
 def process():
     with LammpsProcess() as process:
         yield process
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_one_child_serves_many_tasks(process):
@@ -70,7 +62,7 @@ def test_a_child_gets_its_share_of_the_memory_and_no_more(process):
     assert failure.reason == Reason.OUT_OF_MEMORY
 
 
-def test_a_child_that_hangs_is_ended(process):
+def test_a_child_that_hangs_is_ended(process, alive):
     process.start(partial(time.sleep, 60.0), timeout=0.5)
     pid = process.pid
     time.sleep(0.6)
@@ -111,7 +103,7 @@ def test_what_a_child_prints_stays_out_of_the_pipe(process):
     assert answer(process, partial(math.sqrt, 9.0)) == 3.0
 
 
-def test_closing_leaves_no_process():
+def test_closing_leaves_no_process(alive):
     with LammpsProcess() as process:
         process.start(partial(time.sleep, 60.0), timeout=60.0)
         pid = process.pid

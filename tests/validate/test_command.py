@@ -226,7 +226,7 @@ WRONG = {
     "box": (["BKS", "--atoms", "99"], "cutoff must be at most half the box"),
     "relax": (["BKS", "--relax", "-1"], "relax must not be negative (ps), got -1"),
     "sample": (["BKS", "--sample", "0"], "sample must be positive (ps), got 0"),
-    "blocks": (["BKS", "--sample", "0.05"], "0.05 ps every 10.0 fs are 5 frames for 4 blocks"),
+    "blocks": (["BKS", "--sample", "0.05"], "0.05 ps every 10 fs are 5 frames for 4 blocks"),
     "rate": (["BKS", "--quench", "0"], "rate of a quench must be positive (K/ps), got 0"),
     "up": (["BKS", "--quench", "10", "--quench-to", "5000"], "must begin above its end (5000 K)"),
     "cutoff": (["BKS", "--cutoff", "Si-O"], "Si-O=2.2"),
