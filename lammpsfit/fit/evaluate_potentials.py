@@ -32,7 +32,7 @@ def evaluate_potentials(
     StoppedError
         If it was told to stop.
     """
-    structures = {one.name: one.problem.melted(stop) for one in conditions.every}
+    structures = {one.name: one.problem.melted(stop, monitor.say) for one in conditions.every}
 
     def finished(run: Repeat, result: Result, seconds: float) -> None:
         monitor.finished({"label": run.label, "seconds": seconds} | result_fields(result))

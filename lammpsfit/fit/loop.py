@@ -73,7 +73,7 @@ def _confirm(
     """Run potentials with fresh seeds, but for runs that the journal has."""
     table = fit.job.confirm
     conditions = fit.conditions.of_size(table)
-    structures = fit.structures(conditions, stop)
+    structures = fit.structures(conditions, monitor, stop)
     known = _known_confirmations(fit)
 
     def record_of(run: Repeat, result: Result, seconds: float) -> None:

@@ -97,9 +97,13 @@ class Problem:
         Histogram.onto(self.target.reference.r, self.potential.outer_cutoff)
         return self
 
-    def melted(self, stop: Callable[[], str | None] = lambda: None) -> Path:
+    def melted(
+        self,
+        stop: Callable[[], str | None] = lambda: None,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> Path:
         """Return the melted start structure, see :func:`lammpsfit.md.melt.melted_structure`."""
-        return melted_structure(self.melt_potential, self.system, self.melting, stop)
+        return melted_structure(self.melt_potential, self.system, self.melting, stop, tell)
 
     def _half_box(self) -> float:
         """Half the edge of the box in Å."""

@@ -28,7 +28,7 @@ def search(
     stop: Callable[[], str | None],
 ) -> dict[str, Potential]:
     """Search, and return the candidates for confirmation by label."""
-    structures = fit.structures(fit.conditions, stop)
+    structures = fit.structures(fit.conditions, monitor, stop)
     optimiser = build_optimiser(fit.job, fit.conditions, fit.space)
     limit = fit.job.limits.evaluations or math.inf
     total = None if math.isinf(limit) else int(limit)

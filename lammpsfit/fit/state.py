@@ -25,6 +25,9 @@ from lammpsfit.md.sample_file import load_sample, save_sample
 class Monitor(Protocol):
     """Whoever watches a fit."""
 
+    def say(self, line: str) -> None:
+        """Hear of something that takes a while, outside of any part of the work."""
+
     def begin(self, what: str, total: int | None, done: int) -> None:
         """Begin a part of the work, `done` of `total` evaluations being there already."""
 
@@ -126,14 +129,16 @@ class Fit:
         """Make the potential of a record of the search."""
         return self.space.potential(as_told(record)[0].x)
 
-    def structures(self, conditions: Conditions, stop: Callable[[], str | None]) -> dict[str, Path]:
+    def structures(
+        self, conditions: Conditions, monitor: Monitor, stop: Callable[[], str | None]
+    ) -> dict[str, Path]:
         """Return the melted start structures by condition in the run folder, each made once."""
         paths = {}
         for one in conditions.every:
             problem = one.problem
             paths[one.name] = path = self.folder.structure(problem.system.atoms, one.name)
             if not path.exists():
-                melted = problem.melted(stop)
+                melted = problem.melted(stop, monitor.say)
                 write_text(path, melted.read_text("utf-8"))
         return paths
 

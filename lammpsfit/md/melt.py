@@ -135,6 +135,7 @@ def melted_structure(
     system: System,
     melting: Melting,
     stop: Callable[[], str | None] = lambda: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Return the melted start structure, from the cache or by making it now.
 
@@ -142,7 +143,8 @@ def melted_structure(
     everything that determines its content, so that it is never stale, and is put in place in
     one step, so that it is never half-written.
 
-    `stop` says why to give up before the end, or None to go on.
+    `stop` says why to give up before the end, or None to go on; `tell` is told in a line what takes
+    so long, if it is not there already.
 
     Raises
     ------
@@ -167,6 +169,10 @@ def melted_structure(
                 "that can be written to"
             ) from error
         part = path.with_suffix(f".{os.getpid()}.part")
+        tell(
+            f"melting {system.atoms} atoms of {system.formula} to begin with: "
+            f"{melting.steps * melting.timestep_fs / FS_PER_PS:g} ps, once"
+        )
         try:
             run_in_child(
                 Melt(potential, system, melting, part),

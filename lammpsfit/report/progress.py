@@ -33,6 +33,10 @@ class ProgressMonitor:
         self._best = float("inf")
         self._began = self._last_line = time.monotonic()
 
+    def say(self, line: str) -> None:
+        """Write a line, outside of any part of the work."""
+        self._console.print(Text(line), soft_wrap=True)
+
     def begin(self, what: str, total: int | None, done: int) -> None:
         """Begin a part of the work, `done` of `total` evaluations being there already."""
         self._what, self._total, self._done = what, total, done

@@ -24,13 +24,17 @@ class UnitProgress:
         self._running: list[str] = []
         self._done = self._total = 0
 
+    def say(self, line: str) -> None:
+        """Write a line; above the bar, if there is one."""
+        self._console.print(Text(line), soft_wrap=True)
+
     def begin(self, names: Sequence[str], done: int) -> None:
         """Begin the runs `names`; `done` others are on disk already."""
         self._done, self._total = 0, len(names)
         if done:
-            self._say(f"{done} finished run(s) are on disk already")
+            self.say(f"{done} finished run(s) are on disk already")
         if names:
-            self._say(f"{len(names)} run(s) to do: {', '.join(names)}")
+            self.say(f"{len(names)} run(s) to do: {', '.join(names)}")
         if names and self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
@@ -47,14 +51,14 @@ class UnitProgress:
         self._running.append(name)
         self._show()
         if self._bar is None:
-            self._say(f"{name}: running")
+            self.say(f"{name}: running")
 
     def finished(self, name: str, outcome: str, seconds: float) -> None:
         """See a run end."""
         self._running.remove(name)
         self._done += 1
         self._show()
-        self._say(f"{name}: {outcome} after {time_words(seconds)} ({self._done} of {self._total})")
+        self.say(f"{name}: {outcome} after {time_words(seconds)} ({self._done} of {self._total})")
 
     def end(self) -> None:
         """Stop showing."""
@@ -66,6 +70,3 @@ class UnitProgress:
         if self._bar is not None:
             running = ", ".join(self._running)
             self._bar.update(self._bar.task_ids[0], completed=self._done, description=running)
-
-    def _say(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)

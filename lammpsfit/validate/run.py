@@ -18,6 +18,9 @@ Results: TypeAlias = Mapping[str, Mapping[Part, Result]]
 class Monitor(Protocol):
     """Sees how the runs get on."""
 
+    def say(self, line: str) -> None:
+        """Hear of something that takes a while before they begin."""
+
     def begin(self, names: list[str], done: int) -> None:
         """See the runs that are to be made, `done` others being there already."""
 
@@ -45,7 +48,7 @@ def run_plan(
     StoppedError
         If it was told to stop.
     """
-    structure = plan.problem.melted(stop)
+    structure = plan.problem.melted(stop, monitor.say)
     tasks = {unit: plan.task(*unit, structure) for unit in plan.units}
     results = {unit: store.load(unit[0], task) for unit, task in tasks.items()}
     waiting = [unit for unit, result in results.items() if result is None]

@@ -252,6 +252,9 @@ def test_a_failure_names_its_condition_and_is_that_of_all(error, reason, detail)
 class Silent:
     """A monitor that sees nothing."""
 
+    def say(self, line):
+        pass
+
     def begin(self, what, total, done):
         pass
 

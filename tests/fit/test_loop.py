@@ -36,6 +36,9 @@ class Silent:
     def __init__(self):
         self.parts, self.seen = [], []
 
+    def say(self, line):
+        pass
+
     def begin(self, what, total, done):
         self.parts.append((what, total, done))
 

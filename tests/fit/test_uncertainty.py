@@ -462,6 +462,9 @@ class Silent:
     def __init__(self):
         self.labels = []
 
+    def say(self, line):
+        pass
+
     def begin(self, what, total, done):
         pass
 

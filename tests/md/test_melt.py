@@ -9,17 +9,19 @@ from lammpsfit.md.melt import cache_folder, melted_structure
 @pytest.mark.lammps
 def test_a_structure_is_molten_once(problem, structure, monkeypatch):
     monkeypatch.setattr("lammpsfit.md.melt.run_in_child", None)
-    again = melted_structure(problem.melt_potential, problem.system, problem.melting)
-    assert again == structure
-    assert again.parent == cache_folder()
+    told = []
+    melted = problem.melted(tell=told.append)
+    assert melted == structure
+    assert told == []
+    assert melted.parent == cache_folder()
     assert "Velocities" in structure.read_text()
 
 
 @pytest.mark.lammps
 def test_another_seed_is_another_structure(problem, structure):
-    other = melted_structure(
-        problem.melt_potential, problem.system, replace(problem.melting, seed=2)
-    )
+    told = []
+    other = replace(problem, melting=replace(problem.melting, seed=2)).melted(tell=told.append)
+    assert told == ["melting 306 atoms of SiO2 to begin with: 0.5 ps, once"]
     assert other != structure
     assert other.read_text() != structure.read_text()
 
