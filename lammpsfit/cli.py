@@ -311,7 +311,7 @@ def reference(
     from lammpsfit.reference.command import Request, make_reference
     from lammpsfit.reference.options import parse_cutoffs, parse_pairs, parse_types
     from lammpsfit.reference.trajectory import Selection
-    from lammpsfit.report.frame_progress import FrameProgress
+    from lammpsfit.report.count_progress import FrameProgress
     from lammpsfit.report.structure import plot_structure
 
     session = _session(None, json_file)

@@ -12,6 +12,7 @@ from lammpsfit.errors import InputError
 
 if TYPE_CHECKING:
     from lammpsfit.gap.job import GapJob
+    from lammpsfit.gap.parts import Parts
     from lammpsfit.gap.run import GapRun
 
 # Each command imports what it needs when it runs: JAX takes seconds, and is an extra.
@@ -63,7 +64,7 @@ def label(
     from lammpsfit.files import check_outputs
     from lammpsfit.gap.frames import read_frames
     from lammpsfit.gap.label import LabelRequest, label_frames
-    from lammpsfit.report.frame_progress import FrameProgress
+    from lammpsfit.report.count_progress import FrameProgress
 
     if not timeout > 0.0:
         raise InputError(f"--timeout must be positive, got {timeout:g} s")
@@ -93,12 +94,13 @@ def fit(
 ) -> None:
     """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
     from lammpsfit.gap.job import read_gap_job
+    from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import open_gap_run
 
     job = read_gap_job(job_file)
     _check(output, json_file)
     if dry_run:
-        _describe(job)
+        _describe(job, load_parts(job, _tell))
         return
     _fit(lambda: open_gap_run(output, job), job, walltime, json_file)
 
@@ -143,7 +145,7 @@ def evaluate(
     from lammpsfit.gap.model_file import load_model
     from lammpsfit.gap.run import GapRun
     from lammpsfit.pages.gap import draw_errors, error_lines
-    from lammpsfit.report.frame_progress import FrameProgress
+    from lammpsfit.report.count_progress import FrameProgress
 
     console = _console()
     path = GapRun(model_file).model if model_file.is_dir() else model_file
@@ -174,20 +176,21 @@ def learning_curve(
     """Draw errors over the number of training frames, descriptors as they were and optimised."""
     from lammpsfit.farm.stop import Stop, parse_walltime
     from lammpsfit.gap.job import read_gap_job
-    from lammpsfit.gap.learning import learning_curves
+    from lammpsfit.gap.learning import check_curve, learning_curves
     from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import open_gap_run
     from lammpsfit.pages.gap import curve_lines, draw_curves
-    from lammpsfit.report.step_progress import StepProgress
+    from lammpsfit.report.count_progress import StepProgress
 
     job = read_gap_job(job_file)
     _check(output, json_file)
-    if dry_run:
-        _describe(job)
-        return
     console = _console()
     with Stop(None if walltime is None else parse_walltime(walltime)) as stop:
         parts = load_parts(job, _tell)
+        check_curve(job, parts)
+        if dry_run:
+            _describe(job, parts)
+            return
         folder = open_gap_run(output, job).path
         with StepProgress(console) as progress:
             curves, summary = learning_curves(folder, job, parts, progress, stop)
@@ -206,7 +209,7 @@ def _fit(
     from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import run_gap_fit
     from lammpsfit.pages.gap import draw_errors, draw_training, error_lines
-    from lammpsfit.report.step_progress import StepProgress
+    from lammpsfit.report.count_progress import StepProgress
 
     console = _console()
     with Stop(None if walltime is None else parse_walltime(walltime)) as stop:
@@ -233,11 +236,10 @@ def _check(output: Path, json_file: Path | None) -> None:
         check_file(json_file)
 
 
-def _describe(job: "GapJob") -> None:
-    """Check a job as a whole and say what it will do."""
-    from lammpsfit.gap.parts import first_descriptors, load_parts
+def _describe(job: "GapJob", parts: "Parts") -> None:
+    """Say what a job will do."""
+    from lammpsfit.gap.parts import first_descriptors
 
-    parts = load_parts(job, _tell)
     descriptors, _ = first_descriptors(job, parts)
     _say(
         _console(),

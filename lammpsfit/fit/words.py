@@ -75,7 +75,7 @@ def describe(
             return f"{who} is not determined within its bounds"
         return (
             f"{who} are not determined one by one within their bounds: along {together}, or the "
-            "reverse, the runs tell nothing"
+            "reverse, these runs do not resolve what becomes of R"
         )
     if direction.reach < LOOSE:
         held = covariance is not None and not _stands_alone(direction, named, covariance)

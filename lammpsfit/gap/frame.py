@@ -98,9 +98,9 @@ class Frame:
                 f"{self.label}: {name} must have the shape {shape}, got {values.shape}"
             )
         if not np.all(np.isfinite(values)):
-            where = f" of atom {np.argmax(~np.isfinite(values).all(axis=1)) + 1}" * (
-                name in ("positions", "forces")
-            )
+            where = ""
+            if name in ("positions", "forces"):
+                where = f" of atom {np.argmax(~np.isfinite(values).all(axis=1)) + 1}"
             raise InputError(f"{self.label}: {name}{where} not finite: leave this frame out")
         values.setflags(write=False)
         object.__setattr__(self, name, values)

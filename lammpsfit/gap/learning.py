@@ -70,7 +70,7 @@ def learning_curves(
     ----------
     folder
         A run folder with the job; gets the state of the training, a journal of the points and
-        ``result.json``.
+        ``curve.json``.
     job, parts
         Of the fit.
     progress
@@ -83,7 +83,7 @@ def learning_curves(
     curves : dict
         Of Curve by the kind of descriptors.
     summary : dict
-        What ``result.json`` says.
+        What ``curve.json`` says.
 
     Raises
     ------
@@ -92,14 +92,8 @@ def learning_curves(
     StoppedError
         If it was told to stop; the points by then are kept.
     """
+    check_curve(job, parts)
     pool = (*parts.train, *parts.spare)
-    if max(job.learning_curve.sizes) > len(pool):
-        raise InputError(
-            f"learning_curve.sizes goes to {max(job.learning_curve.sizes)}, but only {len(pool)} "
-            f"frames are not held out"
-        )
-    if not any(frame.forces is not None for frame in parts.held_out):
-        raise InputError("a learning curve needs held-out frames with forces")
     journal = folder / "points.jsonl"
     done = _open(journal, [*pool, *parts.held_out])
     wanted = list(_points(job))
@@ -120,8 +114,29 @@ def learning_curves(
                 progress("points", len(done), len(wanted), now)
     curves = {kind: _curve(kind, done, job) for kind in _kind_names(job)}
     summary = _summary(job, parts, curves)
-    write_json(folder / "result.json", summary)
+    # a fit of the same job may be in this folder, and shares its training: its result stays
+    write_json(folder / "curve.json", summary)
     return curves, summary
+
+
+def check_curve(job: GapJob, parts: Parts) -> None:
+    """Refuse a job whose curve cannot be made, before a folder is made for it.
+
+    Raises
+    ------
+    InputError
+        If a size is below one or above the frames that are not held out, or no frame held out
+        has forces.
+    """
+    sizes, most = job.learning_curve.sizes, len(parts.train) + len(parts.spare)
+    if min(sizes) < 1:
+        raise InputError(f"learning_curve.sizes must be at least 1, got {min(sizes)}")
+    if max(sizes) > most:
+        raise InputError(
+            f"learning_curve.sizes goes to {max(sizes)}, but only {most} frames are not held out"
+        )
+    if not any(frame.forces is not None for frame in parts.held_out):
+        raise InputError("a learning curve needs held-out frames with forces")
 
 
 Point = tuple[str, int, int]

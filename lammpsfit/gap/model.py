@@ -102,6 +102,8 @@ class Model:
         InputError
             If it is of another version, or something is missing.
         """
+        if not isinstance(data, Mapping):
+            raise InputError(f"this is no GAP potential: {type(data).__name__}")
         if data.get("version") != VERSION:
             raise InputError(
                 f"this GAP is of version {data.get('version')}, this lammpsfit reads version "
@@ -109,7 +111,7 @@ class Model:
             )
         try:
             centres = data["centres"]
-            return cls(
+            found = cls(
                 Descriptors.from_dict(data["descriptors"]),
                 {name: np.asarray(v, dtype=float) for name, v in data["parameters"].items()},
                 Hyperparameters.from_dict(data["hyper"]),
@@ -125,6 +127,37 @@ class Model:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"this is no GAP potential: {error!r}") from None
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """Refuse what does not belong together, which would fail, or be wrong, much later."""
+        layout, centres = self.descriptors.layout, self.centres
+        m, d = len(centres.a), len(self.descriptors)
+        noises = vars(self.hyper.noises).values()
+        expected = {
+            "theta": (self.hyper.theta, (len(layout.parts),)),
+            "scale": (self.descriptors.scale, (d,)),
+            "amplitude": (self.hyper.amplitude, ()),
+            "noises": (tuple(noises), (3,)),
+            "z": (centres.z, (m, d)),
+            "species": (centres.species, (m,)),
+            "a": (centres.a, (m,)),
+            "b": (centres.b, (m, d)),
+            "offsets": ([self.offsets.get(name, np.nan) for name in self.species], None),
+            **{
+                name: (self.parameters.get(name, np.nan), shape)
+                for name, shape in layout.parameter_shapes.items()
+            },
+        }
+        for name, (given, shape) in expected.items():
+            values = np.asarray(given, dtype=float)
+            if shape not in (None, values.shape) or not np.all(np.isfinite(values)):
+                raise InputError(f"damaged: {name} missing, not finite or of another shape")
+            if name in ("theta", "scale", "amplitude", "noises") and not np.all(values > 0.0):
+                raise InputError(f"damaged: {name} must be positive")
+        if m == 0 or not set(centres.species.tolist()) <= set(range(len(self.species))):
+            raise InputError("damaged: its centres are of no species it knows")
 
 
 def _frame_as_dict(frame: Frame) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def load_parts(job: GapJob, tell: Callable[[str], None] = lambda line: None) -> 
     Raises
     ------
     InputError
-        If a file is unsound, or there are too few frames.
+        If a file is unsound, there are too few frames, or the job does not fit them.
     """
     frames: list[Frame] = []
     for path in job.data.files:
@@ -66,28 +66,41 @@ def load_parts(job: GapJob, tell: Callable[[str], None] = lambda line: None) -> 
         n = wanted.validation
         inner = split(len(train), len(train) - n, n, wanted.how, job.seed + 1)
         learn, validation = _picked(train, inner.train), _picked(train, inner.held_out)
-    return Parts(train, learn, validation, _picked(frames, chosen.held_out), _picked(frames, spare))
+    parts = Parts(
+        train, learn, validation, _picked(frames, chosen.held_out), _picked(frames, spare)
+    )
+    _check(job, parts)
+    return parts
 
 
 def _picked(frames: tuple[Frame, ...] | list[Frame], which: np.ndarray) -> tuple[Frame, ...]:
     return tuple(frames[k] for k in which)
 
 
-def first_descriptors(job: GapJob, parts: Parts) -> tuple[Descriptors, Parameters]:
-    """Return descriptors with the parameters a training begins with.
+def _check(job: GapJob, parts: Parts) -> None:
+    """Refuse now what would fail after a run folder was made, or after the whole fit."""
+    path = job.descriptors.from_model
+    if path is None:
+        job.descriptors.settings()
+        known = {symbol for frame in parts.train for symbol in frame.symbols}
+        remedy = "no frame to train on has it"
+    else:
+        known = set(load_model(path).species)
+        remedy = f"the descriptors of {path} are of {', '.join(sorted(known))}"
+    for frame in (*parts.train, *parts.held_out, *parts.spare):
+        if missing := sorted(set(frame.symbols) - known):
+            raise InputError(f"{frame.label}: has {missing[0]}, but {remedy}")
+    if job.model.offsets is not None and (missing := sorted(known - set(job.model.offsets))):
+        raise InputError(
+            f"model.offsets: there is none of {missing[0]}: give one of each species, or leave "
+            f"offsets out"
+        )
 
-    Raises
-    ------
-    InputError
-        If the job's descriptors make no sense, or those of a model lack a species.
-    """
+
+def first_descriptors(job: GapJob, parts: Parts) -> tuple[Descriptors, Parameters]:
+    """Return descriptors with the parameters a training begins with."""
     path = job.descriptors.from_model
     if path is None:
         return make_descriptors(job.descriptors.settings(), parts.train)
     model = load_model(path)
-    if missing := {s for f in parts.train for s in f.symbols} - set(model.species):
-        raise InputError(
-            f"{path}: its descriptors are of {', '.join(model.species)}, the frames have "
-            f"{', '.join(sorted(missing))} too: make new ones"
-        )
     return model.descriptors, dict(model.parameters)

@@ -1,4 +1,4 @@
-"""Pictures of GAP potentials, of plain arrays: parity, calibration, training, learning curves."""
+"""Pictures of GAP potentials, of plain arrays: parity, calibration, training."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from lammpsfit.report.plots import COLOURS, LINES, MARKERS, new_figure, save_figure
+from lammpsfit.report.plots import COLOURS, LINES, new_figure, save_figure
 
 FloatArray = NDArray[np.float64]
 
 _MANY: Final = 3000
 """More points than this are drawn by their density: as dots they would hide one another."""
+
+_COLUMNS: Final = 70
+"""Hexagons beside one another where a density is drawn."""
 
 _WILD: Final = 99.8
 """Per cent of the errors that set the range of the error axis."""
@@ -91,7 +94,7 @@ def _parity_panel(axes: Axes, panel: Parity) -> None:
         0.96,
         f"MAE {_short(np.abs(errors).mean())} {panel.unit}\n"
         f"RMSE {_short(math.sqrt(np.mean(errors**2)))} {panel.unit}\n"
-        f"{len(errors)} values",
+        f"{len(errors)} values" + ", darker: more of them" * (len(errors) > _MANY),
         transform=axes.transAxes,
         va="top",
         fontsize="small",
@@ -129,8 +132,18 @@ def _points(
         alpha = 0.75 if len(x) < 300 else 0.35
         axes.plot(x, y, "o", ms=3.0, mew=0, color=COLOURS[0], alpha=alpha, zorder=2)
     else:
+        # hexagons as high as they are wide
+        rows = _COLUMNS * axes.bbox.height / axes.bbox.width / math.sqrt(3.0)
         axes.hexbin(
-            x, y, gridsize=70, bins="log", cmap="viridis_r", mincnt=1, extent=extent, lw=0, zorder=2
+            x,
+            y,
+            gridsize=(_COLUMNS, max(round(rows), 1)),
+            bins="log",
+            cmap="viridis_r",
+            mincnt=1,
+            extent=extent,
+            lw=0,
+            zorder=2,
         )
 
 
@@ -198,93 +211,6 @@ def plot_calibration(
     )
     axes.set_title(title or "calibration")
     return save_figure(figure, path)
-
-
-@dataclass(frozen=True, eq=False)
-class LearningCurve:
-    """Errors over the number of training frames, for one kind of descriptors.
-
-    Attributes
-    ----------
-    sizes : ndarray, shape (n_sizes,)
-    forces, energy : ndarray, shape (n_sizes, n_splits)
-        Mean absolute errors in eV/Å and meV/atom; NaN where there is none yet.
-    """
-
-    sizes: FloatArray
-    forces: FloatArray
-    energy: FloatArray
-
-
-def plot_learning_curves(
-    curves: Mapping[str, LearningCurve], path: Path | str | None, title: str = ""
-) -> Figure:
-    """Draw the errors of forces and energies over the number of training frames.
-
-    The mean of the splits as a line with its standard deviation, each split as a small dot.
-
-    Parameters
-    ----------
-    curves : mapping of str to LearningCurve
-        By name of the descriptors.
-    path : Path or str
-        PNG file to write; None writes none.
-    title : str
-        Title of the figure.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
-    """
-    figure = new_figure(9.0, 3.9)
-    left, right = figure.subplots(1, 2)
-    for axes, of, label in (
-        (left, "forces", "MAE of the forces (eV/Å)"),
-        (right, "energy", "MAE of the energy (meV/atom)"),
-    ):
-        for k, (name, curve) in enumerate(curves.items()):
-            _learning_curve(axes, curve.sizes, getattr(curve, of), name, k, len(curves))
-        axes.set_ylim(bottom=0.0)
-        axes.set_xlabel("training frames")
-        axes.set_ylabel(label)
-        axes.set_xticks(sorted({int(n) for curve in curves.values() for n in curve.sizes}))
-        axes.grid(visible=True, color="0.92")
-        axes.set_axisbelow(True)
-    left.legend(frameon=False)
-    if title:
-        figure.suptitle(title)
-    return save_figure(figure, path)
-
-
-def _learning_curve(
-    axes: Axes, sizes: FloatArray, values: FloatArray, name: str, k: int, n: int
-) -> None:
-    known = np.isfinite(values).any(axis=1)
-    sizes, values = sizes[known], values[known]
-    if not len(sizes):
-        return
-    # beside one another, so that the bars of two curves can be told apart
-    at = sizes + (k - 0.5 * (n - 1)) * 0.012 * (sizes.max() or 1.0)
-    colour = COLOURS[k % len(COLOURS)]
-    for column in values.T:
-        axes.plot(at, column, ".", ms=5.0, color=colour, alpha=0.35, mew=0)
-    axes.errorbar(
-        at,
-        np.nanmean(values, axis=1),
-        np.nanstd(values, axis=1),
-        color=colour,
-        ls=LINES[k % len(LINES)],
-        marker=MARKERS[k % len(MARKERS)],
-        ms=5.0,
-        lw=1.4,
-        capsize=2.5,
-        label=name,
-    )
 
 
 def plot_training(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
 
+import lammpsfit
 from lammpsfit.errors import InputError
 from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.gap.descriptors import Settings, make_descriptors
@@ -49,12 +51,12 @@ def labelled(atoms):
     return from_atoms(atoms, Keys("energy", "forces", "stress"), "EMT")
 
 
-def fitted(settings, mixed=False):
+def fitted(settings, mixed=False, inducing=None):
     frames = [labelled(skewed(seed, mixed and seed % 2 == 0)) for seed in range(6)]
     described, parameters = make_descriptors(settings, frames)
     parts = len(described.layout.parts)
     hyper = Hyperparameters((8.0,) * parts, 20.0, NOISES)
-    return fit_model(frames, described, parameters, FitOptions(hyper=hyper))
+    return fit_model(frames, described, parameters, FitOptions(hyper=hyper, inducing=inducing))
 
 
 RADIAL = Settings(radial_cutoff=6.0, radial_count=5, angular_count=0)
@@ -73,10 +75,24 @@ def angular():
     return fitted(settings, mixed=True)
 
 
-@pytest.mark.parametrize(("name", "mixed"), [("model", False), ("angular", True)])
+@pytest.fixture(scope="module")
+def sparse():
+    return fitted(RADIAL, inducing=9)
+
+
+@pytest.mark.parametrize(
+    ("name", "mixed"), [("model", False), ("angular", True), ("sparse", False)]
+)
 def test_it_conforms(request, name, mixed):
     calculator = GapCalculator(request.getfixturevalue(name))
     conformance.check(calculator, skewed(31, mixed), np.random.default_rng(5))
+
+
+def test_there_is_no_calculator_that_is_not_checked():
+    """Whoever adds one runs the conformance check on it, and names it here."""
+    sources = Path(lammpsfit.__file__).parent.rglob("*.py")
+    found = [re.findall(r"class (\w+)\(.*Calculator", path.read_text()) for path in sources]
+    assert [name for names in found for name in names] == ["GapCalculator"]
 
 
 def test_it_has_learnt_the_forces(model):
@@ -172,6 +188,14 @@ def test_a_file_gives_back_the_same_bits(model, angular, tmp_path):
             np.testing.assert_array_equal(getattr(theirs, name), value, err_msg=name)
 
 
+def cut(content, name):
+    """Take the last row off one of the arrays of the centres."""
+    centres = content["model"]["centres"]
+    rows, *rest = centres[name]["shape"]
+    values = np.zeros((rows - 1, *rest))
+    centres[name] = {"array": values.tolist(), "shape": list(values.shape)}
+
+
 def changed(path, change):
     content = json.loads(path.read_text())
     change(content)
@@ -192,6 +216,20 @@ def changed(path, change):
         (lambda c: c["model"]["centres"]["z"].update(base64="AAAA"), "damaged: ValueError"),
         (lambda c: c["model"]["centres"]["z"].update(base64="!"), "damaged: Error"),
         (lambda c: c["model"]["hyper"].update(theta=["wide"]), "this is no GAP potential"),
+        (lambda c: c.update(model=[1]), "this is no GAP potential: list"),
+        (lambda c: c["model"]["hyper"].update(theta=[1.0, 2.0]), "damaged: theta missing"),
+        (lambda c: c["model"]["hyper"].update(theta=[-1.0]), "theta must be positive"),
+        (
+            lambda c: c["model"]["hyper"].update(amplitude=float("nan")),
+            "damaged: amplitude missing",
+        ),
+        (lambda c: c["model"]["hyper"]["noises"].update(forces=0.0), "noises must be positive"),
+        (lambda c: c["model"]["parameters"].clear(), "damaged: radial_eta missing"),
+        (lambda c: c["model"].update(offsets={"Cu": -1.0}), "damaged: offsets missing"),
+        (lambda c: cut(c, "z"), "damaged: z missing"),
+        (lambda c: cut(c, "b"), "damaged: b missing"),
+        (lambda c: cut(c, "species"), "damaged: species missing"),
+        (lambda c: c["model"]["centres"]["species"].update(array=[7.0] * 24), "of no species"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_in_a_line(model, tmp_path, change, message):

@@ -21,7 +21,7 @@ from lammpsfit.gap.accuracy import Compared, calibration, compare
 from lammpsfit.gap.frames import read_frames
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.model_file import load_model
-from lammpsfit.gap.parts import load_parts
+from lammpsfit.gap.parts import first_descriptors, load_parts
 from lammpsfit.gap.predict import predict
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
@@ -127,6 +127,10 @@ def test_the_result_is_that_of_the_model_on_the_held_out_frames(here):
     assert mae == pytest.approx(np.abs(errors).mean(), rel=1e-9)
     assert mae < 0.5 * np.mean([np.abs(f.forces).mean() for f in parts.held_out])
     assert {frame.label for frame in model.training} == {f.label for f in parts.train}
+    # trained, but still on the scale of the first parameters
+    descriptors, first = first_descriptors(read_gap_job(Path("job.toml")), parts)
+    assert model.descriptors == descriptors
+    assert not np.allclose(model.parameters["radial_eta"], first["radial_eta"])
     ase.io.write("held.extxyz", [ase.io.read("al.extxyz", i) for i in _indices(parts.held_out)])
     said = here(
         "evaluate", "run", "held.extxyz", "--uncertainty", "--json", "e.json", "--png", "p.png"
@@ -166,6 +170,17 @@ def test_a_learning_curve_goes_on_point_by_point(here):
     mean = curves["original"]["force_mae_eV_per_A"]["mean"]
     assert mean[1] < mean[0]
     assert {path.name for path in Path("curve").glob("*.png")} == {"curve.png", "scatter.png"}
+    assert json.loads(Path("curve/curve.json").read_text())["curves"] == curves
+
+
+def test_a_curve_in_the_folder_of_its_fit_leaves_the_fit_alone(here):
+    here("fit", "job.toml", "-o", "run")
+    before = {path: path.read_bytes() for path in Path("run").iterdir()}
+    done = here("learning-curve", "job.toml", "-o", "run")
+    assert done.returncode == 0, done.stderr
+    for path, content in before.items():
+        assert path.read_bytes() == content, path
+    assert Path("run/curve.json").exists()
 
 
 def test_a_fit_that_is_told_to_stop_keeps_its_steps(here):
@@ -207,6 +222,8 @@ def test_dry_run_checks_and_writes_nothing(here):
         ("radial_cutoff = 5.0", "radial_cutoff = 1.0", "need a cutoff beyond the first centre"),
         ("radial_cutoff", "from_model = 'm.json'\nradial_cutoff", "m.json: no such model file"),
         ("[2, 5]", "[2, 16]", "sizes goes to 16, but only 15 frames are not held out"),
+        ("[2, 5]", "[0, 5]", "sizes must be at least 1, got 0"),
+        ("[model]", "[model]\noffsets = { Cu = -1.0 }", "model.offsets: there is none of Al"),
     ],
 )
 def test_a_wrong_job_is_one_clear_line(here, old, new, message):
@@ -216,10 +233,32 @@ def test_a_wrong_job_is_one_clear_line(here, old, new, message):
     if message is None:  # energies and stresses alone are labels too
         assert here("fit", "job.toml", "-o", "run", "--dry-run").returncode == 0
         return
-    done = here(command, "job.toml", "-o", "run")
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    for dry in ((), ("--dry-run",)):
+        done = here(command, "job.toml", "-o", "run", *dry)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+        # a folder would belong to the wrong job, and be in the way of the mended one
+        assert not Path("run").exists()
+
+
+def test_an_element_only_held_out_frames_have_is_said_before_the_fit(here, images):
+    """And one that the descriptors of another model lack, whichever frames have it."""
+    here("fit", "job.toml", "-o", "run")
+    held_out = _indices(load_parts(read_gap_job(Path("job.toml"))).held_out)
+    foreign = [atoms.copy() for atoms in images]
+    foreign[held_out[2]].symbols[0] = "Cu"
+    ase.io.write("al.extxyz", foreign)
+    where = f"al.extxyz, frame {held_out[2] + 1}: has Cu, but"
+    for old, new, message in (
+        ("", "", f"{where} no frame to train on has it"),
+        ("[training]", "from_model = 'run/model.json'\n[training]", f"{where} the descriptors of"),
+    ):
+        Path("job.toml").write_text(JOB.replace(old, new))
+        done = here("fit", "job.toml", "-o", "other")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert message in done.stderr
+        assert not Path("other").exists()
 
 
 def test_a_folder_is_one_jobs_and_one_data_sets(here, images):

@@ -91,6 +91,32 @@ def test_the_best_step_is_what_is_returned(small, trained, loss):
     assert rmse == pytest.approx(min(step.held_out_rmse for step in result.state.steps), rel=1e-9)
 
 
+def test_what_is_kept_is_not_the_last_nor_the_likeliest_step(
+    small, taught, options, trained, monkeypatch
+):
+    """The likelihood grows with every step, the MAE falls with all but the last: RMSE decides."""
+    seen = []
+
+    def judge(self, vector):
+        seen.append(np.array(vector))
+        k = len(seen) - 1
+        return -float(k), np.ones_like(vector), (4.0, 3.0, 1.0, 2.0)[k], (4.0, 2.0, 3.0, 5.0)[k]
+
+    monkeypatch.setattr(_Loss, "judge", judge)
+    result = train(
+        taught[:2],
+        taught[2:],
+        small.descriptors,
+        small.parameters,
+        replace(options, steps=3),
+        resume_state=replace(trained[1][0], steps=()),
+    )
+    assert (len(seen), result.best.step) == (4, 1)
+    kept = vector_of(variables_of(result.parameters, result.hyper))
+    np.testing.assert_allclose(kept, seen[1], rtol=1e-12)
+    assert all(np.abs(kept - seen[k]).max() > 1e-3 for k in (0, 2, 3))
+
+
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(small, taught, options, trained):
     result, states = trained
     stopped = TrainState.from_dict(json.loads(json.dumps(states[2].as_dict())))
@@ -135,6 +161,9 @@ def test_widths_that_run_away_are_held(small, taught, options):
         widths = np.exp(np.asarray(at.parameters[name]))
         assert np.all((widths > 0.999 * low) & (widths < 1.001 * high))
         assert np.any(np.isclose(widths, low) | np.isclose(widths, high))
+        # with a cutoff of 8 Å the narrowest still sees neighbours at 2.5 Å, if faintly
+        assert widths.min() > 0.08
+        assert widths.max() < 4.0
     limits = limits_of(at)
     assert np.all(result.state.vector >= limits[:, 0])
     assert np.all(result.state.vector <= limits[:, 1])

@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from lammpsfit.errors import InputError
-from lammpsfit.report.gap import (
-    LearningCurve,
-    Parity,
-    plot_calibration,
-    plot_learning_curves,
-    plot_parity,
-    plot_training,
-)
+from lammpsfit.report.gap import Parity, plot_calibration, plot_parity, plot_training
+from lammpsfit.report.gap_curves import LearningCurve, plot_learning_curves
 
 PNG = b"\x89PNG"
 
@@ -47,6 +41,7 @@ def test_many_points_are_drawn_by_their_density():
     figure = plot_parity([Parity("forces", "eV/Å", x, x + 0.1)], None)
     counts = figure.axes[0].collections[0].get_array()
     assert counts.sum() == 5000
+    assert "5000 values, darker: more of them" in texts(figure.axes[0])
 
 
 def test_one_value_and_no_error_can_be_drawn():
@@ -71,7 +66,7 @@ def test_learning_curves_show_means_and_leave_out_what_is_not_there():
         "optimised": LearningCurve(sizes, 0.5 * forces, 5 * forces),
     }
     figure = plot_learning_curves(curves, None, "Al")
-    left, right = figure.axes
+    left, right, pairs = figure.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == list(curves)
     assert left.get_xticks().tolist() == [5, 10, 20]
     lines = [container.lines[0] for container in left.containers]
@@ -79,7 +74,24 @@ def test_learning_curves_show_means_and_leave_out_what_is_not_there():
     np.testing.assert_allclose(lines[1].get_ydata(), [0.1, 0.075])
     assert len({line.get_color() for line in lines}) == 2
     assert len({line.get_marker() for line in lines}) == 2
-    assert right.get_ylim()[0] == 0.0
+    # every training set stands in the panels, whole; and in pairs, half as far up as to the right
+    for axes, values in ((left, [0.3, 0.1, 0.2, 0.1]), (right, [3.0, 1.0, 2.0, 1.0])):
+        rings = np.concatenate([line.get_ydata() for line in axes.lines if line.get_ls() == "None"])
+        assert set(values) < set(np.round(rings, 12))
+        low, high = axes.get_ylim()
+        assert low < np.nanmin(rings)
+        assert high > np.nanmax(rings)
+    for line, size, row in zip(pairs.lines[1:], sizes, forces, strict=True):
+        assert line.get_label() == f"{size:g}"
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([row, 0.5 * row]))
+    assert pairs.get_xlim() == pairs.get_ylim()
+    assert "original" in pairs.get_xlabel()
+    assert "optimised" in pairs.get_ylabel()
+
+
+def test_one_learning_curve_has_nothing_to_be_paired_with():
+    one = LearningCurve(np.array([5.0]), np.array([[0.3]]), np.array([[1.0]]))
+    assert len(plot_learning_curves({"original": one}, None).axes) == 2
 
 
 def test_training_shows_every_step_and_the_one_that_is_kept():

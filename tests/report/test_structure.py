@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lammpsfit.report import frame_progress
-from lammpsfit.report.frame_progress import FrameProgress
+from lammpsfit.report import count_progress
+from lammpsfit.report.count_progress import FrameProgress, StepProgress
 from lammpsfit.report.structure import plot_structure
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.bonding import BondAngles
@@ -43,7 +43,7 @@ def test_a_panel_for_each_pair_and_each_centre(tmp_path, pairs, triples, panels)
 
 def test_lines_where_there_is_no_terminal(monkeypatch):
     clock = iter(range(100))
-    monkeypatch.setattr(frame_progress.time, "monotonic", lambda: 0.6 * next(clock))
+    monkeypatch.setattr(count_progress.time, "monotonic", lambda: 0.6 * next(clock))
     out = io.StringIO()
     with FrameProgress(Console(file=out, width=80)) as progress:
         for k in range(1, 5):
@@ -53,6 +53,20 @@ def test_lines_where_there_is_no_terminal(monkeypatch):
     assert lines
     assert all(line.startswith(("reading: ", "g(r): ")) for line in lines)
     assert len(lines) < 5
+
+
+def test_steps_say_their_first_line_and_then_one_now_and_then(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(count_progress.time, "monotonic", lambda: 0.4 * next(clock))
+    out = io.StringIO()
+    with StepProgress(Console(file=out, width=80)) as progress:
+        for k in range(1, 4):
+            progress("theta", k, 4, "loss 1.0")
+        progress("eta", 1, 4, "held out 0.05 eV/Å")
+    said = out.getvalue().splitlines()
+    assert said[0] == "theta 1/4: loss 1.0"
+    assert said[-1] == "eta 1/4: held out 0.05 eV/Å"
+    assert len(said) < 4
 
 
 def test_a_bar_on_a_terminal():

@@ -54,6 +54,18 @@ class Layout:
         """That of the angular descriptors, Å."""
         return 0.0 if self.angular is None else self.angular.cutoff
 
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, int]]:
+        """Shape of each of the parameters there are."""
+        names = {}
+        if self.radial is not None:
+            names["radial_eta"] = self.radial.count
+            if self.radial.shifted:
+                names["radial_centre"] = self.radial.count
+        if self.angular is not None:
+            names["angular_eta"] = names["angular_centre"] = self.angular.count
+        return {name: (self.n_species, count) for name, count in names.items()}
+
     def values(self, parameters: Parameters, graph: Graph) -> Array:
         """Return the descriptors of every atom, shape (n, d)."""
         found = [part.values(parameters, graph, self.n_species) for part in self.parts]
