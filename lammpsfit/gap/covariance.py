@@ -115,6 +115,26 @@ def block(a: Features, b: Features) -> Array:
     return pairs.at[1:, 1:].add(products)
 
 
+def block_times(a: Features, b: Features, alpha: Values) -> Array:
+    """Multiply a block by a vector, without making the block.
+
+    Parameters
+    ----------
+    a, b
+        As in :func:`block`.
+    alpha : array, shape (1 + c',)
+
+    Returns
+    -------
+    array, shape (1 + c,)
+    """
+    k = kernel(a.z, b.z, a.species, b.species)
+    along = jnp.einsum("jbi,b->ij", _towards(b, a.z), alpha)
+    pairs = jnp.einsum("iaj,ij->a", _towards(a, b.z), k * along)
+    through = k @ jnp.einsum("jbd,b->jd", b.B, alpha[1:])
+    return pairs.at[1:].add(jnp.einsum("iad,id->a", a.B, through))
+
+
 def _towards(own: Features, other: Array) -> Array:
     """B.(z' - z) for all atoms z' of another frame, with the energy's ones before, (n, 1 + c, m).
 

@@ -203,7 +203,7 @@ def fit_hyperparameters(
 
     def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         at = variables_from(np.concatenate([fixed, x]), start)
-        value, slope, _ = negative_log_likelihood(layout, Hyper(*at[1:]), described, problem)
+        value, slope, *_ = negative_log_likelihood(layout, Hyper(*at[1:]), described, problem)
         if not np.isfinite(value):
             return 1e10, np.zeros_like(x)  # not positive definite: the line search turns back
         tell(float(value))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lammpsfit.gap.backend import Array, Values, jax, jnp
-from lammpsfit.gap.covariance import Features, Observed, Scaling, block, features
+from lammpsfit.gap.covariance import Features, Observed, Scaling, block, block_times, features
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Layout
 from lammpsfit.gap.graph import Graph
@@ -99,10 +99,31 @@ def describe_all(
     return found
 
 
+class Judged(NamedTuple):
+    """The negative logarithm of the likelihood, and what comes with it.
+
+    Attributes
+    ----------
+    loss : array, shape ()
+        Not finite, as the rest, if K is not positive definite.
+    by_hyper : Hyper
+        Gradient in the hyper-parameters.
+    by_feature : Features
+        In z and B of each frame.
+    alpha : array, shape (frames, rows)
+        K^-1 y, which predicts other frames.
+    """
+
+    loss: Array
+    by_hyper: Hyper
+    by_feature: Features
+    alpha: Array
+
+
 @partial(jax.jit, static_argnums=0)
 def negative_log_likelihood(
     layout: Layout, hyper: Hyper, described: Features, problem: Problem
-) -> tuple[Array, Hyper, Features]:
+) -> Judged:
     """Return L and its gradient in the hyper-parameters and in the features.
 
     Parameters
@@ -115,14 +136,6 @@ def negative_log_likelihood(
         The frames of the problem, described with a theta of one.
     problem
         Frames and observations.
-
-    Returns
-    -------
-    loss : array, shape ()
-        Not finite, as the gradient, if K is not positive definite.
-    by_hyper : Hyper
-    by_feature : Features
-        In z and B of each frame.
     """
     shortened = partial(_shorten, layout)
     scaled, pull = jax.vjp(shortened, hyper.log_theta, described.z, described.B)
@@ -145,7 +158,7 @@ def negative_log_likelihood(
         2.0 * amplitude * jnp.sum(W * K0),
         pull_noise(jnp.diagonal(W).reshape(noise.shape))[0],
     )
-    return loss, by_hyper, described._replace(z=z, B=B)
+    return Judged(loss, by_hyper, described._replace(z=z, B=B), alpha.reshape(noise.shape))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -175,33 +188,29 @@ def gradient_in_parameters(
 
 @partial(jax.jit, static_argnums=0)
 def predicted(
-    layout: Layout, hyper: Hyper, described: Features, problem: Problem, asked: Features
+    layout: Layout, hyper: Hyper, described: Features, alpha: Values, asked: Features
 ) -> Array:
     """Predict what was observed of other frames, shape of their targets.
 
     Parameters
     ----------
-    layout, hyper, described, problem
+    layout, hyper, described
         As in :func:`negative_log_likelihood`.
+    alpha
+        What that returned.
     asked
         The other frames, described with a theta of one.
     """
     z, B = _shorten(layout, hyper.log_theta, described.z, described.B)
     known = described._replace(z=z, B=B)
     z, B = _shorten(layout, hyper.log_theta, asked.z, asked.B)
-    amplitude = jnp.exp(2.0 * hyper.log_amplitude)
-    noise = noise_variances(problem, hyper.log_noises)
-    K = amplitude * covariance_matrix(known) + jnp.diag(noise.reshape(-1))
-    y = jnp.asarray(problem.targets)
-    factor = jnp.linalg.cholesky(K), True
-    alpha = jax.scipy.linalg.cho_solve(factor, y.reshape(-1)).reshape(y.shape)
 
     def of_frame(one: Features) -> Array:
         def share(other: tuple[Features, Array]) -> Array:
-            return block(one, other[0]) @ other[1]
+            return block_times(one, *other)
 
         shares: Array = jax.lax.map(share, (known, alpha))
-        return amplitude * shares.sum(axis=0)
+        return jnp.exp(2.0 * hyper.log_amplitude) * shares.sum(axis=0)
 
     found: Array = jax.lax.map(of_frame, asked._replace(z=z, B=B))
     return found
@@ -218,21 +227,21 @@ def _gradient_in_features(described: Features, W: Array) -> tuple[Array, Array]:
     """Gradient of the sum of W * K in z and B of each frame, for a symmetric W."""
     count = described.energy.shape[0]
     blocks = W.reshape(count, -1, count, W.shape[0] // count).swapaxes(1, 2)
+    pairs = jnp.stack(jnp.triu_indices(count), axis=1)
 
-    def of_frame(own: tuple[Features, Array]) -> tuple[Array, Array]:
-        a, weights = own
+    def add(total: tuple[Array, Array], pair: Array) -> tuple[tuple[Array, Array], None]:
+        first, second = pair
+        a, b = (jax.tree.map(lambda x, k=k: x[k], described) for k in (first, second))
 
-        def add(
-            total: tuple[Array, Array], other: tuple[Features, Array]
-        ) -> tuple[tuple[Array, Array], None]:
-            b, weight = other
-            _, pull = jax.vjp(lambda z, B: block(a._replace(z=z, B=B), b), a.z, a.B)
-            z, B = pull(2.0 * weight)  # the frame stands in a row and in a column
-            return (total[0] + z, total[1] + B), None
+        def covariances(az: Array, aB: Array, bz: Array, bB: Array) -> Array:
+            return block(a._replace(z=az, B=aB), b._replace(z=bz, B=bB))
 
-        nothing = jnp.zeros_like(a.z), jnp.zeros_like(a.B)
-        found: tuple[Array, Array] = jax.lax.scan(add, nothing, (described, weights))[0]
-        return found
+        _, pull = jax.vjp(covariances, a.z, a.B, b.z, b.B)
+        twice = jnp.where(first == second, 1.0, 2.0)  # two frames meet on both sides of K
+        az, aB, bz, bB = pull(twice * blocks[first, second])
+        z, B = total[0].at[first].add(az), total[1].at[first].add(aB)
+        return (z.at[second].add(bz), B.at[second].add(bB)), None
 
-    found: tuple[Array, Array] = jax.lax.map(of_frame, (described, blocks))
+    nothing = jnp.zeros_like(described.z), jnp.zeros_like(described.B)
+    found: tuple[Array, Array] = jax.lax.scan(add, nothing, pairs)[0]
     return found

@@ -159,14 +159,14 @@ class _Loss:
         hyper = Hyper(*at[1:])
         fixed = (self.layout, at.parameters, self.scaling)
         described = describe_all(*fixed, self.problem)
-        value, by_hyper, by_feature = negative_log_likelihood(
+        value, by_hyper, by_feature, alpha = negative_log_likelihood(
             self.layout, hyper, described, self.problem
         )
         if not np.isfinite(value):
             return float(value), np.zeros_like(vector), np.inf, np.inf
         by_parameter = gradient_in_parameters(*fixed, self.problem, by_feature)
         asked = describe_all(*fixed, self.held_out)
-        found = predicted(self.layout, hyper, described, self.problem, asked)
+        found = predicted(self.layout, hyper, described, alpha, asked)
         forces = np.asarray(self.held_out.observed.mask)[:, :-6] > 0
         error = (np.asarray(found) - np.asarray(self.held_out.targets))[:, 1:-6][forces]
         mae, rmse = float(np.abs(error).mean()), float(np.sqrt((error**2).mean()))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lammpsfit.errors import InputError, RunError
+from lammpsfit.gap.covariance import block, block_times
 from lammpsfit.gap.descriptors.settings import raw_descriptors
 from lammpsfit.gap.fit import fit_model, fit_offsets
 from lammpsfit.gap.gp import condition, covariances, describe
@@ -57,6 +58,22 @@ def test_covariances_are_those_of_the_explicit_hessians(small, written_out):
     )
     found = covariances(described, small.hyper.amplitude)
     np.testing.assert_allclose(found, written_out[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_block_times_a_vector_needs_no_block(small):
+    one, other = (
+        frame.features
+        for frame in describe(
+            small.frames[:2],
+            small.descriptors,
+            small.parameters,
+            small.hyper,
+            small.options.offsets,
+        )
+    )
+    alpha = np.random.default_rng(1).standard_normal(1 + other.B.shape[1])
+    expected = block(one, other) @ alpha
+    np.testing.assert_allclose(block_times(one, other, alpha), expected, rtol=1e-10)
 
 
 def test_predictions_are_the_textbook_ones(small, written_out):
