@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lammpsfit.report.plots import COLOURS, LINES, new_figure, save_figure
+from lammpsfit.report.plots import COLOURS, LINES, light_grid, logarithmic, new_figure, save_figure
 
 FloatArray = NDArray[np.float64]
 
@@ -185,20 +185,15 @@ def plot_calibration(
     span = ends[ends > 0.0].min() / 1.6, ends.max() * 1.6
     axes.plot(span, span, color="0.6", lw=1.0, label="as predicted")
     axes.plot(predicted, made, "o-", color=COLOURS[0], ms=5.0, lw=1.2, label="made")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for ax in (axes.xaxis, axes.yaxis):
-        ax.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.set_minor_locator(NullLocator())
+    logarithmic(axes, "x", (1.0, 2.0, 5.0))
+    logarithmic(axes, "y", (1.0, 2.0, 5.0))
     axes.set_xlim(span)
     axes.set_ylim(span)
     axes.set_box_aspect(1.0)
     axes.tick_params(axis="x", rotation=45)
     axes.set_xlabel(f"predicted error, rms ({unit})")
     axes.set_ylabel(f"error made, rms ({unit})")
-    axes.grid(visible=True, color="0.92")
-    axes.set_axisbelow(True)
+    light_grid(axes)
     axes.legend(frameon=False, loc="lower right", fontsize="small")
     axes.text(
         0.04,
@@ -274,8 +269,7 @@ def plot_training(
         axes.set_xlabel("step")
         axes.set_ylabel(name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(visible=True, color="0.92")
-        axes.set_axisbelow(True)
+        light_grid(axes)
         if 1 < len(curves) < 5 or len(panels) == 1:
             axes.legend(frameon=False, fontsize="small")
     if title:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lammpsfit.report.plots import COLOURS, LINES, MARKERS, new_figure, save_figure
+from lammpsfit.report.plots import COLOURS, LINES, MARKERS, light_grid, new_figure, save_figure
 
 FloatArray = NDArray[np.float64]
 
@@ -73,8 +73,7 @@ def plot_learning_curves(
         axes.set_xlabel("training frames")
         axes.set_ylabel(label)
         axes.set_xticks(sorted({int(n) for curve in curves.values() for n in curve.sizes}))
-        axes.grid(visible=True, color="0.92")
-        axes.set_axisbelow(True)
+        light_grid(axes)
     panels[0].legend(frameon=False, title="line: mean; rings: training sets")
     if paired:
         _pairs(panels[2], curves)
@@ -109,8 +108,7 @@ def _pairs(axes: Axes, curves: Mapping[str, LearningCurve]) -> None:
     axes.set_ylabel(f"MAE of the forces, {other} (eV/Å)")
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.grid(visible=True, color="0.92")
-    axes.set_axisbelow(True)
+    light_grid(axes)
     axes.legend(frameon=False, title="training frames", fontsize="small", loc="upper left")
     axes.set_title("below the line: better", fontsize="small")
 

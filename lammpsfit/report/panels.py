@@ -12,9 +12,8 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from lammpsfit.report.plots import COLOURS, LINES, new_figure, save_figure
+from lammpsfit.report.plots import COLOURS, LINES, logarithmic, new_figure, save_figure
 from lammpsfit.structure.rdf import FloatArray
 
 KNOWN: Final = (("0.72", 5.0, "-"), ("0.45", 2.2, ":"), ("0.45", 2.2, "-."))
@@ -118,12 +117,8 @@ def _panel(
     axes: Axes, panel: Panel, labels: Sequence[str], known: Sequence[str], picture: Picture
 ) -> None:
     if picture.logarithmic:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axis.set_minor_locator(NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        logarithmic(axes, "x", (1.0, 2.0, 5.0))
+        logarithmic(axes, "y", (1.0, 2.0, 5.0))
     for label, curve in panel.known.items():
         grey, width, line = KNOWN[known.index(label) % len(KNOWN)]
         axes.plot(curve.x, curve.y, color=grey, lw=width, ls=line, label=label, zorder=1)

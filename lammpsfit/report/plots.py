@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -173,8 +173,7 @@ def plot_convergence(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("evaluation")
     axes.set_ylabel("R (%)")
-    axes.grid(visible=True, which="major", color="0.92")
-    axes.set_axisbelow(True)
+    light_grid(axes)
     if title:
         axes.set_title(title)
     if ordered:
@@ -239,6 +238,21 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def light_grid(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:
+    """Draw a grid that stays behind everything."""
+    axes.grid(visible=True, axis=axis, color="0.92")
+    axes.set_axisbelow(True)
+
+
+def logarithmic(axes: Axes, which: Literal["x", "y"], ticks: Sequence[float]) -> None:
+    """Make an axis logarithmic, with plain numbers at these places of every decade."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def save_figure(figure: Figure, path: Path | str | None) -> Figure:
@@ -365,10 +379,7 @@ def _cost_scale(axes: Axes, points: Sequence[Point], levels: Mapping[str, float]
         return
     low, high = min(values), max(values)
     if high > LOG_SPAN * low:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        logarithmic(axes, "y", (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
         axes.set_ylim(low * (low / high) ** 0.15, high * (high / low) ** 0.06)
     else:
         span = (high - low) or 0.2 * high

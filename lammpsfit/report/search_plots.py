@@ -13,9 +13,17 @@ from matplotlib.colors import LogNorm
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from lammpsfit.report.plots import COLOURS, LINES, MARKERS, level_lines, new_figure
+from lammpsfit.report.plots import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    level_lines,
+    light_grid,
+    logarithmic,
+    new_figure,
+)
 from lammpsfit.report.run_view import FloatArray, Plane, Points, Record, Slice, Slices
 
 COST_MAP: Final = "cividis_r"
@@ -235,8 +243,7 @@ def plot_complexity(
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("free parameters")
     axes.set_ylabel("R (%)")
-    axes.grid(visible=True, axis="y", color="0.92")
-    axes.set_axisbelow(True)
+    light_grid(axes, "y")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return _plain(figure)
 
@@ -287,7 +294,4 @@ def _log_if_wide(axes: Axes, values: FloatArray) -> None:
     """Choose a logarithmic axis with plain numbers where costs span more than a factor of 3."""
     values = values[np.isfinite(values) & (values > 0)]
     if values.size and values.max() > 3 * values.min():
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0, 7.0)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        logarithmic(axes, "y", (1.0, 2.0, 3.0, 5.0, 7.0))

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from lammpsfit.report.plots import FloatArray, new_figure, save_figure
+from lammpsfit.report.plots import FloatArray, light_grid, new_figure, save_figure
 
 MAP: Final = "PuOr_r"
 """Purple to orange: people with colour-blindness tell its ends apart."""
@@ -147,8 +147,7 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylabel("change (%)")
-    axes.grid(visible=True, which="major", color="0.92")
-    axes.set_axisbelow(True)
+    light_grid(axes)
     axes.tick_params(axis="x", which="both", labelbottom=False, length=0)
     axes.legend(frameon=False, fontsize="small", loc="best")
     axes.set_title("combinations of parameters")
