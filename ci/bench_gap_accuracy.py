@@ -43,10 +43,11 @@ import numpy as np
 from lammpsfit.errors import StoppedError
 from lammpsfit.farm.stop import Stop
 from lammpsfit.files import write_json
+from lammpsfit.gap.accuracy import compare
 from lammpsfit.gap.descriptors import Descriptors, Parameters, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
 from lammpsfit.gap.frames import Frame, read_frames
-from lammpsfit.gap.hyperparameters import Hyperparameters
+from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.predict import Prediction, predict
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
@@ -195,16 +196,8 @@ def run_unit(unit: Unit, data: Sequence[Frame], keep: Path, stop: Stop) -> None:
 
 def errors_of(frames: Sequence[Frame], found: Sequence[Prediction]) -> dict[str, dict[str, float]]:
     """Return MAE and RMSE of energies per atom, forces and stresses."""
-    pairs = list(zip(frames, found, strict=True))
-    wrong = {
-        "energy": np.array([(own.energy - frame.energy) / len(frame) for frame, own in pairs]),
-        "forces": np.concatenate([own.forces - frame.forces for frame, own in pairs]),
-        "stress": np.array([own.stress - frame.stress for frame, own in pairs]),
-    }
-    return {
-        name: {"mae": float(np.abs(x).mean()), "rmse": float(np.sqrt((x**2).mean()))}
-        for name, x in wrong.items()
-    }
+    compared = compare(frames, found, Noises(0.0, 0.0, 0.0))  # no errors are predicted here
+    return {name: {"mae": one.mae, "rmse": one.rmse} for name, one in compared.items()}
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from lammpsfit import __version__
 from lammpsfit.cli_gap import app as gap_app
+from lammpsfit.cli_output import say, write_result
 from lammpsfit.errors import InputError, LammpsfitError, RunError, StoppedError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def resume(
     folder, job, journal = open_run(run)
     farm = _farm(context, workers, oversubscribe, job)
     if journal.damaged:
-        _say(session.console, f"{folder.journal}: {journal.damaged} damaged line(s) left out")
+        say(session.console, f"{folder.journal}: {journal.damaged} damaged line(s) left out")
     job = override(job, evaluations=max_evaluations)
     _run(lambda: open_fit(folder, job, journal), farm, session)
 
@@ -169,7 +170,7 @@ def evaluate(
         for one in conditions.every:
             path, found = for_condition(plot, one.name), under(results, one.name)
             plot_results(one.problem.target.reference, found, path, job.title)
-    _write_json(json_file, results_json(results))
+    write_result(json_file, results_json(results))
     if not levels(results):
         raise RunError("every run failed, see the notes above")
 
@@ -254,9 +255,9 @@ def validate(
         view = run_validation(plan, output, farm, UnitProgress(session.console), stop, command)
     print_facts(view.facts, session.console)
     for line in view.lines:
-        _say(session.console, line)
-    _write_json(json_file, view.content)
-    _say(session.console, f"{output / 'validate.html'}: all of this, with pictures")
+        say(session.console, line)
+    write_result(json_file, view.content)
+    say(session.console, f"{output / 'validate.html'}: all of this, with pictures")
 
 
 @app.command()
@@ -329,9 +330,9 @@ def reference(
         result = make_reference(request, output, angles, progress)
     if png is not None:
         plot_structure(result.rdf, png, result.title, result.cutoffs, result.angles)
-    _write_json(json_file, result.summary)
+    write_result(json_file, result.summary)
     for line in result.lines:
-        _say(session.console, line)
+        say(session.console, line)
 
 
 @app.command()
@@ -352,8 +353,8 @@ def export(
     check_folder(output)
     potential = load_potential(potential_of(source))
     check = export_potential(potential, output)
-    _say(session.console, f"{output}: {check}")
-    _write_json(json_file, check.as_dict())
+    say(session.console, f"{output}: {check}")
+    write_result(json_file, check.as_dict())
 
 
 @app.command()
@@ -377,8 +378,8 @@ def report(
     if runs[0].is_dir():
         check_file(output)
     views = [write_page(runs[0], output)] if len(runs) == 1 else write_comparison(runs, output)
-    _say(session.console, f"{output}: written")
-    _write_json(json_file, as_data(views))
+    say(session.console, f"{output}: written")
+    write_result(json_file, as_data(views))
 
 
 @dataclass(frozen=True)
@@ -426,11 +427,11 @@ def _run(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: Sessio
         opened = opening()
         opened.deadline = stop.deadline
         result = run_fit(opened, farm, ProgressMonitor(session.console), stop)
-    _write_json(session.json_file, result.summary)
+    write_result(session.json_file, result.summary)
     _present(result, session.console)
     if result.stopped is not None:
         again = f"lammpsfit resume {shlex.quote(str(opened.folder.path))}"
-        _say(session.console, f"stopped ({result.stopped}): '{again}' goes on from here")
+        say(session.console, f"stopped ({result.stopped}): '{again}' goes on from here")
         raise typer.Exit(StoppedError.exit_code)
 
 
@@ -455,11 +456,11 @@ def _present(result: "FitResult", console: Console) -> None:
     print_costs(rows(result.rows), console)
     for name, value in result.summary["best"]["parameters"].items():
         start = fit.conditions.potential.parameters[name]
-        _say(console, f"{name:>10} = {value:<12.6g} (start {start:.6g})")
+        say(console, f"{name:>10} = {value:<12.6g} (start {start:.6g})")
     if (block := result.summary.get("uncertainty")) is not None:
         plot_uncertainty(block, folder.path / "uncertainty.png", title)
         for line in uncertainty_lines(block, result.summary["best"]["parameters"]):
-            _say(console, line)
+            say(console, line)
     whole = fit.conditions.whole
     if whole is None:
         check = export_potential(result.potential, folder.lammps)
@@ -471,7 +472,7 @@ def _present(result: "FitResult", console: Console) -> None:
             folder.structure(system.atoms, whole.name),
             whole.problem.protocol.temperature,
         )
-    _say(console, f"{folder.lammps}: {check}")
+    say(console, f"{folder.lammps}: {check}")
     _write_report(folder.path, console)
 
 
@@ -485,9 +486,9 @@ def _write_report(run: Path, console: Console) -> None:
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
         again = f"lammpsfit report {shlex.quote(str(run))}"
-        _say(console, f"{page}: not written ({why}); '{again}' tries again")
+        say(console, f"{page}: not written ({why}); '{again}' tries again")
     else:
-        _say(console, f"{page}: all of this, with pictures")
+        say(console, f"{page}: all of this, with pictures")
 
 
 def _describe(job: "Job", console: Console) -> None:
@@ -500,9 +501,9 @@ def _describe(job: "Job", console: Console) -> None:
     build_optimiser(job, conditions, space)
     name = conditions.potential.name
     fitted = f"{space.dim} parameters of {name} ({', '.join(space.names)})"
-    _say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
+    say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
     for one in conditions.every[1:]:
-        _say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
+        say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
 
 
 def _words(problem: "Problem") -> str:
@@ -511,18 +512,6 @@ def _words(problem: "Problem") -> str:
         f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³, "
         f"{protocol.temperature:g} K, {protocol.relax:g} + {protocol.sample:g} ps"
     )
-
-
-def _say(console: Console, line: str) -> None:
-    """Print a line as it stands: names of files and titles are no markup, and are not broken."""
-    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
-def _write_json(path: Path | None, content: Mapping[str, Any]) -> None:
-    from lammpsfit.files import write_json
-
-    if path is not None:
-        write_json(path, content)
 
 
 def main() -> None:

@@ -1,13 +1,14 @@
 """The command line of GAP potentials: ``lammpsfit gap``."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from lammpsfit.cli_output import say, write_result
 from lammpsfit.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ def label(
     request = LabelRequest(calculator, output, workers, stress, timeout, retry_failed)
     with FrameProgress(console) as progress, Stop() as stop:
         summary = label_frames(frames, request, progress, stop)
-    _write_json(json_file, summary.as_dict())
+    write_result(json_file, summary.as_dict())
     for name, reason in list(summary.failed.items())[:5]:
-        _say(console, f"{name}: failed: {reason}")
-    _say(
+        say(console, f"{name}: failed: {reason}")
+    say(
         console,
         f"{output}: {len(summary.frames)} of {len(frames)} frames labelled ({summary.earlier} of "
         f"them before), {len(summary.failed)} failed",
@@ -159,10 +160,10 @@ def evaluate(
         found = predict_all(model, frames, uncertainty, progress)
     compared = compare(frames, found, model.hyper.noises)
     for line in error_lines(compared):
-        _say(console, line)
+        say(console, line)
     if png is not None and second is not None:
         draw_errors(compared, png, second, f"{path}: {len(frames)} frames")
-    _write_json(json_file, {"frames": len(frames), "errors": as_data(compared)})
+    write_result(json_file, {"frames": len(frames), "errors": as_data(compared)})
 
 
 @app.command(name="learning-curve")
@@ -195,10 +196,10 @@ def learning_curve(
         with StepProgress(console) as progress:
             curves, summary = learning_curves(folder, job, parts, progress, stop)
     for line in curve_lines(curves):
-        _say(console, line)
+        say(console, line)
     for picture in draw_curves(curves, parts.held_out, folder, job.title):
-        _say(console, f"{picture}: drawn")
-    _write_json(json_file, summary)
+        say(console, f"{picture}: drawn")
+    write_result(json_file, summary)
 
 
 def _fit(
@@ -222,9 +223,9 @@ def _fit(
     pictures = run.path / "parity.png", run.path / "calibration.png"
     draw_errors(result.compared, *pictures, job.title)
     for line in error_lines(result.compared):
-        _say(console, line)
-    _say(console, f"{run.model}: {result.summary['centres']} centres")
-    _write_json(json_file, result.summary)
+        say(console, line)
+    say(console, f"{run.model}: {result.summary['centres']} centres")
+    write_result(json_file, result.summary)
 
 
 def _check(output: Path, json_file: Path | None) -> None:
@@ -241,7 +242,7 @@ def _describe(job: "GapJob", parts: "Parts") -> None:
     from lammpsfit.gap.parts import first_descriptors
 
     descriptors, _ = first_descriptors(job, parts)
-    _say(
+    say(
         _console(),
         f"{job.title or 'GAP'}: {len(parts.train)} frames to fit to ({len(parts.validation)} of "
         f"them decide which step is kept), {len(parts.held_out)} held out, "
@@ -256,18 +257,6 @@ def _console() -> Console:
     return output_console()
 
 
-def _say(console: Console, line: str) -> None:
-    """Print a line as it stands: names of files are no markup, and are not broken."""
-    console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
-
-
 def _tell(line: str) -> None:
     """Say what was left out of what was given."""
     print(f"lammpsfit: {line}", file=sys.stderr)
-
-
-def _write_json(path: Path | None, content: Mapping[str, Any]) -> None:
-    from lammpsfit.files import write_json
-
-    if path is not None:
-        write_json(path, content)

@@ -13,6 +13,7 @@ BASE = {"lammpsfit", "units", "errors", "files", "resources"}
 MAY_IMPORT = {
     "cli": {
         "cli_gap",
+        "cli_output",
         "validate",
         "config",
         "pages",
@@ -24,7 +25,8 @@ MAY_IMPORT = {
         "structure",
         "forcefield",
     },
-    "cli_gap": {"pages", "gap", "report", "farm"},
+    "cli_gap": {"cli_output", "pages", "gap", "report", "farm"},
+    "cli_output": set(),
     "gap": {"config", "farm", "structure"},
     "validate": {
         "config",
@@ -55,7 +57,7 @@ KNOWN_BY = {
     "pymatgen": {"reference", "md", "gap"},
     "ase": {"reference", "md", "gap"},
     "matplotlib": {"report"},
-    "rich": {"report", "cli", "cli_gap"},
+    "rich": {"report", "cli", "cli_gap", "cli_output"},
     "typer": {"cli", "cli_gap"},
     "pydantic": {"config", "gap"},
     "vesin": {"structure"},
