@@ -8,7 +8,6 @@ touched. A launcher of another MPI library starts processes each of which believ
 import os
 import signal
 import socket
-import sys
 import sysconfig
 import traceback
 import warnings
@@ -20,6 +19,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from lammpsfit.errors import InputError
+from lammpsfit.farm.abort import abort
 from lammpsfit.farm.base import Farm
 from lammpsfit.farm.local import LocalFarm, available_cores, worker_count
 from lammpsfit.farm.stop import SIGNALS
@@ -88,7 +88,7 @@ class Launch:
         except BaseException:
             # a bug: rank 0 would wait for this worker for ever
             traceback.print_exc()
-            self.comm.Abort(1)
+            abort(self.comm, 1)
 
     def __enter__(self) -> "Launch":
         for number in (signal.SIGTERM, signal.SIGUSR1):
@@ -110,9 +110,7 @@ class Launch:
             # end MPI would wait for it. What is still to be said must be said before.
             if not isinstance(error, SystemExit | None):
                 traceback.print_exception(error)
-            sys.stdout.flush()
-            self.comm.Abort(_exit_code(error))
-            os._exit(_exit_code(error))  # MPI may come back while the launcher does its work
+            abort(self.comm, _exit_code(error))
 
 
 def launched() -> Launch | None:
