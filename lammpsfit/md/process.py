@@ -75,6 +75,7 @@ class LammpsProcess(Generic[Result]):
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._errors: IO[bytes] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self.deadline = float("inf")
 
     def __enter__(self) -> "LammpsProcess[Result]":
@@ -142,19 +143,23 @@ class LammpsProcess(Generic[Result]):
             self._pipe.close()
         if self._errors is not None:
             self._errors.close()
-        self._process = self._pipe = self._errors = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+        self._process = self._pipe = self._errors = self._scratch = None
         self.deadline = float("inf")
 
     def _spawn(self) -> None:
         ours, theirs = Pipe()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the child)
+        # both live as long as the child, which, when killed, leaves its temporary files behind
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._scratch = tempfile.TemporaryDirectory(prefix="lammpsfit-", ignore_cleanup_errors=True)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "lammpsfit.md.child", str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
-            env=child_environment(os.environ),
+            env=child_environment(os.environ) | {"TMPDIR": self._scratch.name},
             start_new_session=True,  # Ctrl-C is for the parent, which decides what to keep
         )
         theirs.close()

@@ -5,8 +5,10 @@ import math
 import os
 import resource
 import signal
+import tempfile
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +50,15 @@ def test_a_dead_child_is_a_failure_and_the_next_task_gets_another(process, task,
     assert isinstance(failure, Failure)
     assert failure.reason == reason
     assert answer(process, partial(math.sqrt, 9.0)) == 3.0
+
+
+def test_temporary_files_of_a_dead_child_are_removed(process, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = Path(answer(process, tempfile.gettempdir))
+    assert folder.parent == tmp_path
+    assert Path(answer(process, tempfile.mkdtemp)).parent == folder
+    assert answer(process, partial(signal.raise_signal, signal.SIGKILL)).reason == Reason.KILLED
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_child_gets_its_share_of_the_memory_and_no_more(process):
