@@ -34,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, NamedTuple
@@ -80,7 +81,7 @@ GAIN = 0.14
 
 
 class Kind(NamedTuple):
-    """Descriptors with their parameters, and what is fitted to the same frames as these."""
+    """Descriptors with their parameters, and the hyper-parameters of the frames of these."""
 
     descriptors: Descriptors
     parameters: Parameters
@@ -186,12 +187,17 @@ def run_unit(unit: Unit, data: Sequence[Frame], keep: Path, stop: Stop) -> None:
     else:
         kind = kind_of(unit.method, data, keep, stop)
         began = time.process_time()
-        options = FitOptions(hyper=kind.hyper, keep_training=False)
+        options = fit_options(unit.method)
         model = fit_model(frames, kind.descriptors, kind.parameters, options)
         cpu = time.process_time() - began
         errors = errors_of(test, [predict(model, frame) for frame in test])
     write_json(keep / f"{unit.name}.json", {**unit._asdict(), "cpu_s": cpu, **errors})
     print(f"{unit.name}: forces {errors['forces']['mae']:.4f} eV/Å, {cpu:.0f} s of CPU", flush=True)
+
+
+def fit_options(method: str) -> FitOptions:
+    """Return the options of a method's job: theta, amplitude and noises are fitted."""
+    return replace(read_gap_job(ALUMINIUM / JOBS[method]).fit_options(), keep_training=False)
 
 
 def errors_of(frames: Sequence[Frame], found: Sequence[Prediction]) -> dict[str, dict[str, float]]:

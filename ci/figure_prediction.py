@@ -26,7 +26,7 @@ from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.sample import Sample
-from lammpsfit.report.plots import COLOURS, new_figure, save_figure
+from lammpsfit.report.figures import COLOURS, new_figure, save_figure
 from lammpsfit.structure.blocks import jackknife_error
 
 JOB = Path(__file__).parent.parent / "examples" / "silica" / "quick.toml"

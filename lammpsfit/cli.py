@@ -439,7 +439,7 @@ def _present(result: "FitResult", console: Console) -> None:
     """Show the result of a fit: table, pictures, LAMMPS files."""
     from lammpsfit.fit.problem import BEST
     from lammpsfit.md.export import export_potential
-    from lammpsfit.report.plots import plot_convergence
+    from lammpsfit.report.convergence import plot_convergence
     from lammpsfit.report.results import levels, plot_results, points, rows, under
     from lammpsfit.report.tables import print_costs
     from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines

@@ -14,7 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lammpsfit.report.plots import COLOURS, LINES, light_grid, logarithmic, new_figure, save_figure
+from lammpsfit.report.figures import (
+    COLOURS,
+    LINES,
+    light_grid,
+    logarithmic,
+    new_figure,
+    save_figure,
+)
 
 FloatArray = NDArray[np.float64]
 

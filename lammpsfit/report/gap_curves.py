@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lammpsfit.report.plots import COLOURS, LINES, MARKERS, light_grid, new_figure, save_figure
+from lammpsfit.report.figures import COLOURS, LINES, MARKERS, light_grid, new_figure, save_figure
 
 FloatArray = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lammpsfit.report.plots import COLOURS, LINES, logarithmic, new_figure, save_figure
+from lammpsfit.report.figures import COLOURS, LINES, logarithmic, new_figure, save_figure
 from lammpsfit.structure.rdf import FloatArray
 
 KNOWN: Final = (("0.72", 5.0, "-"), ("0.45", 2.2, ":"), ("0.45", 2.2, "-."))

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 
 from lammpsfit.md.evaluate import MAIN, Evaluation
 from lammpsfit.md.failure import Failure
-from lammpsfit.report.plots import Point, plot_rdf
+from lammpsfit.report.convergence import Point
 from lammpsfit.report.progress import cost_of
+from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.tables import Row, costs_json
 from lammpsfit.structure.rdf import PartialRdf
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
+from lammpsfit.report.convergence import plot_convergence
 from lammpsfit.report.html import (
     Markup,
     element,
@@ -20,7 +21,8 @@ from lammpsfit.report.html import (
     pictures,
     table,
 )
-from lammpsfit.report.plots import plot_convergence, plot_pair_curves, plot_rdf
+from lammpsfit.report.pair_plot import plot_pair_curves
+from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.results import points as convergence_points
 from lammpsfit.report.run_view import FIT, Condition, RunView
 from lammpsfit.report.search_plots import (

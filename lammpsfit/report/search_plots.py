@@ -15,15 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from lammpsfit.report.plots import (
-    COLOURS,
-    LINES,
-    MARKERS,
-    level_lines,
-    light_grid,
-    logarithmic,
-    new_figure,
-)
+from lammpsfit.report.convergence import level_lines
+from lammpsfit.report.figures import COLOURS, LINES, MARKERS, light_grid, logarithmic, new_figure
 from lammpsfit.report.run_view import FloatArray, Plane, Points, Record, Slice, Slices
 
 COST_MAP: Final = "cividis_r"

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lammpsfit.report.plots import COLOURS, LINES, new_figure, save_figure
+from lammpsfit.report.figures import COLOURS, LINES, new_figure, save_figure
 from lammpsfit.structure.bonding import BondAngles
 from lammpsfit.structure.rdf import FloatArray, PartialRdf
 

@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
+from numpy.typing import NDArray
 
-from lammpsfit.report.plots import FloatArray, light_grid, new_figure, save_figure
+from lammpsfit.report.figures import light_grid, new_figure, save_figure
 
 MAP: Final = "PuOr_r"
 """Purple to orange: people with colour-blindness tell its ends apart."""
@@ -153,7 +154,9 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
     axes.set_title("combinations of parameters")
 
 
-def _cells(axes: Axes, values: FloatArray, rows: Sequence[str], columns: Sequence[str]) -> None:
+def _cells(
+    axes: Axes, values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str]
+) -> None:
     """Draw values from -1 to 1 as annotated cells."""
     axes.imshow(values, cmap=MAP, vmin=-1.0, vmax=1.0, aspect="auto")
     for (i, j), value in np.ndenumerate(values):

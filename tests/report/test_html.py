@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from lammpsfit.report.figures import new_figure
 from lammpsfit.report.html import (
     Markup,
     Section,
@@ -16,7 +17,6 @@ from lammpsfit.report.html import (
     text,
     tiles,
 )
-from lammpsfit.report.plots import new_figure
 
 HOSTILE = """</title><script src="https://evil.example/x.js">'&"</script>"""
 

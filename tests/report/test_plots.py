@@ -8,7 +8,10 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from lammpsfit.errors import InputError
-from lammpsfit.report.plots import DPI, Point, plot_convergence, plot_pair_curves, plot_rdf
+from lammpsfit.report.convergence import Point, plot_convergence
+from lammpsfit.report.figures import DPI
+from lammpsfit.report.pair_plot import plot_pair_curves
+from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.structure.rdf import PartialRdf
 
 R = np.arange(0.05, 6.0, 0.1)
@@ -208,7 +211,7 @@ def test_one_label_has_one_colour_in_every_panel(tmp_path):
 
 
 def test_plots_need_no_pyplot():
-    code = "import sys, lammpsfit.report.plots; assert 'matplotlib.pyplot' not in sys.modules"
+    code = "import sys, lammpsfit.report; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 

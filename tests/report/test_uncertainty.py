@@ -5,7 +5,7 @@ import pytest
 from matplotlib.image import imread
 
 from lammpsfit.errors import InputError
-from lammpsfit.report.plots import DPI
+from lammpsfit.report.figures import DPI
 from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines
 
 NAMES = ("q_Si", "A_Si-O", "D_Si-O")

@@ -18,7 +18,7 @@ from lammpsfit.fit.run_folder import RunFolder
 from lammpsfit.fit.state import Fit
 from lammpsfit.pages.slices import surrogate_slices
 from lammpsfit.pages.view import points_of
-from lammpsfit.report.plots import COLOURS, new_figure, save_figure
+from lammpsfit.report.figures import COLOURS, new_figure, save_figure
 from lammpsfit.report.run_view import Plane, Points, Slices
 from lammpsfit.report.search_plots import add_cost_bar, draw_line, draw_plane, plot_complexity
 

@@ -8,7 +8,8 @@ from runs import FITTED, HERE, KNOWN, job_of
 
 from lammpsfit.reference import read_rdf_table
 from lammpsfit.reference.angle_table import OWN, read_angle_table
-from lammpsfit.report.plots import COLOURS, LINES, new_figure, plot_rdf, save_figure
+from lammpsfit.report.figures import COLOURS, LINES, new_figure, save_figure
+from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.rdf import PartialRdf
 
