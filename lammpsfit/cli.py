@@ -4,28 +4,23 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from lammpsfit import __version__
+from lammpsfit.cli_fit import describe, run_to_end
 from lammpsfit.cli_gap import app as gap_app
-from lammpsfit.cli_output import say, write_result
-from lammpsfit.errors import InputError, LammpsfitError, RunError, StoppedError
+from lammpsfit.cli_output import open_session, say, write_result
+from lammpsfit.errors import InputError, LammpsfitError, RunError
 
 if TYPE_CHECKING:
     from lammpsfit.config import Job
     from lammpsfit.farm.base import Farm
     from lammpsfit.farm.launch import Launch
-    from lammpsfit.fit.problem import Problem
-    from lammpsfit.fit.result import FitResult
-    from lammpsfit.fit.state import Fit
-    from lammpsfit.md.evaluate import Evaluation
 
 # Each command imports what it needs when it runs: ``lammpsfit --help`` must not wait for
 # LAMMPS, scikit-learn and matplotlib.
@@ -92,14 +87,14 @@ def fit(
     from lammpsfit.fit.run_folder import create_run, open_run
     from lammpsfit.fit.state import open_fit
 
-    session = _session(walltime, json_file)
+    session = open_session(walltime, json_file)
     job = override(read_job(job_file), strategy=strategy, evaluations=max_evaluations)
     farm = _farm(context, workers, oversubscribe, job)
     check_folder(output)
-    _describe(job, session.console)
+    describe(job, session.console)
     if dry_run:
         return
-    _run(lambda: open_fit(*open_run(create_run(output, job).path)), farm, session)
+    run_to_end(lambda: open_fit(*open_run(create_run(output, job).path)), farm, session)
 
 
 @app.command()
@@ -117,13 +112,13 @@ def resume(
     from lammpsfit.fit.run_folder import open_run
     from lammpsfit.fit.state import open_fit
 
-    session = _session(walltime, json_file)
+    session = open_session(walltime, json_file)
     folder, job, journal = open_run(run)
     farm = _farm(context, workers, oversubscribe, job)
     if journal.damaged:
         say(session.console, f"{folder.journal}: {journal.damaged} damaged line(s) left out")
     job = override(job, evaluations=max_evaluations)
-    _run(lambda: open_fit(folder, job, journal), farm, session)
+    run_to_end(lambda: open_fit(folder, job, journal), farm, session)
 
 
 @app.command()
@@ -155,7 +150,7 @@ def evaluate(
     from lammpsfit.report.results import levels, plot_results, results_json, rows, under
     from lammpsfit.report.tables import print_costs
 
-    session = _session(None, json_file)
+    session = open_session(None, json_file)
     if plot is not None:
         check_file(plot)
     job = read_job(job_file)
@@ -234,7 +229,7 @@ def validate(
     from lammpsfit.validate.command import validate as run_validation
     from lammpsfit.validate.plan import Request, build_plan
 
-    session = _session(walltime, json_file)
+    session = open_session(walltime, json_file)
     check_folder(output)
     request = Request(
         potentials,
@@ -315,7 +310,7 @@ def reference(
     from lammpsfit.report.count_progress import FrameProgress
     from lammpsfit.report.structure import plot_structure
 
-    session = _session(None, json_file)
+    session = open_session(None, json_file)
     check_outputs([path for path in (output, angles, png, json_file) if path is not None], files)
     request = Request(
         tuple(files),
@@ -349,7 +344,7 @@ def export(
     from lammpsfit.forcefield import load_potential
     from lammpsfit.md.export import export_potential
 
-    session = _session(None, json_file)
+    session = open_session(None, json_file)
     check_folder(output)
     potential = load_potential(potential_of(source))
     check = export_potential(potential, output)
@@ -370,7 +365,7 @@ def report(
     from lammpsfit.files import check_file
     from lammpsfit.pages import as_data, write_comparison, write_page
 
-    session = _session(None, json_file)
+    session = open_session(None, json_file)
     if output is None:
         if len(runs) > 1:
             raise InputError("several runs need a name for their page: -o compare.html")
@@ -382,27 +377,6 @@ def report(
     write_result(json_file, as_data(views))
 
 
-@dataclass(frozen=True)
-class Session:
-    """The options of one call that are no part of a job, checked."""
-
-    console: Console
-    walltime: float | None
-    json_file: Path | None
-
-
-def _session(walltime: str | None, json_file: Path | None) -> Session:
-    """Check the options of a call before any time is spent."""
-    from lammpsfit.farm.stop import parse_walltime
-    from lammpsfit.files import check_file
-    from lammpsfit.report.tables import output_console
-
-    if json_file is not None:
-        check_file(json_file)
-    seconds = None if walltime is None else parse_walltime(walltime)
-    return Session(output_console(), seconds, json_file)
-
-
 def _farm(
     context: typer.Context, workers: int | None, oversubscribe: bool, job: "Job"
 ) -> "Farm[Any]":
@@ -412,106 +386,6 @@ def _farm(
 
     farm = open_farm(context.obj, workers, oversubscribe, job.farm.ranks_per_evaluation)
     return SturdyFarm(farm, lambda line: print(f"lammpsfit: {line}", file=sys.stderr))
-
-
-def _run(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: Session) -> None:
-    """Open a fit and run it to its end, then print, draw and export what came of it.
-
-    From before there is a journal, signals stop the fit in order.
-    """
-    from lammpsfit.farm.stop import Stop
-    from lammpsfit.fit.loop import run_fit
-    from lammpsfit.report.progress import ProgressMonitor
-
-    with Stop(session.walltime) as stop:
-        opened = opening()
-        opened.deadline = stop.deadline
-        result = run_fit(opened, farm, ProgressMonitor(session.console), stop)
-    write_result(session.json_file, result.summary)
-    _present(result, session.console)
-    if result.stopped is not None:
-        again = f"lammpsfit resume {shlex.quote(str(opened.folder.path))}"
-        say(session.console, f"stopped ({result.stopped}): '{again}' goes on from here")
-        raise typer.Exit(StoppedError.exit_code)
-
-
-def _present(result: "FitResult", console: Console) -> None:
-    """Show the result of a fit: table, pictures, LAMMPS files."""
-    from lammpsfit.fit.problem import BEST
-    from lammpsfit.md.export import export_potential
-    from lammpsfit.report.convergence import plot_convergence
-    from lammpsfit.report.results import levels, plot_results, points, rows, under
-    from lammpsfit.report.tables import print_costs
-    from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines
-
-    fit, folder = result.fit, result.fit.folder
-    title = fit.job.title
-    known = {label: cost for label, cost in levels(result.rows).items() if label != BEST}
-    plot_convergence(points(fit.records), folder.path / "convergence.png", title, known)
-    if result.potential is None:
-        return
-    for one in fit.conditions.every:
-        path = folder.rdf_plot(one.name)
-        plot_results(one.problem.target.reference, under(result.rows, one.name), path, title)
-    print_costs(rows(result.rows), console)
-    for name, value in result.summary["best"]["parameters"].items():
-        start = fit.conditions.potential.parameters[name]
-        say(console, f"{name:>10} = {value:<12.6g} (start {start:.6g})")
-    if (block := result.summary.get("uncertainty")) is not None:
-        plot_uncertainty(block, folder.path / "uncertainty.png", title)
-        for line in uncertainty_lines(block, result.summary["best"]["parameters"]):
-            say(console, line)
-    whole = fit.conditions.whole
-    if whole is None:
-        check = export_potential(result.potential, folder.lammps)
-    else:
-        system = whole.problem.system
-        check = export_potential(
-            result.potential.restricted(system.species),
-            folder.lammps,
-            folder.structure(system.atoms, whole.name),
-            whole.problem.protocol.temperature,
-        )
-    say(console, f"{folder.lammps}: {check}")
-    _write_report(folder.path, console)
-
-
-def _write_report(run: Path, console: Console) -> None:
-    """Write the page of a finished fit; whatever goes wrong with it, the fit is done."""
-    page = run / "report.html"
-    try:
-        from lammpsfit.pages import write_page
-
-        write_page(run, page)
-    except Exception as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        again = f"lammpsfit report {shlex.quote(str(run))}"
-        say(console, f"{page}: not written ({why}); '{again}' tries again")
-    else:
-        say(console, f"{page}: all of this, with pictures")
-
-
-def _describe(job: "Job", console: Console) -> None:
-    """Check a job as a whole and say what it will do."""
-    from lammpsfit.fit.build import build_conditions, build_optimiser, build_space
-
-    conditions = build_conditions(job)
-    space = build_space(job, conditions)
-    conditions.of_size(job.confirm).load_known(job.confirm.compare)
-    build_optimiser(job, conditions, space)
-    name = conditions.potential.name
-    fitted = f"{space.dim} parameters of {name} ({', '.join(space.names)})"
-    say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
-    for one in conditions.every[1:]:
-        say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
-
-
-def _words(problem: "Problem") -> str:
-    system, protocol = problem.system, problem.protocol
-    return (
-        f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³, "
-        f"{protocol.temperature:g} K, {protocol.relax:g} + {protocol.sample:g} ps"
-    )
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lammpsfit.cli_output import say, write_result
+from lammpsfit.cli_output import Session, open_session, say, write_result
 from lammpsfit.errors import InputError
 
 if TYPE_CHECKING:
@@ -69,17 +69,17 @@ def label(
 
     if not timeout > 0.0:
         raise InputError(f"--timeout must be positive, got {timeout:g} s")
-    console = _console()
+    session = open_session(None, json_file)
     check_outputs([path for path in (output, json_file) if path is not None], files)
     frames = read_frames(files, labelled=False)
     request = LabelRequest(calculator, output, workers, stress, timeout, retry_failed)
-    with FrameProgress(console) as progress, Stop() as stop:
+    with FrameProgress(session.console) as progress, Stop() as stop:
         summary = label_frames(frames, request, progress, stop)
     write_result(json_file, summary.as_dict())
     for name, reason in list(summary.failed.items())[:5]:
-        say(console, f"{name}: failed: {reason}")
+        say(session.console, f"{name}: failed: {reason}")
     say(
-        console,
+        session.console,
         f"{output}: {len(summary.frames)} of {len(frames)} frames labelled ({summary.earlier} of "
         f"them before), {len(summary.failed)} failed",
     )
@@ -94,16 +94,18 @@ def fit(
     json_file: JsonFile = None,
 ) -> None:
     """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
+    from lammpsfit.files import check_folder
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import open_gap_run
 
+    session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
-    _check(output, json_file)
+    check_folder(output)
     if dry_run:
-        _describe(job, load_parts(job, _tell))
+        _describe(job, load_parts(job, _tell), session.console)
         return
-    _fit(lambda: open_gap_run(output, job), job, walltime, json_file)
+    _fit(lambda: open_gap_run(output, job), job, session)
 
 
 @app.command()
@@ -113,11 +115,13 @@ def resume(
     json_file: JsonFile = None,
 ) -> None:
     """Go on with the fit of a run folder."""
+    from lammpsfit.files import check_folder
     from lammpsfit.gap.run import find_gap_run
 
+    session = open_session(walltime, json_file)
     folder, job = find_gap_run(run)
-    _check(run, json_file)
-    _fit(lambda: folder, job, walltime, json_file)
+    check_folder(run)
+    _fit(lambda: folder, job, session)
 
 
 @app.command()
@@ -148,7 +152,7 @@ def evaluate(
     from lammpsfit.pages.gap import draw_errors, error_lines
     from lammpsfit.report.count_progress import FrameProgress
 
-    console = _console()
+    session = open_session(None, json_file)
     path = GapRun(model_file).model if model_file.is_dir() else model_file
     # the calibration stands beside the parity plot
     second = None if png is None else png.with_name(f"{png.stem}-calibration.png")
@@ -156,11 +160,11 @@ def evaluate(
     check_outputs(outputs, [path, *data])
     model = load_model(path)
     frames = read_frames(data, Keys(energy_key, forces_key, stress_key, virial_key), tell=_tell)
-    with FrameProgress(console) as progress:
+    with FrameProgress(session.console) as progress:
         found = predict_all(model, frames, uncertainty, progress)
     compared = compare(frames, found, model.hyper.noises)
     for line in error_lines(compared):
-        say(console, line)
+        say(session.console, line)
     if png is not None and second is not None:
         draw_errors(compared, png, second, f"{path}: {len(frames)} frames")
     write_result(json_file, {"frames": len(frames), "errors": as_data(compared)})
@@ -175,7 +179,8 @@ def learning_curve(
     json_file: JsonFile = None,
 ) -> None:
     """Draw errors over the number of training frames, descriptors as they were and optimised."""
-    from lammpsfit.farm.stop import Stop, parse_walltime
+    from lammpsfit.farm.stop import Stop
+    from lammpsfit.files import check_folder
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
     from lammpsfit.gap.parts import load_parts
@@ -183,78 +188,60 @@ def learning_curve(
     from lammpsfit.pages.gap import curve_lines, draw_curves
     from lammpsfit.report.count_progress import StepProgress
 
+    session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
-    _check(output, json_file)
-    console = _console()
-    with Stop(None if walltime is None else parse_walltime(walltime)) as stop:
+    check_folder(output)
+    with Stop(session.walltime) as stop:
         parts = load_parts(job, _tell)
         check_curve(job, parts)
         if dry_run:
-            _describe(job, parts)
+            _describe(job, parts, session.console)
             return
         folder = open_gap_run(output, job).path
-        with StepProgress(console) as progress:
+        with StepProgress(session.console) as progress:
             curves, summary = learning_curves(folder, job, parts, progress, stop)
     for line in curve_lines(curves):
-        say(console, line)
+        say(session.console, line)
     for picture in draw_curves(curves, parts.held_out, folder, job.title):
-        say(console, f"{picture}: drawn")
+        say(session.console, f"{picture}: drawn")
     write_result(json_file, summary)
 
 
-def _fit(
-    opening: "Callable[[], GapRun]", job: "GapJob", walltime: str | None, json_file: Path | None
-) -> None:
+def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> None:
     """Run a fit to its end; signals stop it after the step it is at."""
-    from lammpsfit.farm.stop import Stop, parse_walltime
+    from lammpsfit.farm.stop import Stop
     from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import run_gap_fit
     from lammpsfit.pages.gap import draw_errors, draw_training, error_lines
     from lammpsfit.report.count_progress import StepProgress
 
-    console = _console()
-    with Stop(None if walltime is None else parse_walltime(walltime)) as stop:
+    with Stop(session.walltime) as stop:
         parts = load_parts(job, _tell)
         run = opening()
-        with StepProgress(console) as progress:
+        with StepProgress(session.console) as progress:
             result = run_gap_fit(run, job, parts, progress, stop)
     if result.trained is not None:
         draw_training(result.trained, run.path / "training.png", job.title)
     pictures = run.path / "parity.png", run.path / "calibration.png"
     draw_errors(result.compared, *pictures, job.title)
     for line in error_lines(result.compared):
-        say(console, line)
-    say(console, f"{run.model}: {result.summary['centres']} centres")
-    write_result(json_file, result.summary)
+        say(session.console, line)
+    say(session.console, f"{run.model}: {result.summary['centres']} centres")
+    write_result(session.json_file, result.summary)
 
 
-def _check(output: Path, json_file: Path | None) -> None:
-    """Refuse names that cannot be written, before any time is spent."""
-    from lammpsfit.files import check_file, check_folder
-
-    check_folder(output)
-    if json_file is not None:
-        check_file(json_file)
-
-
-def _describe(job: "GapJob", parts: "Parts") -> None:
+def _describe(job: "GapJob", parts: "Parts", console: Console) -> None:
     """Say what a job will do."""
     from lammpsfit.gap.parts import first_descriptors
 
     descriptors, _ = first_descriptors(job, parts)
     say(
-        _console(),
+        console,
         f"{job.title or 'GAP'}: {len(parts.train)} frames to fit to ({len(parts.validation)} of "
         f"them decide which step is kept), {len(parts.held_out)} held out, "
         f"{len(descriptors)} descriptors of {', '.join(descriptors.species)} within "
         f"{descriptors.cutoff:g} Å",
     )
-
-
-def _console() -> Console:
-    from lammpsfit.report.tables import output_console
-
-    return output_console()
 
 
 def _tell(line: str) -> None:

@@ -12,6 +12,7 @@ BASE = {"lammpsfit", "units", "errors", "files", "resources"}
 
 MAY_IMPORT = {
     "cli": {
+        "cli_fit",
         "cli_gap",
         "cli_output",
         "validate",
@@ -26,7 +27,8 @@ MAY_IMPORT = {
         "forcefield",
     },
     "cli_gap": {"cli_output", "pages", "gap", "report", "farm"},
-    "cli_output": set(),
+    "cli_fit": {"cli_output", "config", "pages", "report", "fit", "farm", "md"},
+    "cli_output": {"report", "farm"},
     "gap": {"config", "farm", "structure"},
     "validate": {
         "config",
@@ -57,8 +59,8 @@ KNOWN_BY = {
     "pymatgen": {"reference", "md", "gap"},
     "ase": {"reference", "md", "gap"},
     "matplotlib": {"report"},
-    "rich": {"report", "cli", "cli_gap", "cli_output"},
-    "typer": {"cli", "cli_gap"},
+    "rich": {"report", "cli_fit", "cli_gap", "cli_output"},
+    "typer": {"cli", "cli_fit", "cli_gap"},
     "pydantic": {"config", "gap"},
     "vesin": {"structure"},
     "periodictable": {"structure"},

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from lammpsfit.cli import _write_report, main
+from lammpsfit.cli import main
+from lammpsfit.cli_fit import write_report
 from lammpsfit.config import read_job
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import JournalWriter
@@ -284,7 +285,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(finished_paper, copy_o
 
 def test_a_report_that_fails_is_one_line(finished_paper, monkeypatch, capsys):
     monkeypatch.setattr("lammpsfit.pages.run_page", lambda view: 1 / 0)
-    _write_report(finished_paper, output_console())
+    write_report(finished_paper, output_console())
     (line,) = capsys.readouterr().out.splitlines()
     assert "not written (division by zero)" in line
     assert f"lammpsfit report {finished_paper}" in line

@@ -1,0 +1,120 @@
+"""A fit on the command line: what it will do, how it is run, and what came of it."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from lammpsfit.cli_output import Session, say, write_result
+from lammpsfit.errors import StoppedError
+
+if TYPE_CHECKING:
+    from lammpsfit.config import Job
+    from lammpsfit.farm.base import Farm
+    from lammpsfit.fit.problem import Problem
+    from lammpsfit.fit.result import FitResult
+    from lammpsfit.fit.state import Fit
+    from lammpsfit.md.evaluate import Evaluation
+
+
+def describe(job: "Job", console: Console) -> None:
+    """Check a job as a whole and say what it will do."""
+    from lammpsfit.fit.build import build_conditions, build_optimiser, build_space
+
+    conditions = build_conditions(job)
+    space = build_space(job, conditions)
+    conditions.of_size(job.confirm).load_known(job.confirm.compare)
+    build_optimiser(job, conditions, space)
+    name = conditions.potential.name
+    fitted = f"{space.dim} parameters of {name} ({', '.join(space.names)})"
+    say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
+    for one in conditions.every[1:]:
+        say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
+
+
+def _words(problem: "Problem") -> str:
+    system, protocol = problem.system, problem.protocol
+    return (
+        f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³, "
+        f"{protocol.temperature:g} K, {protocol.relax:g} + {protocol.sample:g} ps"
+    )
+
+
+def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: Session) -> None:
+    """Open a fit and run it to its end, then print, draw and export what came of it.
+
+    From before there is a journal, signals stop the fit in order.
+    """
+    from lammpsfit.farm.stop import Stop
+    from lammpsfit.fit.loop import run_fit
+    from lammpsfit.report.progress import ProgressMonitor
+
+    with Stop(session.walltime) as stop:
+        opened = opening()
+        opened.deadline = stop.deadline
+        result = run_fit(opened, farm, ProgressMonitor(session.console), stop)
+    write_result(session.json_file, result.summary)
+    _present(result, session.console)
+    if result.stopped is not None:
+        again = f"lammpsfit resume {shlex.quote(str(opened.folder.path))}"
+        say(session.console, f"stopped ({result.stopped}): '{again}' goes on from here")
+        raise typer.Exit(StoppedError.exit_code)
+
+
+def _present(result: "FitResult", console: Console) -> None:
+    """Show the result of a fit: table, pictures, LAMMPS files."""
+    from lammpsfit.fit.problem import BEST
+    from lammpsfit.md.export import export_potential
+    from lammpsfit.report.convergence import plot_convergence
+    from lammpsfit.report.results import levels, plot_results, points, rows, under
+    from lammpsfit.report.tables import print_costs
+    from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines
+
+    fit, folder = result.fit, result.fit.folder
+    title = fit.job.title
+    known = {label: cost for label, cost in levels(result.rows).items() if label != BEST}
+    plot_convergence(points(fit.records), folder.path / "convergence.png", title, known)
+    if result.potential is None:
+        return
+    for one in fit.conditions.every:
+        path = folder.rdf_plot(one.name)
+        plot_results(one.problem.target.reference, under(result.rows, one.name), path, title)
+    print_costs(rows(result.rows), console)
+    for name, value in result.summary["best"]["parameters"].items():
+        start = fit.conditions.potential.parameters[name]
+        say(console, f"{name:>10} = {value:<12.6g} (start {start:.6g})")
+    if (block := result.summary.get("uncertainty")) is not None:
+        plot_uncertainty(block, folder.path / "uncertainty.png", title)
+        for line in uncertainty_lines(block, result.summary["best"]["parameters"]):
+            say(console, line)
+    whole = fit.conditions.whole
+    if whole is None:
+        check = export_potential(result.potential, folder.lammps)
+    else:
+        system = whole.problem.system
+        check = export_potential(
+            result.potential.restricted(system.species),
+            folder.lammps,
+            folder.structure(system.atoms, whole.name),
+            whole.problem.protocol.temperature,
+        )
+    say(console, f"{folder.lammps}: {check}")
+    write_report(folder.path, console)
+
+
+def write_report(run: Path, console: Console) -> None:
+    """Write the page of a finished fit; whatever goes wrong with it, the fit is done."""
+    page = run / "report.html"
+    try:
+        from lammpsfit.pages import write_page
+
+        write_page(run, page)
+    except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        again = f"lammpsfit report {shlex.quote(str(run))}"
+        say(console, f"{page}: not written ({why}); '{again}' tries again")
+    else:
+        say(console, f"{page}: all of this, with pictures")
