@@ -7,6 +7,7 @@ apart (https://jfly.uni-koeln.de/color/).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -32,6 +33,18 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def panel_grid(n: int) -> tuple[int, int]:
+    """Return rows and columns for `n` panels: up to three in one row, more in two.
+
+    Examples
+    --------
+    >>> panel_grid(3), panel_grid(6)
+    ((1, 3), (2, 3))
+    """
+    columns = n if n <= 3 else math.ceil(n / 2)
+    return math.ceil(n / columns), columns
 
 
 def light_grid(axes: Axes, axis: Literal["both", "x", "y"] = "both") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from lammpsfit.report.figures import curve_style, legend_columns, new_figure, save_figure
+from lammpsfit.report.figures import (
+    curve_style,
+    legend_columns,
+    new_figure,
+    panel_grid,
+    save_figure,
+)
 
 FloatArray = NDArray[np.float64]
 Curve = tuple[ArrayLike, ArrayLike]
@@ -50,8 +55,7 @@ def plot_pair_curves(
         If the file cannot be written.
     """
     n = max(len(curves), 1)
-    columns = n if n <= 3 else math.ceil(n / 2)
-    rows = math.ceil(n / columns)
+    rows, columns = panel_grid(n)
     figure = new_figure(4.0 * columns + 0.4, 3.8 * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     labels = list(dict.fromkeys(label for pair in curves.values() for label in pair))

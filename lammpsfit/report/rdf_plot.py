@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lammpsfit.report.figures import curve_style, legend_columns, new_figure, save_figure
+from lammpsfit.report.figures import (
+    curve_style,
+    legend_columns,
+    new_figure,
+    panel_grid,
+    save_figure,
+)
 from lammpsfit.structure.rdf import PartialRdf
 
 
@@ -50,8 +55,7 @@ def plot_rdf(
         If a curve lacks a pair, or the file cannot be written.
     """
     n = len(reference.pairs)
-    columns = n if n <= 3 else math.ceil(n / 2)
-    rows = math.ceil(n / columns)
+    rows, columns = panel_grid(n)
     figure = new_figure(4.0 * columns + 0.4, 5.2 * rows + 0.7)
     strips = figure.subplots(
         2 * rows, columns, sharex=True, squeeze=False, height_ratios=[3.0, 1.0] * rows
