@@ -130,7 +130,9 @@ class ModelTable(Model):
         True, description="keep the training frames in the model, which errors need"
     )
     likelihood_frames: int = Field(
-        FitOptions.likelihood_frames, ge=1, description="frames the likelihood is of, at most"
+        FitOptions.likelihood_frames,
+        ge=1,
+        description="frames the likelihood is of, at most, evenly chosen: near copies mislead it",
     )
     likelihood_components: int = Field(
         FitOptions.likelihood_components, ge=1, description="force components of each of them"
