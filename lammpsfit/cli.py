@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lammpsfit import __version__
-from lammpsfit.cli_fit import describe, run_to_end
+from lammpsfit.cli_fit import describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
 from lammpsfit.cli_output import open_session, say, write_result
 from lammpsfit.errors import InputError, LammpsfitError, RunError
@@ -83,14 +83,13 @@ def fit(
 ) -> None:
     """Fit a potential to a reference."""
     from lammpsfit.config import override, read_job
-    from lammpsfit.files import check_folder
-    from lammpsfit.fit.run_folder import create_run, open_run
+    from lammpsfit.fit.run_folder import check_new_run, create_run, open_run
     from lammpsfit.fit.state import open_fit
 
     session = open_session(walltime, json_file)
     job = override(read_job(job_file), strategy=strategy, evaluations=max_evaluations)
     farm = _farm(context, workers, oversubscribe, job)
-    check_folder(output)
+    check_new_run(output)
     describe(job, session.console)
     if dry_run:
         return
@@ -339,15 +338,21 @@ def export(
     json_file: JsonFile = None,
 ) -> None:
     """Write a potential as LAMMPS files, run them again and compare the forces."""
+    from lammpsfit.config import read_job
     from lammpsfit.files import check_folder
-    from lammpsfit.fit.run_folder import potential_of
+    from lammpsfit.fit.build import build_conditions
+    from lammpsfit.fit.run_folder import RunFolder, potential_of
     from lammpsfit.forcefield import load_potential
     from lammpsfit.md.export import export_potential
 
     session = open_session(None, json_file)
     check_folder(output)
-    potential = load_potential(potential_of(source))
-    check = export_potential(potential, output)
+    potential = potential_of(source)
+    folder = RunFolder(Path(source))
+    if folder.job.exists():
+        check = export_fit(folder, build_conditions(read_job(folder.job)), output)
+    else:
+        check = export_potential(load_potential(potential), output)
     say(session.console, f"{output}: {check}")
     write_result(json_file, check.as_dict())
 
@@ -362,7 +367,8 @@ def report(
     json_file: JsonFile = None,
 ) -> None:
     """Write an HTML page about a run, finished or not; of several runs, one that compares them."""
-    from lammpsfit.files import check_file
+    from lammpsfit.files import check_outputs
+    from lammpsfit.fit.run_folder import RunFolder
     from lammpsfit.pages import as_data, write_comparison, write_page
 
     session = open_session(None, json_file)
@@ -371,7 +377,14 @@ def report(
             raise InputError("several runs need a name for their page: -o compare.html")
         output = runs[0] / "report.html"
     if runs[0].is_dir():
-        check_file(output)
+        # pages and results may be written again, but nothing that the runs are made of
+        own = [
+            path
+            for run in runs
+            for path in run.rglob("*")
+            if path.suffix not in (".html", ".htm", ".json") or path == RunFolder(run).result
+        ]
+        check_outputs([path for path in (output, json_file) if path is not None], own)
     views = [write_page(runs[0], output)] if len(runs) == 1 else write_comparison(runs, output)
     say(session.console, f"{output}: written")
     write_result(json_file, as_data(views))

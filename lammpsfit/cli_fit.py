@@ -14,10 +14,13 @@ from lammpsfit.errors import StoppedError
 if TYPE_CHECKING:
     from lammpsfit.config import Job
     from lammpsfit.farm.base import Farm
+    from lammpsfit.fit.conditions import Conditions
     from lammpsfit.fit.problem import Problem
     from lammpsfit.fit.result import FitResult
+    from lammpsfit.fit.run_folder import RunFolder
     from lammpsfit.fit.state import Fit
     from lammpsfit.md.evaluate import Evaluation
+    from lammpsfit.md.export import Check
 
 
 def describe(job: "Job", console: Console) -> None:
@@ -67,7 +70,6 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
 def _present(result: "FitResult", console: Console) -> None:
     """Show the result of a fit: table, pictures, LAMMPS files."""
     from lammpsfit.fit.problem import BEST
-    from lammpsfit.md.export import export_potential
     from lammpsfit.report.convergence import plot_convergence
     from lammpsfit.report.results import levels, plot_results, points, rows, under
     from lammpsfit.report.tables import print_costs
@@ -90,19 +92,31 @@ def _present(result: "FitResult", console: Console) -> None:
         plot_uncertainty(block, folder.path / "uncertainty.png", title)
         for line in uncertainty_lines(block, result.summary["best"]["parameters"]):
             say(console, line)
-    whole = fit.conditions.whole
-    if whole is None:
-        check = export_potential(result.potential, folder.lammps)
-    else:
-        system = whole.problem.system
-        check = export_potential(
-            result.potential.restricted(system.species),
-            folder.lammps,
-            folder.structure(system.atoms, whole.name),
-            whole.problem.protocol.temperature,
-        )
+    check = export_fit(folder, fit.conditions, folder.lammps)
     say(console, f"{folder.lammps}: {check}")
     write_report(folder.path, console)
+
+
+def export_fit(folder: "RunFolder", conditions: "Conditions", output: Path) -> "Check":
+    """Export the potential of a finished fit, tried on the compound it was fitted to.
+
+    Species are in the order of its formula. Where no condition has all species, or the start
+    structure was removed, a small box of another compound is molten.
+    """
+    from lammpsfit.md.export import export_potential
+
+    potential = conditions.load(str(folder.potential))
+    whole = conditions.whole
+    if whole is None:
+        return export_potential(potential, output)
+    system, temperature = whole.problem.system, whole.problem.protocol.temperature
+    structure = folder.structure(system.atoms, whole.name)
+    return export_potential(
+        potential.restricted(system.species),
+        output,
+        structure if structure.exists() else None,
+        temperature,
+    )
 
 
 def write_report(run: Path, console: Console) -> None:

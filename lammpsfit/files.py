@@ -18,12 +18,14 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path` that takes its place when the block succeeds.
 
-    A reader, or a job killed half way, sees the old file or the new one, never a part.
+    A reader, or a job killed half way, sees the old file or the new one, never a part; nor does
+    who comes after a power cut.
 
     Raises
     ------
     InputError
-        If the file cannot be written: no such folder, no permission.
+        If the file cannot be written: no such folder, no permission, or a name in it (as that of
+        a file in a command) that is no text.
     RunError
         If the disk is full or broken.
 
@@ -40,12 +42,30 @@ def replacing(path: Path | str) -> Iterator[Path]:
     temporary = target.with_name(f".{os.getpid()}-{target.name}")
     try:
         yield temporary
+        _sync(temporary)
         temporary.replace(target)
+        _sync(target.parent)
     except OSError as error:
         kind = RunError if error.errno in _DISK else InputError
         raise kind(f"cannot write {target}: {error.strerror}") from error
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"cannot write {target}: it would hold a name that is not text in UTF-8: use another"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in _DISK:
+            raise  # others say that this kind of file system cannot
+    finally:
+        os.close(descriptor)
 
 
 def check_file(path: Path) -> None:

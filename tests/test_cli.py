@@ -265,6 +265,14 @@ def test_a_dry_run_says_what_it_would_do_and_makes_nothing(here, home):
     assert contents(home) == before
 
 
+def test_a_dry_run_refuses_the_folder_that_the_run_would(here, home):
+    (home / "run").mkdir()
+    (home / "run" / "journal.jsonl").touch()
+    done = here("fit", "job.toml", "-o", "run", "--dry-run")
+    assert done.returncode == 2
+    assert "run holds a run already" in done.stderr
+
+
 @pytest.mark.lammps
 def test_strange_names_end_well(lammpsfit, home, structure):
     """Titles and names that are markup to rich, formulas to matplotlib, variables to LAMMPS."""

@@ -99,6 +99,17 @@ class JournalWriter:
     ) -> None:
         os.close(self._file)
 
+    def check_alone(self) -> None:
+        """Refuse to write beside another process, be it here or what belongs to a record.
+
+        Raises
+        ------
+        RunError
+            If the journal has grown since we wrote it last.
+        """
+        if os.fstat(self._file).st_size != self._size:
+            raise RunError(f"{self.path}: another lammpsfit writes this journal: stop one of them")
+
     def append(self, record: Mapping[str, Any]) -> None:
         """Append a record and sync it.
 
@@ -108,8 +119,7 @@ class JournalWriter:
             If the disk is full or gone (nothing of what was written before is lost), or if
             another process writes this journal.
         """
-        if os.fstat(self._file).st_size != self._size:
-            raise RunError(f"{self.path}: another lammpsfit writes this journal: stop one of them")
+        self.check_alone()
         line = encode(record)
         try:
             written = os.write(self._file, line)

@@ -30,9 +30,6 @@ from lammpsfit.fit.local_model import Linearise
 
 STAGE = "descent"
 
-SAME = 1e-6
-"""Difference of coordinates up to which a point of the journal is the one asked for."""
-
 
 @dataclass(frozen=True)
 class ChainSettings:
@@ -110,13 +107,22 @@ class Chain:
 
     def expect(self, ask: Ask) -> None:
         """Take note of a point that was asked before a resume and is still to be told."""
-        self._asked[self._place(ask)] = ask.id
+        if (i := self._place(ask)) is not None:
+            self._asked[i] = ask.id
 
     def tell(self, ask: Ask, outcome: Outcome) -> None:
-        """Take in an outcome, and go on where the batch is complete."""
-        i = self._place(ask)
+        """Take in an outcome, and go on where the batch is complete.
+
+        On a resume, other processors may have asked for points that are a little off, or even for
+        others. What was evaluated there is used all the same.
+        """
+        seen = Seen(ask.id, ask.x, outcome)
+        if (i := self._place(ask)) is None:
+            if outcome.ok:
+                self.trail.add(seen)
+            return
         self._asked[i] = ask.id
-        self._seen[i] = Seen(ask.id, ask.x, outcome)
+        self._seen[i] = seen
         complete = [seen for seen in self._seen if seen is not None]
         if len(complete) == len(self._seen):
             # repetitions of a step have their places by who was told first: their numbers stay
@@ -127,7 +133,7 @@ class Chain:
                 self.end = stop.value
                 self._await([])
 
-    def _place(self, ask: Ask) -> int:
+    def _place(self, ask: Ask) -> int | None:
         """Find the point in the batch: under its number, or the nearest not yet asked."""
         if ask.id in self._asked:
             return self._asked.index(ask.id)
@@ -136,12 +142,7 @@ class Chain:
             for i, wanted in enumerate(self._batch)
             if self._asked[i] is None
         }
-        if apart and min(apart.values()) < SAME:
-            return min(apart, key=apart.__getitem__)
-        raise InputError(
-            f"evaluation {ask.id} is at a point that its descent does not ask for: the journal was "
-            "made by another version"
-        )
+        return min(apart, key=apart.__getitem__, default=None)
 
 
 class GaussNewton:

@@ -13,8 +13,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Record
 from lammpsfit.fit.base import Ask, Optimiser, Outcome
@@ -78,7 +76,7 @@ class Ordered:
     brought to where it was: what had been told is told, what was open then is declared so, and
     the last `ahead` answers are told one by one with the questions in between, so that the
     open questions come out as they were. Answers that were in the journal but not yet told
-    are used when their question comes up.
+    are used when their question comes up, even where other processors ask it a little off.
 
     Parameters
     ----------
@@ -90,6 +88,11 @@ class Ordered:
         Number of open questions, at least 1.
     read
         Turns a record into what is told.
+
+    Raises
+    ------
+    InputError
+        If the evaluations are not those of an ordered dialogue.
     """
 
     def __init__(
@@ -99,6 +102,10 @@ class Ordered:
         ahead: int,
         read: Read = as_told,
     ) -> None:
+        if any("asked_after" not in record for record in records):
+            raise InputError(
+                "the journal must be that of an ordered fit: it was made without farm.ordered"
+            )
         self._optimiser = optimiser
         self._read = read
         self._ahead = ahead
@@ -150,10 +157,5 @@ class Ordered:
             (ask,) = asks
             self._open.add(ask.id)
             self._asked_after[ask.id] = self._told
-            if (record := self._answers.get(ask.id)) is None:
+            if ask.id not in self._answers:
                 self._queue.append(ask)
-            elif not np.array_equal(as_told(record)[0].x, ask.x):
-                raise InputError(
-                    f"evaluation {ask.id} of the journal is at another point than an ordered fit "
-                    "asks for: it was made by another version, or without farm.ordered"
-                )

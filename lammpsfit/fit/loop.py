@@ -78,6 +78,7 @@ def _confirm(
 
     def record_of(run: Repeat, result: Result, seconds: float) -> None:
         if isinstance(result, Evaluation):
+            journal.check_alone()
             fit.save(run.name, result)
         record = {
             "type": "confirmation",

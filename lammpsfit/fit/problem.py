@@ -7,6 +7,7 @@ from pathlib import Path
 from lammpsfit.config import ConfirmTable, Job
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential, load_potential
+from lammpsfit.md.configuration import check_start
 from lammpsfit.md.evaluate import PressureTarget, Target
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.melt import Melting, melted_structure
@@ -77,14 +78,15 @@ class Problem:
         return potential
 
     def checked(self) -> "Problem":
-        """Return this problem if its lengths fit into its box.
+        """Return this problem if its lengths fit into its box, and its start structure can be made.
 
         Raises
         ------
         InputError
-            If a cutoff or the reference reaches past half the box, or the bins of the reference
-            cannot be sampled.
+            If a cutoff or the reference reaches past half the box, the bins of the reference
+            cannot be sampled, or the box holds no whole cells of the start structure.
         """
+        check_start(self.system, self.melting.structure)
         for potential in (self.potential, self.melt_potential):
             self._check_cutoff(potential)
         half = self._half_box()

@@ -103,7 +103,7 @@ def finished(
     sources = "; ".join(_source(one.problem.reference) for one in fit.conditions.every)
     potential = replace(
         potential,
-        name=fit.job.title or f"{fit.problem.potential.name}-fit",
+        name=_name(fit),
         title=f"fitted from {fit.problem.potential.name} to: {sources}",
         doi="",
         note="; ".join(_cost_words(best)),
@@ -124,6 +124,12 @@ def finished(
         summary["uncertainty"] = block
     write_json(fit.folder.result, summary)
     return FitResult(fit, None, potential, {BEST: best, **others}, summary)
+
+
+def _name(fit: Fit) -> str:
+    """Name the potential after the fit; titles may hold what a name must not, such as tabs."""
+    spaced = " ".join(fit.job.title.split())
+    return "".join(filter(str.isprintable, spaced)) or f"{fit.problem.potential.name}-fit"
 
 
 def _cost_fields(evaluation: Evaluation) -> dict[str, Any]:

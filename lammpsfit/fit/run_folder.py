@@ -91,6 +91,25 @@ def for_condition(path: Path, condition: str) -> Path:
     return path if condition == MAIN else path.with_name(f"{path.stem}-{condition}{path.suffix}")
 
 
+def check_new_run(path: Path) -> None:
+    """Refuse a folder that no run can be made in.
+
+    Raises
+    ------
+    InputError
+        If it holds a run or other files of these names already, or must not be written to.
+    """
+    check_folder(path)
+    if RunFolder(path).journal.exists():
+        raise InputError(
+            f"{path} holds a run already: continue it with 'lammpsfit resume {path}', or choose "
+            "another folder"
+        )
+    taken = [name for name in ("inputs", "samples", "job.toml") if (path / name).exists()]
+    if taken:
+        raise InputError(f"{path / taken[0]} would be written over: choose another folder")
+
+
 def create_run(path: Path, job: Job) -> RunFolder:
     """Make a run folder with the job, copies of what it names, and a journal with its header.
 
@@ -101,16 +120,8 @@ def create_run(path: Path, job: Job) -> RunFolder:
     InputError
         If the folder holds a run or other files of these names already, or cannot be made.
     """
-    check_folder(path)
+    check_new_run(path)
     folder = RunFolder(path)
-    if folder.journal.exists():
-        raise InputError(
-            f"{path} holds a run already: continue it with 'lammpsfit resume {path}', or choose "
-            "another folder"
-        )
-    taken = [name for name in ("inputs", "samples", "job.toml") if (path / name).exists()]
-    if taken:
-        raise InputError(f"{path / taken[0]} would be written over: choose another folder")
     try:
         (path / "inputs").mkdir(parents=True, exist_ok=True)
         (path / "samples").mkdir(exist_ok=True)

@@ -51,11 +51,16 @@ def search(
         if not farm.busy:
             why = "walltime" if fit.late else None
             break
+        finished: list[Record] = []
         for back in sorted(farm.wait(0.5), key=lambda back: str(back.key)):
             assert isinstance(back.key, int)
             ask = running.pop(back.key)
+            journal.check_alone()
             record = _record(fit, ask, back.result, back.seconds) | dialogue.note(ask)
             journal.append(record)
+            finished.append(record)
+        # an optimiser may think for seconds: first whatever is finished is on disk
+        for record in finished:
             fit.records.append(record)
             dialogue.take(record)
             monitor.finished(record)
@@ -94,6 +99,7 @@ def _try_suspects(
                 if (why := stop()) is not None:
                     raise StoppedError(why)
             result, seconds = done[0].result, done[0].seconds
+        journal.check_alone()
         record = _record(fit, ask, result, seconds) | suspect.start["note"]
         journal.append(record)
         fit.records.append(record)

@@ -19,6 +19,7 @@ from lammpsfit.fit.run_folder import RunFolder, evaluations
 from lammpsfit.fit.suspects import Suspect, find_suspects
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.md.failure import Reason
 from lammpsfit.md.sample_file import load_sample, save_sample
 
 
@@ -93,7 +94,9 @@ class Fit:
         """Whether an evaluation that began now would be cut off by the end of the session."""
         if math.isinf(self.deadline):
             return False
-        longest = max((record["seconds"] for record in self.records), default=0.0)
+        # a run that hung for hours says nothing of how long the next one takes
+        ran = (r for r in self.records if r.get("reason") != Reason.TIMEOUT)
+        longest = max((record["seconds"] for record in ran), default=0.0)
         return bool(time.monotonic() + longest > self.deadline)
 
     def told(self, record: Record) -> tuple[Ask, Outcome]:

@@ -11,6 +11,8 @@ from pymatgen.core import Lattice, Structure
 from lammpsfit.errors import InputError
 from lammpsfit.md.system import System
 
+BETA_CRISTOBALITE = "beta-cristobalite"
+
 PACKING_FRACTION = 0.15
 """Spheres this fraction of the box full still fit in at random, one after the other (random
 sequential addition jams at 0.38, doi:10.1103/PhysRevA.24.504), and keep neighbours apart."""
@@ -53,17 +55,17 @@ class Configuration:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def beta_cristobalite(system: System, length: float) -> Configuration:
-    """Ideal beta-cristobalite, scaled to a cubic box of edge `length` Å.
+def beta_cristobalite_repeats(system: System) -> int:
+    """Return how many conventional cells of beta-cristobalite make an edge of the box.
 
-    The conventional cell of Fd-3m has 24 atoms of SiO2, so `system.atoms` is 24 n³.
+    The cell of Fd-3m has 24 atoms of SiO2, so `system.atoms` is 24 n³.
 
     Raises
     ------
     InputError
         If the system is not an AB2 compound of 24 n³ atoms.
     """
-    repeats = round((system.atoms / 24) ** (1 / 3))
+    repeats: int = round((system.atoms / 24) ** (1 / 3))
     if sorted(system.composition.values()) != [1, 2]:
         raise InputError(
             f"beta-cristobalite is a structure of AB2 compounds, got {system.formula}: "
@@ -75,6 +77,18 @@ def beta_cristobalite(system: System, length: float) -> Configuration:
             f"beta-cristobalite fills a cube with 24 n³ atoms ({sizes}, ...), got {system.atoms}: "
             'use one of these or structure = "random"'
         )
+    return repeats
+
+
+def beta_cristobalite(system: System, length: float) -> Configuration:
+    """Ideal beta-cristobalite, scaled to a cubic box of edge `length` Å.
+
+    Raises
+    ------
+    InputError
+        If the system is not an AB2 compound of 24 n³ atoms.
+    """
+    repeats = beta_cristobalite_repeats(system)
     cation, anion = sorted(system.species, key=lambda name: system.composition[name])
     cell = Structure.from_spacegroup(
         "Fd-3m", Lattice.cubic(1.0), [cation, anion], [[0, 0, 0], [0.125, 0.125, 0.125]]
@@ -116,8 +130,20 @@ def random_packing(system: System, length: float, seed: int) -> Configuration:
     return Configuration(system.species, rng.permutation(types), positions, length)
 
 
+def check_start(system: System, structure: str) -> None:
+    """Refuse a system whose start structure cannot be built, without building it.
+
+    Raises
+    ------
+    InputError
+        As :func:`beta_cristobalite_repeats`.
+    """
+    if structure == BETA_CRISTOBALITE:
+        beta_cristobalite_repeats(system)
+
+
 def build(system: System, structure: str, length: float, seed: int) -> Configuration:
     """Build the start structure named by a job file."""
-    if structure == "beta-cristobalite":
+    if structure == BETA_CRISTOBALITE:
         return beta_cristobalite(system, length)
     return random_packing(system, length, seed)

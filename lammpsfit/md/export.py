@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from lammpsfit.forcefield.lammps_text import (
     table_text,
 )
 from lammpsfit.md.melt import Melt, Melting
+from lammpsfit.md.neutral import neutral_composition
 from lammpsfit.md.potential_text import species_lines
 from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import timeout
@@ -44,9 +44,6 @@ ATOMS_PER_CUBIC_ANGSTROM: Final = 0.066
 
 CHECK_TEMPERATURE: Final = 3600.0
 """Temperature in K of the check where the system is not known."""
-
-NEUTRAL: Final = 1e-6
-"""Net charge in e of a formula unit that counts as zero: papers round charges."""
 
 FILES: Final = {"overlay": "potential.lmp", "combined": "potential-table.lmp"}
 
@@ -197,25 +194,6 @@ def pair_forces(potential: Potential, state: Forces) -> FloatArray:
             slope = potential.slope(pair, r[near])
             forces[i] -= (slope / r[near]) @ apart[near]
     return forces
-
-
-def neutral_composition(potential: Potential, most: int = 6) -> dict[str, int]:
-    """Find the smallest neutral compound with every species of a potential.
-
-    Raises
-    ------
-    InputError
-        If there is none with up to `most` atoms of each.
-    """
-    names = list(potential.species)
-    for numbers in sorted(product(range(1, most + 1), repeat=len(names)), key=sum):
-        composition = dict(zip(names, numbers, strict=True))
-        if abs(potential.net_charge(composition)) < NEUTRAL:
-            return composition
-    raise InputError(
-        f"{potential.name} must be neutral for some compound to be exported, found none with up "
-        f"to {most} atoms of each of {', '.join(names)}: correct its charges"
-    )
 
 
 def _hot_structure(potential: Potential, folder: Path, temperature: float) -> Path:

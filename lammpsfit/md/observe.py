@@ -17,7 +17,7 @@ from lammpsfit.md.failure import Reason, SimulationError
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.observation import Observation, Series
 from lammpsfit.md.potential_text import pair_lines, species_lines
-from lammpsfit.md.protocol import Protocol, timeout
+from lammpsfit.md.protocol import MOST_STEPS, Protocol, timeout
 from lammpsfit.md.session import check_temperature, relax, run, session, workplace
 from lammpsfit.md.template import render
 from lammpsfit.structure.diffusion import mean_squared_displacements
@@ -80,15 +80,21 @@ class Quench:
         Raises
         ------
         InputError
-            If that is not above its own.
+            If that is not above its own, or the rate so low that LAMMPS cannot count the steps.
         """
         if not protocol.temperature > self.temperature:
             raise InputError(
                 f"a quench must begin above its end ({self.temperature:g} K), got "
                 f"{protocol.temperature:g} K: leave it out, or choose another job"
             )
-        span = (protocol.temperature - self.temperature) / self.rate
-        return max(1, round(span * FS_PER_PS / protocol.timestep_fs))
+        span = protocol.temperature - self.temperature
+        steps = span / self.rate * FS_PER_PS / protocol.timestep_fs
+        if not steps < MOST_STEPS:
+            raise InputError(
+                f"a quench must be below {MOST_STEPS:g} steps, got {span:g} K at {self.rate:g} "
+                f"K/ps in steps of {protocol.timestep_fs:g} fs: choose a higher rate"
+            )
+        return max(1, round(steps))
 
 
 @dataclass(frozen=True)

@@ -150,9 +150,10 @@ def test_cores_of_this_process_are_counted_not_those_of_the_machine():
 
 def test_an_error_waits_for_what_is_sound():
     with LocalFarm(2) as farm:
-        farm.submit("bug", partial(math.sqrt, -1.0), 30.0)
-        farm.submit("sound", partial(math.sqrt, 9.0), 30.0)
-        time.sleep(3.0)  # until both are back
+        farm.submit("bug", partial(math.sqrt, -1.0), LONG)
+        farm.submit("sound", partial(math.sqrt, 9.0), LONG)
+        for process, *_ in farm._busy.values():
+            assert process.connection.poll(LONG)  # both are back before either is collected
         (back,) = farm.wait(10.0)
         assert (back.key, back.result) == ("sound", 3.0)
         with pytest.raises(RunError, match="math domain error"):

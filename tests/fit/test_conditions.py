@@ -506,3 +506,12 @@ def test_the_derivative_of_the_pressure_is_that_of_reweighted_frames(pressed):
         h = 1e-4 * np.eye(fit.space.dim)[k]
         difference = (pressure(ask.x + h) - pressure(ask.x - h)) / 2e-4
         assert J[-1, k] == pytest.approx(0.01 / 3000.0 * difference, rel=1e-3)
+
+
+@pytest.mark.parametrize("size", ["system", "confirm"])
+def test_a_crystal_that_does_not_fill_the_box_is_refused_before_anything_runs(size):
+    job = read_job(Path(__file__).parents[2] / "examples" / "silica" / "quick.toml")
+    changed = getattr(job, size).model_copy(update={"atoms": 1500})
+    job = job.model_copy(update={size: changed})
+    with pytest.raises(InputError, match=r"fills a cube with 24 n³ atoms .*, got 1500"):
+        build_conditions(job).of_size(job.confirm)

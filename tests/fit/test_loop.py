@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ from lammpsfit.config import override, read_job
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.fit import search
+from lammpsfit.fit import result, search
 from lammpsfit.fit.loop import run_fit
 from lammpsfit.fit.run_folder import create_run, open_run
 from lammpsfit.fit.state import open_fit
@@ -294,6 +296,8 @@ def test_nothing_is_begun_that_the_walltime_would_cut_off(job_file, structure, t
     fit.deadline = time.monotonic() + 3600.0
     assert not fit.late
     fit.records.append({"seconds": 3601.0, "status": "failed", "reason": "timeout"})
+    assert not fit.late  # a run that hung says nothing of the next one
+    fit.records.append({"seconds": 3601.0, "status": "ok"})
     assert fit.late
     fit.records.clear()
     fit.deadline = time.monotonic() - 1.0
@@ -301,6 +305,55 @@ def test_nothing_is_begun_that_the_walltime_would_cut_off(job_file, structure, t
     assert result.stopped == "walltime"
     assert result.summary["evaluations"]["ok"] == 0
     assert records(tmp_path / "run") == []
+
+
+class Together(LocalFarm):
+    """A farm whose evaluations come back together."""
+
+    def wait(self, seconds):
+        finished = []
+        while self.busy:
+            finished += super().wait(seconds)
+        return finished
+
+
+def test_whatever_is_finished_is_kept_before_the_search_thinks(
+    job_file, structure, tmp_path, monkeypatch
+):
+    def die(self, record):
+        raise KeyboardInterrupt
+
+    fit = opened(tmp_path / "run", job_file)
+    monkeypatch.setattr(search.Eager, "take", die)
+    with pytest.raises(KeyboardInterrupt):
+        run_fit(fit, Together(2), Silent(), lambda: None)
+    assert {r["id"] for r in records(tmp_path / "run")} == {0, 1}
+
+
+def test_a_second_writer_overwrites_no_sample(job_file, structure, tmp_path, monkeypatch):
+    fit = opened(tmp_path / "run", job_file)
+    task = search._task
+
+    def meanwhile(*arguments):
+        with fit.folder.journal.open("a") as journal:
+            journal.write("\n")
+        return task(*arguments)
+
+    monkeypatch.setattr(search, "_task", meanwhile)
+    with pytest.raises(RunError, match="another lammpsfit writes this journal"):
+        run(fit, workers=1)
+    assert not list(fit.folder.path.glob("samples/*"))
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("SiO₂ at\u00a03600\u00a0K", "SiO₂ at 3600 K"), ("a\tb\u200b", "a b"), ("\u200b", "BKS-fit")],
+)
+def test_any_title_gives_a_potential_a_name(job_file, structure, tmp_path, title, name):
+    fit = opened(tmp_path / "run", job_file)
+    titled = SimpleNamespace(job=SimpleNamespace(title=title), problem=fit.problem)
+    assert result._name(titled) == name
+    assert replace(fit.problem.potential, name=name).name == name
 
 
 def test_no_cost_at_all_is_an_error(job_file, structure, tmp_path, monkeypatch):

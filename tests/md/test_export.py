@@ -1,24 +1,50 @@
+import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lammpsfit.errors import InputError, RunError
-from lammpsfit.forcefield import Species, load_potential
+from lammpsfit.config import read_job
+from lammpsfit.errors import RunError
+from lammpsfit.files import write_text
+from lammpsfit.fit.problem import build_problem
+from lammpsfit.fit.run_folder import create_run
+from lammpsfit.forcefield import dump_potential, load_potential
 from lammpsfit.md import export as export_module
 from lammpsfit.md.export import (
     Check,
     RunExport,
     export_potential,
-    neutral_composition,
     pair_forces,
 )
+from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.process import run_in_child
 
 LMP = Path(sys.executable).parent / "lmp"
+
+SILICATE = """
+potential = "Teter"
+reference = { file = "gr.csv" }
+
+[system]
+formula = "Na2Si6O13"
+atoms = 315
+density = 2.4
+structure = "random"
+melt = { melt = 0.3, cool = 0.1, relax = 0.1 }
+
+[protocol]
+temperature = 2900.0
+
+[parameters]
+"q_Na" = { factor = 1.2 }
+"q_Si" = { factor = 1.2 }
+
+[charges]
+balance = "O"
+"""
 
 
 @pytest.mark.lammps
@@ -88,20 +114,64 @@ def test_nan_is_no_agreement():
     assert Check(1, 1.0, 1e-5, 1.0, 1e-5, 1.0).agrees
 
 
-@pytest.mark.parametrize(
-    ("name", "composition"),
-    [
-        ("BKS", {"Si": 1, "O": 2}),
-        ("CHIK", {"Si": 1, "O": 2}),
-        ("Teter", {"Na": 2, "Si": 1, "O": 3}),
-    ],
-)
-def test_the_simplest_neutral_compound(name, composition):
-    assert neutral_composition(load_potential(name)) == composition
+@pytest.fixture(scope="module")
+def silicate_run(tmp_path_factory):
+    """The folder of a finished fit of Na2Si6O13, the only compound that its charges fit."""
+    home = tmp_path_factory.mktemp("silicate")
+    species = ("Na", "Si", "O")
+    pairs = [f"{a}-{b}" for i, a in enumerate(species) for b in species[i:]]
+    r = 0.05 * (np.arange(160) + 0.5)
+    rows = [",".join([f"{x:.4f}", *["1.0"] * len(pairs)]) for x in r]
+    header = ",".join(["r_A", *(f"g_{pair}" for pair in pairs)])
+    (home / "gr.csv").write_text("\n".join([header, *rows]))
+    (home / "job.toml").write_text(SILICATE)
+    job = read_job(home / "job.toml")
+    run, problem = create_run(home / "run", job), build_problem(job)
+    melted = melted_structure(problem.melt_potential, problem.system, problem.melting)
+    shutil.copyfile(melted, run.structure(problem.system.atoms))
+    charges = {"q_Na": 0.61, "q_Si": 2.37}
+    balance = -(2 * charges["q_Na"] + 6 * charges["q_Si"]) / 13
+    fitted = problem.potential.replace(charges | {"q_O": balance})
+    write_text(run.potential, dump_potential(fitted))
+    return run
 
 
-def test_no_neutral_compound():
-    potential = load_potential("BKS")
-    charged = replace(potential, species=potential.species | {"O": Species(15.9994, 1.0)})
-    with pytest.raises(InputError, match="correct its charges"):
-        neutral_composition(charged)
+@pytest.mark.lammps
+def test_a_run_is_exported_with_its_own_compound(lammpsfit, silicate_run, tmp_path):
+    done = lammpsfit("export", silicate_run.path, "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "forces of 315 hot atoms" in done.stdout
+    example = (tmp_path / "example.data").read_text()
+    assert example == silicate_run.structure(315).read_text()
+    assert "temp 2900.0 2900.0" in (tmp_path / "in.example").read_text()
+    exported = load_potential(str(tmp_path / "potential.toml"))
+    assert exported == load_potential(str(silicate_run.potential))
+
+
+@pytest.mark.lammps
+def test_a_fitted_potential_alone_has_no_small_compound(lammpsfit, silicate_run, tmp_path):
+    done = lammpsfit("export", silicate_run.potential, "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "up to 12 atoms of each of Na, Si, O" in done.stderr
+    assert "export the run folder of its fit" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.lammps
+def test_an_export_is_exported_again(lammpsfit, tmp_path):
+    """Its folder holds a potential, but no job."""
+    potential = load_potential("CHIK")
+    write_text(tmp_path / "potential.toml", dump_potential(potential))
+    done = lammpsfit("export", tmp_path, "-o", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    assert load_potential(str(tmp_path / "again/potential.toml")) == potential
+
+
+@pytest.mark.lammps
+def test_a_run_without_its_start_structure_is_exported(lammpsfit, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    for start in (tmp_path / "run/inputs").glob("start-*.data"):
+        start.unlink()
+    done = lammpsfit("export", tmp_path / "run", "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "temp 3600.0 3600.0" in (tmp_path / "out/in.example").read_text()

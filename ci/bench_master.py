@@ -1,0 +1,47 @@
+"""What a Gauss-Newton fit costs its master: CPU seconds per evaluation to read, learn and step.
+
+The evaluations of a finished run are told again to a fresh search, as on a resume. Whatever the
+master does between two evaluations is in it, but for handing out tasks and writing files.
+
+    python ci/bench_master.py RUN [RUN...]
+"""
+
+import argparse
+import time
+from pathlib import Path
+from statistics import mean, median
+
+from lammpsfit.fit.build import build_optimiser
+from lammpsfit.fit.run_folder import open_run
+from lammpsfit.fit.state import Fit, open_fit
+
+
+def costs_of(fit: Fit) -> list[float]:
+    """Tell a run's evaluations again; return CPU seconds for each."""
+    optimiser = build_optimiser(fit.job, fit.conditions, fit.space)
+    seconds = []
+    for record in fit.records:
+        began = time.process_time()
+        optimiser.tell(*fit.told(record))
+        seconds.append(time.process_time() - began)
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    print("| run | parameters | atoms | evaluations | s of one | master, s per evaluation |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for run in parser.parse_args().runs:
+        fit = open_fit(*open_run(run))
+        seconds = costs_of(fit)
+        took = median(record["seconds"] for record in fit.records)
+        print(
+            f"| {run.name} | {fit.space.dim} | {fit.problem.system.atoms} | {len(seconds)} "
+            f"| {took:.0f} | {mean(seconds):.2f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
