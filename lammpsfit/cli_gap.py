@@ -97,11 +97,12 @@ def fit(
     from lammpsfit.files import check_folder
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.parts import load_parts
-    from lammpsfit.gap.run import open_gap_run
+    from lammpsfit.gap.run import GapRun, open_gap_run
 
     session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
     check_folder(output)
+    _check_names(job_file, job, GapRun(output), json_file)
     if dry_run:
         _describe(job, load_parts(job, _tell), session.console)
         return
@@ -121,6 +122,7 @@ def resume(
     session = open_session(walltime, json_file)
     folder, job = find_gap_run(run)
     check_folder(run)
+    _check_names(folder.job, job, folder, json_file)
     _fit(lambda: folder, job, session)
 
 
@@ -184,13 +186,14 @@ def learning_curve(
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
     from lammpsfit.gap.parts import load_parts
-    from lammpsfit.gap.run import open_gap_run
+    from lammpsfit.gap.run import GapRun, open_gap_run
     from lammpsfit.pages.gap import curve_lines, draw_curves
     from lammpsfit.report.count_progress import StepProgress
 
     session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
     check_folder(output)
+    _check_names(job_file, job, GapRun(output), json_file)
     with Stop(session.walltime) as stop:
         parts = load_parts(job, _tell)
         check_curve(job, parts)
@@ -205,6 +208,18 @@ def learning_curve(
     for picture in draw_curves(curves, parts.held_out, folder, job.title):
         say(session.console, f"{picture}: drawn")
     write_result(json_file, summary)
+
+
+def _check_names(job_file: Path, job: "GapJob", run: "GapRun", json_file: Path | None) -> None:
+    """Refuse to write a result over what is read: the job file, data, another model."""
+    from lammpsfit.files import check_outputs
+
+    read = [job_file, *job.data.files]
+    if job.descriptors.from_model is not None:
+        read.append(job.descriptors.from_model)
+    # nothing that is read is in a folder that is still to be made
+    written = [run.model] if run.path.exists() else []
+    check_outputs(written if json_file is None else [*written, json_file], read)
 
 
 def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> None:

@@ -358,10 +358,21 @@ def read_tables(path: Path, kind: type[AnyModel]) -> AnyModel:
         raise InputError(f"{path}: cannot be read ({error})") from error
     except ValueError as error:  # also of numbers with thousands of digits
         raise InputError(f"{path}: not valid TOML: {error}") from error
+    return checked(kind, content, str(path))
+
+
+def checked(kind: type[AnyModel], content: Mapping[str, Any], source: str) -> AnyModel:
+    """Make a model of what `source`, a file or the options, says.
+
+    Raises
+    ------
+    InputError
+        If it does not fit the model: the first thing wrong, in one line.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{path}: {_first_line(error, kind)}") from error
+        raise InputError(f"{source}: {_first_line(error, kind)}") from error
 
 
 def _absolute(job: Job, folder: Path) -> Job:
@@ -442,7 +453,4 @@ def override(job: Job, *, strategy: str | None = None, evaluations: int | None =
         content["strategy"]["name"] = strategy
     if evaluations is not None:
         content["limits"]["evaluations"] = evaluations
-    try:
-        return Job.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"option: {_first_line(error, Job)}") from error
+    return checked(Job, content, "option")

@@ -143,7 +143,7 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
     Raises
     ------
     InputError
-        If the temperature or the barrier is not positive.
+        If the temperature or the barrier is not positive, or the cutoff lies within 0.3 Å.
     """
     for name, value in (("temperature", temperature), ("barrier", barrier)):
         if not (math.isfinite(value) and value > 0.0):
@@ -178,7 +178,9 @@ def margins(
 @lru_cache(maxsize=8)
 def _grid(cutoff: float, coulomb: DampedShiftedForce | None) -> tuple[Array, Array]:
     """Return distances in Å and k_e dsf(r) at them, the same for every candidate of a fit."""
-    n = math.ceil(math.log(cutoff / _INNERMOST) / _STEP)
+    if not cutoff > _INNERMOST:
+        raise InputError(f"cutoff must be above {_INNERMOST:g} Å, got {cutoff!r} Å")
+    n = max(2, math.ceil(math.log(cutoff / _INNERMOST) / _STEP))
     r = np.geomspace(_INNERMOST, cutoff, n, endpoint=False)
     dsf = COULOMB_CONSTANT * coulomb.energy(r) if coulomb else np.zeros_like(r)
     return r, dsf

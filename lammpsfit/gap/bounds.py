@@ -11,14 +11,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lammpsfit.errors import InputError
 from lammpsfit.gap.backend import jnp
 from lammpsfit.gap.descriptors.base import Parameters
+from lammpsfit.gap.descriptors.combined import Layout
 from lammpsfit.gap.likelihood import Variables
 
 FloatArray = NDArray[np.float64]
 
 ETA: Final = {"radial_eta": (0.1, 2.0), "angular_eta": (0.1, 1.0)}
 """Bounds of widths as parts of the cutoff, e^eta: those the paper begins with, for radial ones."""
+
+ROUNDED: Final = 1e-4
+"""Part of a bound that a first width may be beyond it: the paper prints five digits."""
 
 CENTRE: Final = (0.0, 1.0)
 """Bounds of centres, as parts of the cutoff."""
@@ -39,6 +44,28 @@ def parameter_bounds(name: str) -> tuple[float, float]:
         low, high = ETA[name]
         return float(np.log(low)), float(np.log(high))
     return CENTRE
+
+
+def check_widths(layout: Layout, parameters: Parameters) -> None:
+    """Refuse first widths that training would move into the bounds without a word.
+
+    Raises
+    ------
+    InputError
+        Naming the bounds.
+    """
+    for name, (low, high) in ETA.items():
+        kind = name.removesuffix("_eta")
+        part = getattr(layout, kind)
+        if part is None:
+            continue
+        widths = np.exp(np.asarray(parameters[name])).ravel()
+        wrong = widths[(widths < low * (1.0 - ROUNDED)) | (widths > high * (1.0 + ROUNDED))]
+        if len(wrong):
+            raise InputError(
+                f"{kind}_width must be from {low:g} to {high:g} cutoffs ({low * part.cutoff:g} to "
+                f"{high * part.cutoff:g} Å) to be optimised, got {wrong[0] * part.cutoff:g} Å"
+            )
 
 
 def vector_of(variables: Variables) -> FloatArray:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from lammpsfit.errors import InputError
 from lammpsfit.gap.frames import from_atoms
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.predict import predict
+
+ERRORS: Final = ("energy_error", "forces_error")
+"""Properties ASE does not know."""
 
 
 class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
@@ -20,8 +26,9 @@ class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
 
     The uncertainty costs more than all of them, and is computed only when it is asked for by
     name: ``calculator.get_property("forces_error", atoms)``, eV/Å, shape (n, 3), and
-    ``"energy_error"``, eV. Afterwards it is among the ``results``. Both are standard errors of
-    the model's function, without the noise of the labels.
+    ``"energy_error"``, eV. It is never among the ``results``, which ASE hands on to what knows
+    its own properties only. Both are standard errors of the model's function, without the noise
+    of the labels.
 
     Parameters
     ----------
@@ -42,13 +49,13 @@ class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         "energies",
         "forces",
         "stress",
-        "energy_error",
-        "forces_error",
+        *ERRORS,
     ]
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
+        self._errors: dict[str, Any] = {}
 
     @classmethod
     def load(cls, path: Path | str) -> GapCalculator:
@@ -72,12 +79,15 @@ class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         Raises
         ------
         InputError
-            If the atoms are of an element the model does not know, or no sound frame.
+            If the atoms are of an element the model does not know, or no sound frame, or lie
+            on one another.
         """
         super().calculate(atoms, properties, system_changes)
         frame = from_atoms(self.atoms, label=str(self.atoms.symbols), labelled=False)
-        wanted = any(name.endswith("_error") for name in properties)
+        wanted = any(name in ERRORS for name in properties)
         found = predict(self.model, frame, uncertainty=wanted)
+        if not (np.isfinite(found.energy) and np.all(np.isfinite(found.forces))):
+            raise InputError(f"{frame.label}: its forces are not finite: do two atoms overlap?")
         results: dict[str, Any] = {
             "energy": found.energy,
             "free_energy": found.energy,
@@ -86,6 +96,24 @@ class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         }
         if all(frame.pbc):
             results["stress"] = found.stress
-        if wanted:
-            results |= {"energy_error": found.energy_error, "forces_error": found.forces_error}
         self.results = results
+        self._errors = {name: getattr(found, name) for name in ERRORS} if wanted else {}
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Return a property of the atoms, computed where it is not known.
+
+        Raises
+        ------
+        InputError
+            As :meth:`calculate`, or if the model has no errors.
+        """
+        if name not in ERRORS:
+            return super().get_property(name, atoms, allow_calculation)
+        # also forgets the errors of atoms that have moved since
+        if super().get_property("energy", atoms, allow_calculation) is None:
+            return None
+        if not self._errors and allow_calculation:
+            self.calculate(self.atoms, [name], [])
+        return copy(self._errors.get(name))

@@ -49,7 +49,7 @@ def load_factory(name: str) -> Factory:
                 f"{name}: there is no module {module_name} here or installed"
             ) from None
         raise InputError(f"{name}: importing {module_name} fails: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{name}: importing {module_name} fails: {said(error)}") from None
     factory = getattr(module, attribute, None)
     if not callable(factory):
@@ -70,7 +70,7 @@ def build(name: str) -> BaseCalculator:
     factory = load_factory(name)
     try:
         made = factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{name}: cannot make a calculator: {said(error)}") from None
     if not isinstance(made, BaseCalculator):
         kind = type(made).__name__

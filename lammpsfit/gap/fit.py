@@ -72,6 +72,7 @@ def fit_model(
     descriptors: Descriptors,
     parameters: Parameters,
     options: FitOptions | None = None,
+    tell: Callable[[float], None] = lambda loss: None,
 ) -> Model:
     """Fit a model to frames.
 
@@ -85,6 +86,8 @@ def fit_model(
         Of the descriptors.
     options
         How.
+    tell
+        Told the negative logarithm of the likelihood at each evaluation of its search.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def fit_model(
         offsets = fit_offsets(frames, descriptors.species)
     hyper = options.hyper
     if hyper is None:
-        hyper = fit_hyperparameters(frames, descriptors, parameters, offsets, options)
+        hyper = fit_hyperparameters(frames, descriptors, parameters, offsets, options, tell=tell)
     if options.inducing is None:
         described = describe(frames, descriptors, parameters, hyper, offsets)
         centres = collapse(condition(described, hyper))

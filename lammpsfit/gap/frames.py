@@ -105,7 +105,7 @@ def _read_one(
 ) -> list[Frame]:
     if not path.is_file():
         raise InputError(f"{path}: no such file of frames")
-    if path.name.startswith("vasprun") and ".xml" in path.suffixes:
+    if "vasprun" in path.name and ".xml" in path.suffixes:
         from lammpsfit.gap.vasp import read_vasprun  # pymatgen takes a second to import
 
         return list(read_vasprun(path, tell))
@@ -185,14 +185,17 @@ def from_atoms(
         return frame
     keys = keys or Keys()
     held = _held(atoms)
-    stress = voigt(held.get(keys.stress), label)
-    if stress is None and (virial := voigt(held.get(keys.virial), label)) is not None:
-        stress = -virial / frame.volume
+    stress = None
+    if all(frame.pbc):  # ASE writes one of zeros for molecules
+        stress = voigt(held.get(keys.stress), label)
+        if stress is None and (virial := voigt(held.get(keys.virial), label)) is not None:
+            stress = -virial / frame.volume
     found = replace(
-        frame, energy=_number(held.get(keys.energy), label), forces=held.get(keys.forces)
+        frame,
+        energy=_number(held.get(keys.energy), label),
+        forces=held.get(keys.forces),
+        stress=stress,
     )
-    if stress is not None and all(frame.pbc):  # ASE writes one of zeros for molecules
-        found = replace(found, stress=stress)
     if found.energy is None and found.forces is None:
         raise InputError(f"{label}: {_what_is_there(held, keys)}")
     return found

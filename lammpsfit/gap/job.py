@@ -127,7 +127,9 @@ class ModelTable(Model):
         None, ge=1, description="centres of an approximation for many frames; default: exact"
     )
     uncertainty: bool = Field(
-        True, description="keep the training frames in the model, which errors need"
+        True,
+        description="keep the training frames in the model, which errors need; a model with "
+        "inducing centres has none",
     )
     likelihood_frames: int = Field(
         FitOptions.likelihood_frames,
@@ -167,12 +169,17 @@ class GapJob(Model):
             )
         return self
 
+    @property
+    def uncertainty(self) -> bool:
+        """Whether the model will know its errors."""
+        return self.model.uncertainty and self.model.inducing is None
+
     def fit_options(self) -> FitOptions:
         """Return how a model is fitted."""
         return FitOptions(
             offsets=self.model.offsets,
             inducing=self.model.inducing,
-            keep_training=self.model.uncertainty,
+            keep_training=self.uncertainty,
             likelihood_frames=self.model.likelihood_frames,
             likelihood_components=self.model.likelihood_components,
             seed=self.seed,

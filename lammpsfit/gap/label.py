@@ -16,9 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from lammpsfit.errors import InputError, RunError, StoppedError
-from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
+from lammpsfit.farm.journal import JournalWriter, Record, read_journal
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.files import replacing
 from lammpsfit.gap.factory import load_factory
 from lammpsfit.gap.frame import digest
 from lammpsfit.gap.frames import Frame, write_frames
@@ -209,22 +208,25 @@ def _open(frames: Sequence[Frame], request: LabelRequest) -> dict[int, Record]:
         "frames": digest(frames),
     }
     known = read_journal(request.journal) if request.journal.exists() else None
-    if known is None or len(known.records) <= 1:
+    headers = known.of_type("header") if known else []
+    if known is None or len(known.records) == len(headers):  # nothing is done yet
         if request.output.exists():
             raise InputError(f"{request.output} would be written over: choose another name")
-        # a kill half way leaves a journal with its header or none
-        with replacing(request.journal) as part, JournalWriter(part) as journal:
-            journal.append(header)
+        if headers[-1:] != [header]:
+            # never in place of the file: another process may have begun to write to it, and
+            # learns of this header with its first frame
+            with JournalWriter(request.journal) as journal:
+                journal.append(header)
         return {}
-    _check_header(known, header, request)
-    done = {record["frame"]: record for record in known.records[1:]}
+    _check_header(headers, header, request)
+    done = {record["frame"]: record for record in known.records if record["type"] != "header"}
     if request.again:
         done = {k: record for k, record in done.items() if record["type"] == "labels"}
     return done
 
 
-def _check_header(known: Journal, header: Record, request: LabelRequest) -> None:
-    found = known.records[0] if known.records else {}
+def _check_header(headers: Sequence[Record], header: Record, request: LabelRequest) -> None:
+    found = headers[-1] if headers else {}
     for name, what in (
         ("format", "another version of lammpsfit"),
         ("frames", "other frames"),

@@ -21,10 +21,10 @@ from lammpsfit.files import replacing, write_json
 from lammpsfit.gap.accuracy import as_data, compare, predict_all
 from lammpsfit.gap.descriptors import Descriptors, Parameters
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
-from lammpsfit.gap.frame import FloatArray, Frame, digest
+from lammpsfit.gap.frame import FloatArray, Frame
 from lammpsfit.gap.job import GapJob
-from lammpsfit.gap.parts import Parts, first_descriptors
-from lammpsfit.gap.run import GapRun, Progress, Stopping, train_descriptors, versions
+from lammpsfit.gap.parts import Parts, first_descriptors, mark_of
+from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors, versions
 
 FORMAT: Final = 1
 """Version of the journal's records."""
@@ -95,7 +95,7 @@ def learning_curves(
     check_curve(job, parts)
     pool = (*parts.train, *parts.spare)
     journal = folder / "points.jsonl"
-    done = _open(journal, [*pool, *parts.held_out])
+    done = _open(journal, mark_of(job, [*pool, *parts.held_out]))
     wanted = list(_points(job))
     missing = [point for point in wanted if point not in done]
     if missing:
@@ -161,7 +161,9 @@ def _kinds(
     descriptors, parameters = first_descriptors(job, parts)
     options = replace(job.fit_options(), keep_training=False)
     offsets = options.offsets or fit_offsets(parts.learn, descriptors.species)
-    hyper = fit_hyperparameters(parts.learn, descriptors, parameters, offsets, options)
+    hyper = fit_hyperparameters(
+        parts.learn, descriptors, parameters, offsets, options, tell=lambda loss: ask(stop)
+    )
     kinds = {ORIGINAL: Kind(descriptors, parameters, replace(options, hyper=hyper))}
     if job.training.optimise:
         trained = train_descriptors(GapRun(folder), job, parts, progress, stop)
@@ -195,9 +197,9 @@ def _point(
     return record
 
 
-def _open(journal: Path, frames: Sequence[Frame]) -> dict[Point, Record]:
+def _open(journal: Path, mark: str) -> dict[Point, Record]:
     """Return the points that are done; make the journal where there is none."""
-    header = {"type": "header", "format": FORMAT, "frames": digest(frames)}
+    header = {"type": "header", "format": FORMAT, "frames": mark}
     if not journal.exists():
         # a kill half way leaves a journal with its header or none
         with replacing(journal) as part, JournalWriter(part) as writer:
@@ -206,8 +208,8 @@ def _open(journal: Path, frames: Sequence[Frame]) -> dict[Point, Record]:
     known = read_journal(journal)
     if known.of_type("header") != [header]:
         raise InputError(
-            f"{journal}: belongs to other frames: the data of the job changed; choose another "
-            f"folder"
+            f"{journal}: belongs to other frames or descriptors: the data or the from_model of "
+            f"the job changed; choose another folder"
         )
     points = known.of_type("point")
     return {(one["descriptors"], one["size"], one["repeat"]): one for one in points}

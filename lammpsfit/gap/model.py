@@ -134,9 +134,13 @@ class Model:
         """Refuse what does not belong together, which would fail, or be wrong, much later."""
         layout, centres = self.descriptors.layout, self.centres
         m, d = len(centres.a), len(self.descriptors)
+        for part in layout.parts:
+            if not (isinstance(part.cutoff, float | int) and 0.0 < part.cutoff < np.inf):
+                raise InputError(f"damaged: a cutoff must be a length, got {part.cutoff!r}")
         noises = vars(self.hyper.noises).values()
         expected = {
             "theta": (self.hyper.theta, (len(layout.parts),)),
+            "offset": (self.descriptors.offset, (d,)),
             "scale": (self.descriptors.scale, (d,)),
             "amplitude": (self.hyper.amplitude, ()),
             "noises": (tuple(noises), (3,)),

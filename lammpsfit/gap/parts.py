@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lammpsfit.errors import InputError
+from lammpsfit.gap.bounds import check_widths
 from lammpsfit.gap.descriptors import Descriptors, Parameters, make_descriptors
+from lammpsfit.gap.frame import digest
 from lammpsfit.gap.frames import Frame, read_frames
 from lammpsfit.gap.job import GapJob
 from lammpsfit.gap.model_file import load_model
@@ -80,17 +84,34 @@ def _picked(frames: tuple[Frame, ...] | list[Frame], which: np.ndarray) -> tuple
 def _check(job: GapJob, parts: Parts) -> None:
     """Refuse now what would fail after a run folder was made, or after the whole fit."""
     path = job.descriptors.from_model
+    seen = known = {symbol for frame in parts.train for symbol in frame.symbols}
+    unseen = "no frame to train on has it"
+    remedy = unseen
     if path is None:
-        job.descriptors.settings()
-        known = {symbol for frame in parts.train for symbol in frame.symbols}
-        remedy = "no frame to train on has it"
+        settings = job.descriptors.settings()
+        layout, parameters = settings.layout(1), settings.parameters(1)
     else:
-        known = set(load_model(path).species)
+        model = load_model(path)
+        layout, parameters = model.descriptors.layout, dict(model.parameters)
+        known = set(model.species)
         remedy = f"the descriptors of {path} are of {', '.join(sorted(known))}"
+    if job.training.optimise:
+        check_widths(layout, parameters)
+        if not any(frame.forces is not None for frame in parts.validation):
+            raise InputError(
+                "training.optimise needs forces, which decide which step is kept, and no frame "
+                "for validation has any: give forces, or set optimise = false"
+            )
+    offsets = job.model.offsets
     for frame in (*parts.train, *parts.held_out, *parts.spare):
         if missing := sorted(set(frame.symbols) - known):
             raise InputError(f"{frame.label}: has {missing[0]}, but {remedy}")
-    if job.model.offsets is not None and (missing := sorted(known - set(job.model.offsets))):
+        if missing := sorted(set(frame.symbols) - seen - set(offsets or ())):
+            raise InputError(
+                f"{frame.label}: has {missing[0]}, but {unseen}: give the energy of its atom in "
+                f"model.offsets"
+            )
+    if offsets is not None and (missing := sorted(known - set(offsets))):
         raise InputError(
             f"model.offsets: there is none of {missing[0]}: give one of each species, or leave "
             f"offsets out"
@@ -104,3 +125,18 @@ def first_descriptors(job: GapJob, parts: Parts) -> tuple[Descriptors, Parameter
         return make_descriptors(job.descriptors.settings(), parts.train)
     model = load_model(path)
     return model.descriptors, dict(model.parameters)
+
+
+def mark_of(job: GapJob, frames: Sequence[Frame]) -> str:
+    """Return what tells the data of a job from others: its frames, and descriptors it read.
+
+    Descriptors that follow from job and frames are left out: they are the same on every machine
+    but for their last bits.
+    """
+    path = job.descriptors.from_model
+    if path is None:
+        return digest(frames)
+    model = load_model(path)
+    parameters = {name: np.asarray(v).tolist() for name, v in sorted(model.parameters.items())}
+    read = json.dumps([model.descriptors.as_dict(), parameters])
+    return f"{digest(frames)}-{hashlib.sha256(read.encode()).hexdigest()[:16]}"

@@ -21,11 +21,10 @@ from lammpsfit.errors import InputError, StoppedError
 from lammpsfit.files import check_folder, write_json, write_text
 from lammpsfit.gap.accuracy import Compared, as_data, compare, predict_all
 from lammpsfit.gap.fit import fit_model
-from lammpsfit.gap.frame import digest
 from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
-from lammpsfit.gap.parts import Parts, first_descriptors
+from lammpsfit.gap.parts import Parts, first_descriptors, mark_of
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
 
 Progress = Callable[[str, int, int, str], None]
@@ -92,7 +91,13 @@ def open_gap_run(path: Path, job: GapJob) -> GapRun:
     check_folder(path)
     run = GapRun(path)
     if run.job.exists():
-        if run.job.read_text(encoding="utf-8") != job.dump():
+        try:
+            found = run.job.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{run.job}: cannot be read ({error}): choose another folder"
+            ) from None
+        if found != job.dump():
             raise InputError(
                 f"{path} holds the run of another job: choose another folder, or go on with "
                 f"'lammpsfit gap resume {path}'"
@@ -150,14 +155,15 @@ def run_gap_fit(
         parameters = dict(trained.parameters)
         options = replace(options, hyper=trained.hyper)
     progress("fit", 0, 1, f"to {len(parts.train)} frames")
-    model = fit_model(parts.train, descriptors, parameters, options)
+    ask(stop)
+    model = fit_model(parts.train, descriptors, parameters, options, lambda loss: ask(stop))
     save_model(model, run.model)
-    predictions = predict_all(
-        model,
-        parts.held_out,
-        job.model.uncertainty,
-        lambda what, done, total: progress(what, done, total or 0, "frames held out"),
-    )
+
+    def see(what: str, done: int, total: int | None) -> None:
+        progress(what, done, total or 0, "frames held out")
+        ask(stop)
+
+    predictions = predict_all(model, parts.held_out, job.uncertainty, see)
     compared = compare(parts.held_out, predictions, model.hyper.noises)
     summary = _summary(job, parts, model, compared, trained)
     summary["wall_s"] = time.monotonic() - began
@@ -173,13 +179,13 @@ def train_descriptors(
     Raises
     ------
     InputError
-        If the state is of other frames.
+        If the state is of other frames or descriptors, or damaged.
     StoppedError
         If it was told to stop.
     """
     descriptors, parameters = first_descriptors(job, parts)
     options = job.train_options()
-    mark = digest([*parts.learn, *parts.validation])
+    mark = mark_of(job, [*parts.learn, *parts.validation])
     total = options.starts * (options.steps + 1)
 
     def see(step: Step, state: TrainState) -> None:
@@ -189,8 +195,7 @@ def train_descriptors(
         now = f"validation forces MAE {step.held_out_mae:.4f}, RMSE {step.held_out_rmse:.4f} eV/Å"
         now += f"; best: start {best.start}, step {best.step}, {best.held_out_rmse:.4f}"
         progress("train", done, total, now)
-        if (why := stop()) is not None:
-            raise StoppedError(f"stopped ({why}): the same command goes on from here")
+        ask(stop)
 
     progress("train", 0, total, "length scale and noises first")
     return train(
@@ -201,7 +206,20 @@ def train_descriptors(
         options,
         see,
         _read_state(run.state, mark),
+        lambda loss: ask(stop),
     )
+
+
+def ask(stop: Stopping) -> None:
+    """Go on, unless there is a reason to stop.
+
+    Raises
+    ------
+    StoppedError
+        If there is one.
+    """
+    if (why := stop()) is not None:
+        raise StoppedError(f"stopped ({why}): the same command goes on from here")
 
 
 def _read_state(path: Path, mark: str) -> TrainState | None:
@@ -213,9 +231,13 @@ def _read_state(path: Path, mark: str) -> TrainState | None:
         raise InputError(f"{path}: cannot be read ({error}): remove it to begin anew") from None
     if not isinstance(content, dict) or content.get("frames") != mark:
         raise InputError(
-            f"{path}: belongs to other frames: the data of the job changed; choose another folder"
+            f"{path}: belongs to other frames or descriptors: the data or the from_model of the "
+            f"job changed; choose another folder"
         )
-    return TrainState.from_dict(content)
+    try:
+        return TrainState.from_dict(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}: remove it to begin anew") from None
 
 
 def _summary(

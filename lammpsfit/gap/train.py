@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.backend import jnp
-from lammpsfit.gap.bounds import hyper_count, limits_of, variables_from, vector_of
+from lammpsfit.gap.bounds import (
+    check_widths,
+    hyper_count,
+    limits_of,
+    variables_from,
+    vector_of,
+)
 from lammpsfit.gap.covariance import Scaling, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors, Layout
@@ -74,6 +80,7 @@ def train(
     options: TrainOptions | None = None,
     callback: Callable[[Step, TrainState], None] = lambda step, state: None,
     resume_state: TrainState | None = None,
+    tell: Callable[[float], None] = lambda loss: None,
 ) -> TrainResult:
     """Train the parameters of descriptors, within bounds.
 
@@ -91,6 +98,8 @@ def train(
         Called after each step, with it and the state to resume from.
     resume_state
         Where an earlier training of the same frames, descriptors and options has got to.
+    tell
+        Told the loss at each evaluation of the search before the first step.
 
     Returns
     -------
@@ -99,17 +108,21 @@ def train(
     Raises
     ------
     InputError
-        If there are no frames, or no forces are held out, or the state is of something else.
+        If there are no frames, or no forces are held out, a first width is out of bounds, or
+        the state is of something else.
     RunError
         If the covariances are not positive definite where it begins.
     """
     options = options or TrainOptions()
     if not any(frame.forces is not None for frame in held_out):
         raise InputError("training needs held-out frames with forces, which decide when it ends")
+    check_widths(descriptors.layout, parameters)
     offsets = options.fit.offsets or fit_offsets(frames, descriptors.species)
     state = resume_state
     if state is None:
-        hyper = fit_hyperparameters(frames, descriptors, parameters, offsets, options.fit)
+        hyper = fit_hyperparameters(
+            frames, descriptors, parameters, offsets, options.fit, tell=tell
+        )
         origin = vector_of(variables_of(parameters, hyper))
         state = TrainState((), origin, origin, 0.0 * origin, 0.0 * origin, origin)
     loss = _Loss.of(frames, held_out, descriptors, parameters, offsets, options.fit)

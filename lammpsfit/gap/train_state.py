@@ -121,9 +121,18 @@ class TrainState:
                 Step(int(a), int(b), float(loss), float(mae), float(rmse))
                 for a, b, loss, mae, rmse in data["steps"]
             )
-            return cls(steps, *(np.asarray(data[name], dtype=np.float64) for name in _ARRAYS))
+            arrays = [np.asarray(data[name], dtype=np.float64) for name in _ARRAYS]
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"this is no state of a training: {error!r}") from None
+        state = cls(steps, *arrays)
+        for name, values in zip(_ARRAYS, arrays, strict=True):
+            if values.ndim != 1 or values.shape != state.vector.shape:
+                raise InputError(f"damaged: {name} has another length than vector")
+            if not np.all(np.isfinite(values)):
+                raise InputError(f"damaged: {name} is not finite")
+        if np.any(state.second_moment < 0.0):
+            raise InputError("damaged: second_moment, a mean of squares, is negative")
+        return state
 
 
 _ARRAYS: Final = ("origin", "vector", "first_moment", "second_moment", "best")

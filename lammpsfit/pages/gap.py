@@ -24,6 +24,8 @@ SHOWN: Final = {"energy": ("meV/atom", MEV), "forces": ("eV/Å", 1.0), "stress":
 
 def error_lines(compared: Mapping[str, Compared]) -> Iterator[str]:
     """Say MAE and RMSE of each quantity, and how good the predicted errors are."""
+    if not compared:
+        yield "no errors to tell: no frame is held out"
     for name, one in compared.items():
         unit, factor = SHOWN[name]
         line = f"{name:>7}: MAE {one.mae * factor:.4g}, RMSE {one.rmse * factor:.4g} {unit}"
@@ -38,7 +40,12 @@ def error_lines(compared: Mapping[str, Compared]) -> Iterator[str]:
 def draw_errors(
     compared: Mapping[str, Compared], parity: Path, calibrated: Path, title: str = ""
 ) -> None:
-    """Draw predictions over labels; beside it errors of forces over predicted ones, if any."""
+    """Draw predictions over labels; beside it errors of forces over predicted ones, if any.
+
+    Nothing is drawn where nothing was compared.
+    """
+    if not compared:
+        return
     panels = [_panel(name, one) for name, one in compared.items()]
     plot_parity(panels, parity, title)
     if "forces" in compared and (judged := calibration(compared["forces"])) is not None:

@@ -6,6 +6,7 @@ ASE reads each frame: any box, coordinates scaled, unwrapped or neither.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -15,9 +16,10 @@ from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
 
 from lammpsfit.errors import InputError
-from lammpsfit.reference.frame import EndsEarly, Frame, Hints
+from lammpsfit.reference.frame import CUT_SHORT, EndsEarly, Frame, Hints
 
 _BEGIN = "ITEM: TIMESTEP"
+_HEAD = re.compile(r"ITEM: (\w+)")
 
 
 def read_dump(path: Path, stream: TextIO, hints: Hints) -> Iterator[Frame]:
@@ -50,13 +52,18 @@ def _split(stream: TextIO) -> Iterator[list[str]]:
 
 def _columns(lines: list[str], where: str) -> list[str]:
     """Check that a frame is complete, and name its columns."""
-    heads = {line.split()[1]: k for k, line in enumerate(lines) if line.startswith("ITEM: ")}
+    found = [(head[1], k) for k, line in enumerate(lines) if (head := _HEAD.match(line))]
+    heads = dict(found)
+    if len(heads) < len(found):  # the next frame begins within a line
+        raise InputError(f"{where}: {CUT_SHORT}")
     if "ATOMS" not in heads or "NUMBER" not in heads:
         raise EndsEarly
     try:
         n = int(lines[heads["NUMBER"] + 1])
-    except ValueError:
-        raise InputError(f"{where}: the number of atoms is none") from None
+    except (ValueError, IndexError):
+        n = -1
+    if n < 0:
+        raise InputError(f"{where}: the number of atoms is none")
     rows = lines[heads["ATOMS"] + 1 :][:n]
     columns = lines[heads["ATOMS"]].split()[2:]
     if len(rows) < n or (rows and not rows[-1].endswith("\n")):

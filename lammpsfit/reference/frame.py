@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,12 @@ from numpy.typing import NDArray
 from lammpsfit.errors import InputError
 
 FloatArray = NDArray[np.float64]
+
+CUT_SHORT: Final = (
+    "not all of it is there, but more follows, as where a run was restarted: take it out of the "
+    "file"
+)
+"""What is wrong with a frame that ends early within a file."""
 
 
 class EndsEarly(Exception):  # noqa: N818  (no failure: the frames before count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Final, TextIO, cast
 
 from lammpsfit.errors import InputError
 from lammpsfit.reference.dump import read_dump
-from lammpsfit.reference.frame import EndsEarly, Frame, Hints, check_frame
+from lammpsfit.reference.frame import CUT_SHORT, EndsEarly, Frame, Hints, check_frame
 from lammpsfit.reference.vasp import read_vasprun, read_xdatcar
 from lammpsfit.reference.xyz import read_xyz_frames
 
@@ -63,13 +64,13 @@ class Selection:
         """Return the number of frames to skip; `interval` between frames in ps, if known."""
         number, is_time = self._parsed()
         if not is_time:
-            return int(number)
+            return int(min(number, sys.maxsize))
         if interval is None or not interval > 0.0:
             raise InputError(
                 f"these files do not tell the time between frames: give --skip in frames, "
                 f"not {self.skip}"
             )
-        return math.ceil(number / interval - 1e-6)
+        return math.ceil(min(number / interval - 1e-6, sys.maxsize))
 
     @property
     def needs_time(self) -> bool:
@@ -154,7 +155,8 @@ def read_trajectory(
     Raises
     ------
     InputError
-        If the file cannot be read, holds no whole frame, or a frame is damaged.
+        If the file cannot be read, holds no whole frame, or a frame is damaged, as one that is
+        not whole but not the last.
     """
     number = 0
     with open_text(path) as stream:
@@ -164,6 +166,8 @@ def read_trajectory(
                 check_frame(frame, f"{path}, frame {number}")
                 yield frame
         except EndsEarly:
+            if any(line.strip() for line in stream):
+                raise InputError(f"{path}, frame {number + 1}: {CUT_SHORT}") from None
             if number:
                 warn(f"{path}: ends within frame {number + 1}, which is left out")
     if number == 0:

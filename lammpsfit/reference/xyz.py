@@ -19,12 +19,12 @@ from ase.cell import Cell
 from ase.io.extxyz import XYZError, read_xyz
 
 from lammpsfit.errors import InputError
-from lammpsfit.reference.frame import EndsEarly, FloatArray, Frame, Hints
+from lammpsfit.reference.frame import CUT_SHORT, EndsEarly, FloatArray, Frame, Hints
 
 PS_PER_FS: Final = 1e-3
 
-_STEP = re.compile(r"\bi\s*=\s*(\d+)")
-_TIME = re.compile(r"\btime\s*=\s*([-+0-9.eEdD]+)")
+_STEP = re.compile(r"\bi\s*=\s*(\d{1,18})\b")
+_TIME = re.compile(r"\btime\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?)(?![\w.])")
 
 
 def read_xyz_frames(path: Path, stream: TextIO, hints: Hints) -> Iterator[Frame]:
@@ -52,8 +52,13 @@ def read_xyz_frames(path: Path, stream: TextIO, hints: Hints) -> Iterator[Frame]
             tuple(atoms.get_chemical_symbols()),
             atoms.positions,
             cell,
-            float(time[1]) * PS_PER_FS if step and time and not own else None,
+            _float(time[1]) * PS_PER_FS if step and time and not own else None,
         )
+
+
+def _float(text: str) -> float:
+    """Read a number of Fortran, where the exponent of a double is D."""
+    return float(text.upper().replace("D", "E"))
 
 
 def _split(path: Path, stream: TextIO) -> Iterator[tuple[int, str, list[str]]]:
@@ -63,15 +68,16 @@ def _split(path: Path, stream: TextIO) -> Iterator[tuple[int, str, list[str]]]:
         if not line.strip():
             continue
         number += 1
-        try:
-            count = int(line)
-        except ValueError:
+        where = f"{path}, frame {number}"
+        if not re.fullmatch(r"\d{1,18}", line.strip()):
             raise InputError(
-                f"{path}, frame {number}: must begin with the number of atoms, got "
-                f"{line.strip()[:40]!r}"
-            ) from None
+                f"{where}: must begin with the number of atoms, got {line.strip()[:40]!r}"
+            )
+        count = int(line)
         comment = next(stream, "")
         rows = list(islice(stream, count))
+        if any(row.strip().isdigit() and row.endswith("\n") for row in rows):
+            raise InputError(f"{where}: {CUT_SHORT}")
         if len(rows) < count or (rows and not rows[-1].endswith("\n")):
             raise EndsEarly
         yield count, comment, rows
@@ -84,7 +90,7 @@ def _atoms(text: str, where: str) -> Atoms:
         raise InputError(
             f"{where}: {error} is no chemical symbol: rename the atoms to elements"
         ) from None
-    except (XYZError, ValueError, IndexError, TypeError, StopIteration) as error:
+    except (XYZError, ValueError, IndexError, TypeError, AttributeError, StopIteration) as error:
         raise InputError(
             f"{where}: no frame of an xyz file: {' '.join(str(error).split())}"
         ) from None
@@ -179,4 +185,6 @@ def _cell_file(path: Path) -> _Cells:
         raise InputError(f"{path}: no cell file of CP2K: {' '.join(str(error).split())}") from None
     if not table.size or table.shape[1] < 11:
         raise InputError(f"{path}: no cell file of CP2K: step, time and nine numbers are needed")
+    if not np.all(np.isfinite(table[:, 0])):
+        raise InputError(f"{path}: no cell file of CP2K: a step is no number")
     return _Cells({int(row[0]): row[2:11].reshape(3, 3) for row in table}, str(path))

@@ -24,10 +24,6 @@ FloatArray = NDArray[np.float64]
 TOLERANCE: Final = 1e-6
 """Frames by which the free energies may miss the number of frames of each run."""
 
-RIDGE: Final = 1e-9
-"""Frames added to the curvature: without it, it is singular (a constant added to all f_k changes
-nothing, nor do f_k of runs that share no configurations)."""
-
 
 def multistate_weights(energies: ArrayLike, frames: ArrayLike, wanted: ArrayLike) -> FloatArray:
     """Weights of frames of several runs for another potential.

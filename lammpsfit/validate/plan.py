@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lammpsfit.config import ConfirmTable, Job, read_job
+from lammpsfit.config import ConfirmTable, Job, checked, read_job
 from lammpsfit.errors import InputError
 from lammpsfit.fit.confirm import run_seed
 from lammpsfit.fit.problem import Problem, build_problem
@@ -123,12 +123,12 @@ def build_plan(request: Request) -> Plan:
     job = _condition(read_job(request.job_file), request.condition)
     problem = build_problem(job)
     sample = request.sample
-    size = ConfirmTable(
-        atoms=request.atoms,
-        relax=request.relax,
-        sample=LONGER * problem.protocol.sample if sample is None else sample,
-    )
-    problem = problem.of_size(size)
+    size = {
+        "atoms": request.atoms,
+        "relax": request.relax,
+        "sample": LONGER * problem.protocol.sample if sample is None else sample,
+    }
+    problem = problem.of_size(checked(ConfirmTable, size, "option"))
     if request.quench is not None:
         request.quench.steps(problem.protocol)
     known = request.angles or job.reference.angles

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -132,3 +134,14 @@ def test_three_species_and_no_coulomb(three):
 def test_senseless_settings(bks, options):
     with pytest.raises(InputError, match=f"{next(iter(options))} must be positive"):
         collapse(bks, **({"temperature": T} | options))
+
+
+@pytest.mark.parametrize("cutoff", [0.05, 0.3])
+def test_a_cutoff_within_the_core_is_refused(bks, cutoff):
+    with pytest.raises(InputError, match=f"cutoff must be above 0.3 Å, got {cutoff} Å"):
+        collapse(replace(bks, cutoff=cutoff), T)
+
+
+def test_the_shortest_cutoff_is_judged(bks):
+    guard = collapse(replace(bks, cutoff=0.3000001), T)
+    assert "Si-O: only the core holds the atoms apart" in guard.reason

@@ -1,10 +1,20 @@
-"""Tiny frames of two species, and one model of them: compiling is what takes time."""
+"""Tiny frames of two species and one model of them, and a small data set with a job.
 
+Compiling is what takes time.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
+import ase.io
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
 
+from lammpsfit.cli import main
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
 from lammpsfit.gap.frames import Frame
@@ -55,3 +65,37 @@ def small():
         model=fit_model(frames, descriptors, parameters, options),
         frame=small_frame,
     )
+
+
+@pytest.fixture(scope="session")
+def images():
+    made = []
+    for seed in range(20):
+        atoms = bulk("Al", cubic=True)
+        rng = np.random.default_rng(seed)
+        atoms.set_cell(atoms.cell.array + rng.normal(0, 0.1, (3, 3)), scale_atoms=True)
+        atoms.rattle(0.1, seed=seed)
+        atoms.calc = EMT()
+        atoms.info["REF_energy"] = atoms.get_potential_energy()
+        atoms.arrays["REF_forces"] = atoms.get_forces()
+        atoms.info["REF_stress"] = atoms.get_stress()
+        atoms.calc = None
+        made.append(atoms)
+    return made
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys, images):
+    """Call ``lammpsfit gap`` in this process, in a folder with a job and its data."""
+    monkeypatch.chdir(tmp_path)
+    ase.io.write("al.extxyz", images)
+    Path("job.toml").write_text(Path(__file__).with_name("emt.toml").read_text())
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lammpsfit", "gap", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, caught.value.code, said.out, said.err)
+
+    return call

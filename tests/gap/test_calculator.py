@@ -12,6 +12,7 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
 
 import lammpsfit
@@ -112,11 +113,23 @@ def test_errors_are_computed_only_when_asked_for(model):
     np.testing.assert_array_equal(
         calculator.get_property("forces_error", atoms), expected.forces_error
     )
-    assert calculator.results["energy_error"] == expected.energy_error
+    assert calculator.get_property("energy_error", atoms) == expected.energy_error
     np.testing.assert_array_equal(calculator.results["forces"], forces)
     atoms.rattle(0.01, seed=1)
+    assert calculator.get_property("forces_error", atoms, allow_calculation=False) is None
     atoms.get_forces()
-    assert "forces_error" not in calculator.results
+    assert calculator.get_property("forces_error", atoms, allow_calculation=False) is None
+    moved = predict(model, from_atoms(atoms, labelled=False), uncertainty=True)
+    assert calculator.get_property("energy_error", atoms) == moved.energy_error
+    assert moved.energy_error != expected.energy_error
+
+
+def test_results_can_be_kept_by_ase_after_errors_were_asked_for(model):
+    atoms = skewed(8)
+    atoms.calc = GapCalculator(model)
+    atoms.calc.get_property("forces_error", atoms)
+    kept = SinglePointCalculator(atoms, **atoms.calc.results)
+    np.testing.assert_array_equal(kept.get_forces(atoms), atoms.get_forces())
 
 
 def test_a_model_without_training_frames_says_it_has_no_errors(model):
@@ -137,6 +150,14 @@ def test_what_the_atoms_must_be(model):
     atoms.calc = GapCalculator(model)
     with pytest.raises(InputError, match="positions of atom 3 not finite"):
         atoms.get_potential_energy()
+
+
+def test_atoms_on_one_another_are_no_forces(model):
+    atoms = skewed(8)
+    atoms.positions[1] = atoms.positions[0]
+    atoms.calc = GapCalculator(model)
+    with pytest.raises(InputError, match=r"Al4: its forces are not finite: do two atoms overlap"):
+        atoms.get_forces()
 
 
 def test_atoms_in_the_open(model):
@@ -225,6 +246,16 @@ def changed(path, change):
         ),
         (lambda c: c["model"]["hyper"]["noises"].update(forces=0.0), "noises must be positive"),
         (lambda c: c["model"]["parameters"].clear(), "damaged: radial_eta missing"),
+        (
+            lambda c: c["model"]["descriptors"]["radial"].update(cutoff="5.0"),
+            "damaged: a cutoff must be a length, got '5.0'",
+        ),
+        (lambda c: c["model"]["descriptors"]["radial"].update(cutoff=None), "a length, got None"),
+        (
+            lambda c: c["model"]["descriptors"].update(offset=[float("nan")] * 5),
+            "damaged: offset missing, not finite",
+        ),
+        (lambda c: c["model"]["offsets"].update(Al=float("nan")), "damaged: offsets missing"),
         (lambda c: c["model"].update(offsets={"Cu": -1.0}), "damaged: offsets missing"),
         (lambda c: cut(c, "z"), "damaged: z missing"),
         (lambda c: cut(c, "b"), "damaged: b missing"),

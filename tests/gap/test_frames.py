@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from lammpsfit.errors import InputError
+from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.frame import OVERLAP, Frame, check_overlap, roomy_cell
 from lammpsfit.gap.frames import Keys, from_atoms, read_frames, write_frames
 from lammpsfit.structure.neighbours import bonds_within
@@ -61,6 +61,29 @@ def test_a_virial_is_minus_volume_times_stress(tmp_path):
     full = np.array([[s[0], s[5], s[4]], [s[5], s[1], s[3]], [s[4], s[3], s[2]]])
     atoms.info["REF_virial"] = (-full * atoms.get_volume()).ravel()
     np.testing.assert_allclose(read_frames(file_of(tmp_path, atoms))[0].stress, s, atol=1e-9)
+
+
+def test_a_molecule_has_no_stress_of_its_virial(tmp_path):
+    water = molecule("H2O")
+    water.info |= {"REF_energy": -14.0, "REF_virial": np.eye(3).ravel()}
+    assert read_frames(file_of(tmp_path, water))[0].labels == ("energy",)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    kept = tmp_path / "g.extxyz"
+    frames = read_frames(file_of(tmp_path, labelled()))
+    write_frames(kept, frames)
+    before = kept.read_bytes()
+
+    def fail(path, images, **how):
+        path.write_text("4\nhalf of it")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lammpsfit.gap.frames.write", fail)
+    with pytest.raises(RunError, match="No space left"):
+        write_frames(kept, frames)
+    assert kept.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"f.extxyz", "g.extxyz"}
 
 
 def test_ases_own_names_are_read_when_asked_for(tmp_path):

@@ -11,10 +11,7 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pytest
-from ase.build import bulk
-from ase.calculators.emt import EMT
 
-from lammpsfit.cli import main
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.gap.accuracy import Compared, calibration, compare
@@ -26,68 +23,7 @@ from lammpsfit.gap.predict import predict
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
 
-JOB = """
-title = "EMT"
-seed = 3
-
-[data]
-files = ["al.extxyz"]
-
-[split]
-train = 8
-held_out = 5
-validation = 2
-
-[descriptors]
-radial_cutoff = 5.0
-radial_count = 3
-angular_count = 0
-
-[training]
-steps = 6
-
-[model]
-likelihood_frames = 4
-likelihood_components = 9
-
-[learning_curve]
-sizes = [2, 5]
-repeats = 2
-"""
-
-
-@pytest.fixture(scope="module")
-def images():
-    made = []
-    for seed in range(20):
-        atoms = bulk("Al", cubic=True)
-        rng = np.random.default_rng(seed)
-        atoms.set_cell(atoms.cell.array + rng.normal(0, 0.1, (3, 3)), scale_atoms=True)
-        atoms.rattle(0.1, seed=seed)
-        atoms.calc = EMT()
-        atoms.info["REF_energy"] = atoms.get_potential_energy()
-        atoms.arrays["REF_forces"] = atoms.get_forces()
-        atoms.info["REF_stress"] = atoms.get_stress()
-        atoms.calc = None
-        made.append(atoms)
-    return made
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch, capsys, images):
-    """Call ``lammpsfit gap`` in this process, in a folder with a job and its data."""
-    monkeypatch.chdir(tmp_path)
-    ase.io.write("al.extxyz", images)
-    Path("job.toml").write_text(JOB)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["lammpsfit", "gap", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        said = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, caught.value.code, said.out, said.err)
-
-    return call
+JOB = Path(__file__).with_name("emt.toml").read_text()
 
 
 def result(folder):
@@ -217,7 +153,16 @@ def test_dry_run_checks_and_writes_nothing(here):
         ("[split]", "[splits]", "unknown key 'splits': did you mean 'split'?"),
         ('"al.extxyz"', '"none.extxyz"', "none.extxyz: no such file of frames"),
         ("[split]", "skip = 20\n[split]", "has 20 frames, and data.skip = 20 leaves none"),
-        ("[split]", '[data.keys]\nforces="f"\n[split]', None),
+        (
+            "[split]",
+            '[data.keys]\nforces="f"\n[split]',
+            "training.optimise needs forces, which decide which step is kept",
+        ),
+        (
+            "radial_count = 3",
+            "radial_count = 3\nradial_width = 0.3",
+            "radial_width must be from 0.1 to 2 cutoffs (0.5 to 10 Å) to be optimised, got 0.3 Å",
+        ),
         ("radial_count = 3", "radial_count = 0", "there must be radial or angular descriptors"),
         ("radial_cutoff = 5.0", "radial_cutoff = 1.0", "need a cutoff beyond the first centre"),
         ("radial_cutoff", "from_model = 'm.json'\nradial_cutoff", "m.json: no such model file"),
@@ -230,9 +175,6 @@ def test_a_wrong_job_is_one_clear_line(here, old, new, message):
     assert old in JOB
     Path("job.toml").write_text(JOB.replace(old, new))
     command = "learning-curve" if "2, " in old else "fit"
-    if message is None:  # energies and stresses alone are labels too
-        assert here("fit", "job.toml", "-o", "run", "--dry-run").returncode == 0
-        return
     for dry in ((), ("--dry-run",)):
         done = here(command, "job.toml", "-o", "run", *dry)
         assert done.returncode == 2
@@ -240,6 +182,19 @@ def test_a_wrong_job_is_one_clear_line(here, old, new, message):
         assert done.stderr.count("\n") == 1
         # a folder would belong to the wrong job, and be in the way of the mended one
         assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[split]", '[data.keys]\nforces = "f"\n[split]'),  # energies and stresses are labels too
+        ("radial_count = 3", "radial_count = 3\nradial_width = 0.3"),
+    ],
+)
+def test_what_cannot_be_optimised_can_be_fitted_to(here, old, new):
+    Path("job.toml").write_text(JOB.replace(old, new).replace("steps = 6", "optimise = false"))
+    done = here("fit", "job.toml", "-o", "run")
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_element_only_held_out_frames_have_is_said_before_the_fit(here, images):
@@ -274,6 +229,10 @@ def test_a_folder_is_one_jobs_and_one_data_sets(here, images):
     Path("run/state.json").write_text("{")
     assert "state.json: cannot be read" in here("resume", "run").stderr
     assert "no run of a GAP here" in here("resume", "nowhere").stderr
+    Path("run/job.toml").write_bytes(b"\xff\xfe")
+    assert "run/job.toml: cannot be read" in here("fit", "job.toml", "-o", "run").stderr
+    Path("folder/job.toml").mkdir(parents=True)
+    assert "folder/job.toml: cannot be read" in here("fit", "job.toml", "-o", "folder").stderr
 
 
 def test_evaluate_refuses_what_it_cannot_use(here, images):
@@ -343,6 +302,9 @@ def test_energies_are_compared_per_atom_and_noise_counts(here):
     )
     assert np.all(compared["forces"].error >= model.hyper.noises.forces)
     assert compared["forces"].rmse >= compared["forces"].mae
+    assert compared["energy"].error[0] == pytest.approx(
+        np.hypot(found[0].energy_error / 4, model.hyper.noises.energy), rel=1e-12
+    )
     no_forces = [replace(frame, forces=None) for frame in frames]
     assert set(compare(no_forces, found, model.hyper.noises)) == {"energy", "stress"}
     with pytest.raises(InputError, match="this model has no errors"):

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import ase.io
@@ -14,8 +15,12 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from lammpsfit.cli import main
-from lammpsfit.farm.journal import read_journal
-from lammpsfit.gap.frames import read_frames
+from lammpsfit.errors import InputError, RunError
+from lammpsfit.farm.journal import JournalWriter, read_journal
+from lammpsfit.gap import label
+from lammpsfit.gap.frames import from_atoms, read_frames
+from lammpsfit.gap.label import LabelRequest, label_frames
+from lammpsfit.gap.label_task import Labels
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
 
@@ -54,6 +59,16 @@ def act(what, self):
 
 def make():
     return Stand()
+
+class Warm(EMT):
+    """Electrons with a temperature: the forces are the derivative of the free energy."""
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        super().calculate(atoms, properties, system_changes)
+        self.results["free_energy"] = self.results["energy"] - 0.5
+
+def leaves():
+    sys.exit(0)
 
 def limited():
     assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.getrlimit(resource.RLIMIT_AS)[1]
@@ -164,6 +179,42 @@ def test_workers_have_folders_of_their_own_and_all_the_memory(here):
     assert here(calculator="dft:limited", output="o2.extxyz").returncode == 0
 
 
+def test_the_energy_is_the_one_the_forces_belong_to(here):
+    ase.io.write("in.extxyz", frames(0))
+    assert here(calculator="dft:Warm").returncode == 0
+    (atoms,) = frames(0)
+    atoms.calc = EMT()
+    found = read_frames([Path("out.extxyz")])[0].energy
+    assert found == pytest.approx(atoms.get_potential_energy() - 0.5, abs=1e-6)
+
+
+def test_a_second_start_takes_nothing_from_the_first(tmp_path):
+    """It finds a journal that has only its header, and so has done nothing yet."""
+    some = [from_atoms(atoms, labelled=False) for atoms in frames(0, 0)]
+    request = LabelRequest("ase.calculators.emt:EMT", tmp_path / "out.extxyz")
+    assert label._open(some, request) == {}
+    with JournalWriter(request.journal) as first:
+        assert label._open(some, request) == {}  # the second
+        first.append(label._record(0, Labels(1.0, np.zeros((4, 3)))))
+        assert set(label._open(some, request)) == {0}
+    assert read_journal(request.journal).damaged == 0
+
+
+def test_a_start_with_another_calculator_is_noticed_by_the_first(tmp_path):
+    some = [from_atoms(atoms, labelled=False) for atoms in frames(0, 0)]
+    request = LabelRequest("dft:broken", tmp_path / "out.extxyz")
+    label._open(some, request)
+    with JournalWriter(request.journal) as first:
+        mended = replace(request, calculator="ase.calculators.emt:EMT")
+        label._open(some, mended)
+        with pytest.raises(RunError, match="another lammpsfit writes this journal"):
+            first.append(label._record(0, Labels(1.0, np.zeros((4, 3)))))
+    assert label_frames(some, mended).earlier == 0
+    assert label_frames(some, mended).earlier == 2
+    with pytest.raises(InputError, match="belongs to another calculator"):
+        label_frames(some, request)
+
+
 def test_no_stress_where_none_is_wanted(here):
     ase.io.write("in.extxyz", frames(0))
     assert here("--no-stress").returncode == 0
@@ -204,6 +255,8 @@ def test_a_killed_job_goes_on_where_it_was(here, number):
         ("dft:number", "dft has no function or class number"),
         ("dft:nothing", "must make a calculator of ASE, not of type int"),
         ("dft:broken", "cannot make a calculator: ValueError: no licence"),
+        ("dft:leaves", "cannot make a calculator: SystemExit: 0"),
+        ("exits:make", "importing exits fails: SystemExit: 0"),
         ("wrong:make", "importing wrong fails: SyntaxError"),
         ("lacks:make", "importing lacks fails: No module named 'gpaww'"),
     ],
@@ -211,6 +264,7 @@ def test_a_killed_job_goes_on_where_it_was(here, number):
 def test_a_wrong_calculator_is_one_clear_line(here, name, message):
     ase.io.write("in.extxyz", frames(0))
     Path("wrong.py").write_text("def make(:")
+    Path("exits.py").write_text("import sys; sys.exit(0)")
     Path("lacks.py").write_text("import gpaww")
     done = here(calculator=name)
     assert done.returncode == 2

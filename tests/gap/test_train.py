@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.build import bulk
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.bounds import ETA, limits_of, variables_from, vector_of
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.descriptors.settings import SMALLEST_SCALE, raw_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model
+from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.likelihood import variables_of
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.train import TrainOptions, TrainState, _Loss, train
@@ -193,6 +195,27 @@ def test_a_descriptor_that_sees_nobody_is_not_blown_up(small):
     blown_up = (new - known.mean(axis=0)) / known.std(axis=0)
     assert np.abs(blown_up[:, 0]).max() > 5 * np.abs(blown_up[:, 1:]).max()
     assert np.abs(z[:, 0]).max() < np.abs(z[:, 1:]).max()
+
+
+def test_one_crystal_at_rest_has_a_scale(small):
+    """All its atoms are alike but for the last bits, which must not become the scale."""
+    at = bulk("Al", cubic=True) * 2
+    frame = Frame(("Al",) * len(at), at.positions, at.cell.array, (True,) * 3)
+    descriptors, _ = make_descriptors(Settings(), [frame])
+    assert set(descriptors.scale) == {1.0}
+
+
+def test_first_widths_are_not_moved_in_silence(small, taught, options):
+    for name, width in (("radial_eta", 0.06), ("angular_eta", 1.2)):
+        odd = np.full(np.shape(small.parameters[name]), np.log(width))
+        with pytest.raises(InputError, match=f"{name[:-4]}_width must be from 0.1 to [12] cutoffs"):
+            train(
+                taught[:2],
+                taught[2:],
+                small.descriptors,
+                {**small.parameters, name: odd},
+                options,
+            )
 
 
 def test_the_scale_stays_when_widths_change(small, taught):

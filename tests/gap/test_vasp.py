@@ -94,6 +94,13 @@ def test_steps_without_sound_dft_are_left_out(tmp_path):
         read_frames([tmp_path / "vasprun.xml"])
 
 
+def test_a_vasprun_may_have_a_longer_name(tmp_path):
+    """ASE would read it too, with the energy extrapolated, under keys of its own."""
+    (tmp_path / "al_vasprun_300K.xml").write_text(vasprun()[0])
+    frames = read_frames([tmp_path / "al_vasprun_300K.xml"])
+    assert [frame.energy for frame in frames] == [-14.0, -15.0, -16.0]
+
+
 def test_a_run_that_goes_on_gives_what_it_has_finished(tmp_path):
     text, _ = vasprun()
     (tmp_path / "vasprun.xml").write_text(text[: text.rindex("<calculation>") + 400])

@@ -247,6 +247,8 @@ def test_columns_with_other_radii_are_interpolated(here, tmp_path):
     np.testing.assert_allclose(rdf.g, [2.0 * rdf.r] * 2, rtol=1e-6)
 
 
+CUBE = ("--cell", "7.13,7.13,7.13")
+
 BAD = {
     "no file": (("no.xyz",), "no.xyz: no such file"),
     "folder": ((".",), "cannot be read"),
@@ -270,6 +272,14 @@ BAD = {
     "no element": (("unknown.xyz",), "frame 1: 'Qq' is no chemical symbol"),
     "not finite": (("nan.xyz",), "nan.xyz, frame 2: the position of atom 3 is not finite"),
     "not periodic": (("slab.xyz",), "slab.xyz, frame 1: must be periodic in all directions"),
+    "count": (("minus.xyz",), "frame 2: must begin with the number of atoms, got '-5'"),
+    "count too large": (
+        ("huge.xyz",),
+        "frame 2: must begin with the number of atoms, got '100000000000000000000'",
+    ),
+    "torn": (("torn.dump", *SPECIES), "torn.dump, frame 3: not all of it is there, but more"),
+    "torn xyz": (("torn.xyz",), "torn.xyz, frame 3: not all of it is there, but more follows"),
+    "step of a cell": (("plain.xyz", "--cell", "nan.cell"), "nan.cell: no cell file of CP2K: a"),
     "atoms change": (
         ("a.xyz", "b.xyz"),
         "b.xyz, frame 1: every frame must have the same atoms, but this one has 7 Si, 16 O and",
@@ -281,6 +291,9 @@ BAD = {
     "dr": (("a.xyz", "--dr", 0), "dr must be positive"),
     "dr wide": (("a.xyz", "--dr", 3, "--blocks", 2), "must hold 2 to"),
     "all skipped": (("a.xyz", "--skip", 6), "no frame is left: all 6 are skipped by --skip 6"),
+    "skip far": (("plain.xyz", *CUBE, "--skip", "1e400ps"), "all 6 are skipped by --skip 1e400ps"),
+    "skip many": (("a.xyz", "--skip", "9" * 400), "no frame is left: all 6 are skipped"),
+    "skip: no time": (("ended.xyz", *CUBE, "--skip", "1ps"), "do not tell the time between frames"),
     "skip": (("a.xyz", "--skip", "x"), "skip must be a number of frames or a time in ps"),
     "skip time": (("a.xyz", "--skip", "1ps"), "do not tell the time between frames"),
     "stride": (("a.xyz", "--stride", 0), "stride must be at least 1, got 0"),
@@ -304,6 +317,13 @@ BAD = {
 }
 
 
+def without_a_line(whole, torn, begin):
+    """Write a copy whose third frame lacks its last line, as where a run was restarted."""
+    frames = whole.read_text().split(begin)
+    frames[3] = frames[3][: frames[3].rindex("\n", 0, -1) + 1]
+    torn.write_text(begin.join(frames))
+
+
 @pytest.fixture
 def bad(made, tmp_path):
     """Good files and bad ones."""
@@ -312,9 +332,18 @@ def bad(made, tmp_path):
     made.cp2k(tmp_path / "plain-pos-1.xyz", frames)
     (tmp_path / "plain-pos-1.xyz").rename(tmp_path / "plain.xyz")
     made.dump(tmp_path / "s.dump", frames)
+    without_a_line(tmp_path / "s.dump", tmp_path / "torn.dump", "ITEM: TIMESTEP\n")
+    without_a_line(tmp_path / "a.xyz", tmp_path / "torn.xyz", "24\n")
+    text = (tmp_path / "plain.xyz").read_text()
+    (tmp_path / "ended.xyz").write_text(text.replace("time = ", "time = ended"))
+    cells = (tmp_path / "plain-1.cell").read_text()
+    (tmp_path / "nan.cell").write_text(cells.replace("\n5 ", "\nnan ", 1))
     made.extxyz(tmp_path / "b.xyz", [atoms[1:] for atoms in frames])
     text = (tmp_path / "a.xyz").read_text()
     (tmp_path / "unknown.xyz").write_text(re.sub("(?m)^Si ", "Qq ", text))
+    for name, count in (("minus.xyz", "-5"), ("huge.xyz", "1" + 20 * "0")):
+        first, second = text.split("24\nLattice")[1:3]
+        (tmp_path / name).write_text(f"24\nLattice{first}{count}\nLattice{second}")
     (tmp_path / "slab.xyz").write_text(text.replace('pbc="T T T"', 'pbc="T T F"'))
     frames[1].positions[2, 1] = np.nan
     made.extxyz(tmp_path / "nan.xyz", frames)

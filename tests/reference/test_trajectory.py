@@ -1,6 +1,7 @@
 """Readers of trajectories, against the libraries that read whole files."""
 
 import gzip
+import sys
 import warnings
 
 import numpy as np
@@ -73,6 +74,57 @@ def test_a_file_that_ends_within_a_frame_ends_before_it(written):
     path.write_bytes(whole[: len(whole) // 8])
     with pytest.raises(InputError, match=r"no whole frame|no frame of"):
         list(read_trajectory(path, form, TYPES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_last_frame_may_be_cut_short(made, tmp_path, name):
+    """Wherever the second of four frames ends, what follows is not lost without a word."""
+    file, form = NAMES[name]
+    path, frames = tmp_path / file, made.trajectory(4, tilt=0.3, variable=True)
+    sizes = []
+    for n in (1, 2, 4):
+        getattr(made, name)(path, frames[:n])
+        end = path.read_bytes().find(b"<structure name='finalpos'") if form == "vasprun" else -1
+        sizes.append(end if end > 0 else path.stat().st_size)
+    whole = path.read_bytes()
+    for fraction in np.linspace(0.02, 0.98, 49):
+        cut = sizes[0] + int(fraction * (sizes[1] - sizes[0]))
+        path.write_bytes(whole[:cut] + whole[sizes[1] :])
+        with pytest.raises(InputError, match=r"frame [123]\b"):
+            list(read_trajectory(path, form, TYPES))
+
+
+def test_a_dump_that_goes_on_within_a_line(made, tmp_path):
+    """The header of the third frame is cut off, and the fourth begins there."""
+    made.dump(tmp_path / "d", made.trajectory(4))
+    first, second, _, fourth = (tmp_path / "d").read_text().split("ITEM: TIMESTEP\n")[1:]
+    for begun in ("ITEM: TIME", "ITEM: TIMESTEP\n200\nITEM: NUMBER OF ATOMS\n24\nITEM: BOX"):
+        text = "ITEM: TIMESTEP\n".join(["", first, second + begun, fourth])
+        (tmp_path / "d").write_text(text)
+        with pytest.raises(InputError, match=r"frame [23]: not all of it is there"):
+            list(read_trajectory(tmp_path / "d", "lammps-dump", TYPES))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "ITEM: NUMBER OF ATOMS\n-5\nITEM: ATOMS id type\n",
+        "ITEM: ATOMS id type\nITEM: NUMBER OF ATOMS\n",
+        "ITEM: NUMBER OF ATOMS\n1\nITEM: ATOMS id\nITEM: ATOMS id type\n",
+    ],
+)
+def test_damaged_heads_of_a_dump_are_refused(tmp_path, head):
+    (tmp_path / "d").write_text(f"ITEM: TIMESTEP\n0\n{head}")
+    with pytest.raises(InputError, match=r"frame 1: (the number of atoms is none|not all of it)"):
+        list(read_trajectory(tmp_path / "d", "lammps-dump", TYPES))
+
+
+def test_a_dump_that_ends_within_a_head(made, tmp_path):
+    made.dump(tmp_path / "d", made.trajectory(2))
+    (tmp_path / "d").write_text((tmp_path / "d").read_text() + "ITEM: TIMESTEP\n200\nITEM: ")
+    said = []
+    assert len(list(read_trajectory(tmp_path / "d", "lammps-dump", TYPES, said.append))) == 2
+    assert said == [f"{tmp_path / 'd'}: ends within frame 3, which is left out"]
 
 
 def test_frames_are_read_one_at_a_time(written):
@@ -156,6 +208,28 @@ def test_cp2k_cells_are_found_by_step(made, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("written", "time"),
+    [
+        ("0.25D+01", 0.0025),
+        ("2.5e0,", 0.0025),
+        (".5E-1", 5e-5),
+        ("-3.", -0.003),
+        ("ended", None),
+        ("e", None),
+        ("1.2.3", None),
+        ("2.5ps", None),
+    ],
+)
+def test_times_of_cp2k(made, tmp_path, written, time):
+    """Doubles of Fortran are numbers; what is none is no time."""
+    made.cp2k(tmp_path / "S-pos-1.xyz", made.trajectory(1))
+    text = (tmp_path / "S-pos-1.xyz").read_text()
+    (tmp_path / "S-pos-1.xyz").write_text(text.replace("0.000,", written, 1))
+    (found,) = read_trajectory(tmp_path / "S-pos-1.xyz", "xyz")
+    assert found.time == (None if time is None else pytest.approx(time))
+
+
+@pytest.mark.parametrize(
     "cell", ["7.13,7.13,7.13", "7.13 7.13 7.13 90 90 90", "7.13,0,0,0,7.13,0,0,0,7.13"]
 )
 def test_a_cell_for_plain_xyz(made, tmp_path, cell):
@@ -168,7 +242,16 @@ def test_a_cell_for_plain_xyz(made, tmp_path, cell):
 
 @pytest.mark.parametrize(
     ("skip", "interval", "frames"),
-    [("0", None, 0), ("12", None, 12), ("2ps", 0.5, 4), ("2.1 ps", 0.5, 5), ("0.3ps", 0.1, 3)],
+    [
+        ("0", None, 0),
+        ("12", None, 12),
+        ("2ps", 0.5, 4),
+        ("2.1 ps", 0.5, 5),
+        ("0.3ps", 0.1, 3),
+        ("1e400ps", 0.5, sys.maxsize),
+        ("1e308ps", 1e-4, sys.maxsize),
+        ("9" * 400, None, sys.maxsize),
+    ],
 )
 def test_frames_to_skip(skip, interval, frames):
     assert Selection(skip).frames(interval) == frames

@@ -332,6 +332,32 @@ def test_the_command_line(make_run, call, tmp_path):
     assert (tmp_path / "compare.html").exists()
 
 
+@pytest.mark.parametrize("option", ["-o", "--json"])
+def test_what_a_run_is_made_of_is_not_replaced(make_run, call, option, tmp_path, monkeypatch):
+    run, other = make_run("gauss-newton", "stopped"), make_run("paper", "empty")
+    (run / "result.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    page = ["-o", tmp_path / "page.html"]
+    for name in ("journal.jsonl", "job.toml", "result.json"):
+        before = (run / name).read_bytes()
+        refused = call(run, *page, option, run / name)
+        assert refused.returncode == 2
+        (line,) = refused.stderr.splitlines()
+        assert f"cannot write {run / name}: it is read" in line
+        assert call(other, run, *page, option, run / name).returncode == 2
+        assert (run / name).read_bytes() == before
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_pages_and_results_in_a_run_folder_are_written_again(make_run, call):
+    run = make_run("gauss-newton", "stopped")
+    for _ in range(2):
+        done = call(run, "-o", run / "mine.html", "--json", run / "mine.json")
+        assert (done.returncode, done.stderr) == (0, "")
+    same = call(run, "-o", run / "mine.html", "--json", run / "mine.html")
+    assert "it is given twice" in same.stderr
+
+
 @pytest.mark.parametrize("names", [["missing"], ["job.toml"], ["missing", "-o", "page.html"]])
 def test_no_run_folder_is_one_line(names, call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

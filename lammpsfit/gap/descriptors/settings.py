@@ -23,6 +23,9 @@ PAPER_ETA = (-2.30259, -1.87462, -1.44666, -1.0187, -0.59074, -0.16278, 0.265185
 SMALLEST_SCALE = 1e-2
 """Of a descriptor, as a part of the largest of its kind: none is blown up from nearly nothing."""
 
+ROUND_OFF = 1e-10
+"""Spread of descriptors that are the same, as a part of their mean."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -134,16 +137,21 @@ def make_descriptors(
     layout = settings.layout(len(names))
     parameters = settings.parameters(len(names))
     G = raw_descriptors(layout, parameters, names, frames)
-    scale = [
-        np.maximum(part, SMALLEST_SCALE * part.max())
-        for part in np.split(G.std(axis=0), np.cumsum(layout.lengths)[:-1])
-    ]
-    flat = np.concatenate(scale)
-    flat[flat <= 0.0] = 1.0  # all atoms alike, as in a crystal at rest
+    kinds = np.split(G, np.cumsum(layout.lengths)[:-1], axis=1)
+    scale = np.concatenate([_scale(kind) for kind in kinds])
     described = Descriptors(
-        names, layout.radial, layout.angular, tuple(G.mean(axis=0).tolist()), tuple(flat.tolist())
+        names, layout.radial, layout.angular, tuple(G.mean(axis=0).tolist()), tuple(scale.tolist())
     )
     return described, parameters
+
+
+def _scale(G: np.ndarray) -> np.ndarray:
+    """Return the scale of each descriptor of a kind, from their values (n, d), shape (d,)."""
+    spread = G.std(axis=0)
+    if spread.max() <= ROUND_OFF * np.abs(G.mean(axis=0)).max():
+        return np.ones(len(spread))  # all atoms alike, as in a crystal at rest
+    scale: np.ndarray = np.maximum(spread, SMALLEST_SCALE * spread.max())
+    return scale
 
 
 def raw_descriptors(
