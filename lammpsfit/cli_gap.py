@@ -94,14 +94,12 @@ def fit(
     json_file: JsonFile = None,
 ) -> None:
     """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
-    from lammpsfit.files import check_folder
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import GapRun, open_gap_run
 
     session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
-    check_folder(output)
     _check_names(job_file, job, GapRun(output), json_file)
     if dry_run:
         _describe(job, load_parts(job, _tell), session.console)
@@ -116,12 +114,10 @@ def resume(
     json_file: JsonFile = None,
 ) -> None:
     """Go on with the fit of a run folder."""
-    from lammpsfit.files import check_folder
     from lammpsfit.gap.run import find_gap_run
 
     session = open_session(walltime, json_file)
     folder, job = find_gap_run(run)
-    check_folder(run)
     _check_names(folder.job, job, folder, json_file)
     _fit(lambda: folder, job, session)
 
@@ -182,7 +178,6 @@ def learning_curve(
 ) -> None:
     """Draw errors over the number of training frames, descriptors as they were and optimised."""
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.files import check_folder
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
     from lammpsfit.gap.parts import load_parts
@@ -192,7 +187,6 @@ def learning_curve(
 
     session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
-    check_folder(output)
     _check_names(job_file, job, GapRun(output), json_file)
     with Stop(session.walltime) as stop:
         parts = load_parts(job, _tell)
@@ -211,9 +205,10 @@ def learning_curve(
 
 
 def _check_names(job_file: Path, job: "GapJob", run: "GapRun", json_file: Path | None) -> None:
-    """Refuse to write a result over what is read: the job file, data, another model."""
-    from lammpsfit.files import check_outputs
+    """Refuse what cannot be written, or over what is read: the job file, data, another model."""
+    from lammpsfit.files import check_folder, check_outputs
 
+    check_folder(run.path)
     read = [job_file, *job.data.files]
     if job.descriptors.from_model is not None:
         read.append(job.descriptors.from_model)

@@ -58,14 +58,15 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 def _sync(path: Path) -> None:
     """Wait until a file, or what a folder lists, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if error.errno in _DISK:
-            raise  # others say that this kind of file system cannot
-    finally:
-        os.close(descriptor)
+            raise  # others say that it cannot be synced here, not that it is not written
 
 
 def check_file(path: Path) -> None:

@@ -55,8 +55,7 @@ def search(
         for back in sorted(farm.wait(0.5), key=lambda back: str(back.key)):
             assert isinstance(back.key, int)
             ask = running.pop(back.key)
-            journal.check_alone()
-            record = _record(fit, ask, back.result, back.seconds) | dialogue.note(ask)
+            record = _record(fit, journal, ask, back.result, back.seconds) | dialogue.note(ask)
             journal.append(record)
             finished.append(record)
         # an optimiser may think for seconds: first whatever is finished is on disk
@@ -99,8 +98,7 @@ def _try_suspects(
                 if (why := stop()) is not None:
                     raise StoppedError(why)
             result, seconds = done[0].result, done[0].seconds
-        journal.check_alone()
-        record = _record(fit, ask, result, seconds) | suspect.start["note"]
+        record = _record(fit, journal, ask, result, seconds) | suspect.start["note"]
         journal.append(record)
         fit.records.append(record)
         monitor.finished(record)
@@ -124,9 +122,10 @@ def _task(
     return task, fit.job.limits.evaluation_s or conditions.timeout
 
 
-def _record(fit: Fit, ask: Ask, result: Result, seconds: float) -> Record:
+def _record(fit: Fit, journal: JournalWriter, ask: Ask, result: Result, seconds: float) -> Record:
     """Keep the samples of an evaluation, then make its record."""
     if isinstance(result, Evaluation):
+        journal.check_alone()
         fit.save(f"{ask.id:06d}", result)
     seed = run_seed(fit.job.seed, SEARCH, ask.id)
     record = evaluation_record(ask, fit.space.values(ask.x), seed, result, seconds)

@@ -23,7 +23,7 @@ from lammpsfit.gap.descriptors import Descriptors, Parameters
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
 from lammpsfit.gap.frame import FloatArray, Frame
 from lammpsfit.gap.job import GapJob
-from lammpsfit.gap.parts import Parts, first_descriptors, mark_of
+from lammpsfit.gap.parts import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors, versions
 
 FORMAT: Final = 1
@@ -207,10 +207,7 @@ def _open(journal: Path, mark: str) -> dict[Point, Record]:
         return {}
     known = read_journal(journal)
     if known.of_type("header") != [header]:
-        raise InputError(
-            f"{journal}: belongs to other frames or descriptors: the data or the from_model of "
-            f"the job changed; choose another folder"
-        )
+        raise InputError(f"{journal}: {OTHERS}")
     points = known.of_type("point")
     return {(one["descriptors"], one["size"], one["repeat"]): one for one in points}
 

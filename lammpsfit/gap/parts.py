@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -125,6 +126,13 @@ def first_descriptors(job: GapJob, parts: Parts) -> tuple[Descriptors, Parameter
         return make_descriptors(job.descriptors.settings(), parts.train)
     model = load_model(path)
     return model.descriptors, dict(model.parameters)
+
+
+OTHERS: Final = (
+    "belongs to other frames or descriptors: the data or the from_model of the job changed; "
+    "choose another folder"
+)
+"""What is wrong with a file of another :func:`mark_of`."""
 
 
 def mark_of(job: GapJob, frames: Sequence[Frame]) -> str:

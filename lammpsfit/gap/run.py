@@ -24,7 +24,7 @@ from lammpsfit.gap.fit import fit_model
 from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
-from lammpsfit.gap.parts import Parts, first_descriptors, mark_of
+from lammpsfit.gap.parts import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
 
 Progress = Callable[[str, int, int, str], None]
@@ -230,10 +230,7 @@ def _read_state(path: Path, mark: str) -> TrainState | None:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}): remove it to begin anew") from None
     if not isinstance(content, dict) or content.get("frames") != mark:
-        raise InputError(
-            f"{path}: belongs to other frames or descriptors: the data or the from_model of the "
-            f"job changed; choose another folder"
-        )
+        raise InputError(f"{path}: {OTHERS}")
     try:
         return TrainState.from_dict(content)
     except InputError as error:
