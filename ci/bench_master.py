@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from statistics import mean, median
 
+from lammpsfit.errors import InputError
 from lammpsfit.fit.build import build_optimiser
 from lammpsfit.fit.run_folder import open_run
 from lammpsfit.fit.state import Fit, open_fit
@@ -30,15 +31,18 @@ def costs_of(fit: Fit) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    try:
+        fits = [open_fit(*open_run(run)) for run in parser.parse_args().runs]
+    except InputError as error:
+        parser.error(str(error))
     print("| run | parameters | atoms | evaluations | s of one | master, s per evaluation |")
     print("|---|--:|--:|--:|--:|--:|")
-    for run in parser.parse_args().runs:
-        fit = open_fit(*open_run(run))
+    for fit in fits:
         seconds = costs_of(fit)
         took = median(record["seconds"] for record in fit.records)
         print(
-            f"| {run.name} | {fit.space.dim} | {fit.problem.system.atoms} | {len(seconds)} "
-            f"| {took:.0f} | {mean(seconds):.2f} |",
+            f"| {fit.folder.path.name} | {fit.space.dim} | {fit.problem.system.atoms} "
+            f"| {len(seconds)} | {took:.0f} | {mean(seconds):.2f} |",
             flush=True,
         )
 
