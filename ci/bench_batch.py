@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lammpsfit.fit import ExploreSettings, PaperSettings, PaperStrategy
+from lammpsfit.fit.paper import ExploreSettings, PaperSettings, PaperStrategy
 
 CONFTEST = Path(__file__).parent.parent / "tests" / "fit" / "conftest.py"
 BATCHES = (1, 4, 16, 64, 256)

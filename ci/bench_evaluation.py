@@ -21,17 +21,17 @@ from statistics import median
 
 import numpy as np
 
+from lammpsfit.child.process import run_in_child
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import Finished, LocalFarm
-from lammpsfit.fit.build import build_space
-from lammpsfit.fit.conditions import Conditions
-from lammpsfit.fit.local_model import Fluctuations
-from lammpsfit.fit.problem import Problem, build_problem
+from lammpsfit.fit.newton.local_model import Fluctuations
+from lammpsfit.fit.run.build import build_space
+from lammpsfit.fit.run.conditions import Conditions
+from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.export import Forces, RunExport
 from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample_file import load_sample, save_sample
 

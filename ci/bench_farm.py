@@ -4,7 +4,7 @@ Three measurements:
 
 - *real*: two workers, in local child processes and under `mpiexec -n 3`, with tasks that sleep
   for a fixed time in the real child. The loop around them is the real search of
-  `lammpsfit/fit/loop.py`, with optimiser, samples on disk and journal.
+  `lammpsfit/fit/run/loop.py`, with optimiser, samples on disk and journal.
 - *simulated*: 64, 256 and 1024 workers on a clock. An evaluation takes 60 s +- 20 % of it and
   returns a sample of realistic size with an analytic cost in 10 dimensions; the search, the
   guard, the journal and its syncs, the pickling of tasks and answers are real, and the time
@@ -39,10 +39,10 @@ from lammpsfit.farm.journal import JournalWriter, encode, read_journal
 from lammpsfit.farm.launch import launched
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.fit import Ask
-from lammpsfit.fit.records import evaluation_record
-from lammpsfit.fit.run_folder import create_run, open_run
-from lammpsfit.fit.search import search
-from lammpsfit.fit.state import open_fit
+from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.records import evaluation_record
+from lammpsfit.fit.run.run_folder import create_run, open_run
+from lammpsfit.fit.run.search import search
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf

@@ -42,6 +42,7 @@ import numpy as np
 from rich.console import Console
 from scipy.optimize import minimize
 
+from lammpsfit.child.process import THREAD_VARIABLES
 from lammpsfit.config import Job, read_job
 from lammpsfit.errors import LammpsfitError, RunError, StoppedError
 from lammpsfit.farm.journal import read_journal
@@ -50,18 +51,17 @@ from lammpsfit.farm.stop import RESERVE_S, Stop
 from lammpsfit.farm.sturdy import SturdyFarm
 from lammpsfit.files import write_json, write_text
 from lammpsfit.fit.base import Ask, Candidate, Outcome, Vector
-from lammpsfit.fit.build import build_constraint, build_space
-from lammpsfit.fit.conditions import Conditions
 from lammpsfit.fit.design import random_point
 from lammpsfit.fit.domain import Domain
-from lammpsfit.fit.evaluate_potentials import evaluate_potentials
-from lammpsfit.fit.loop import run_fit
-from lammpsfit.fit.problem import Problem, build_problem
-from lammpsfit.fit.run_folder import RunFolder, create_run, evaluations, open_run
-from lammpsfit.fit.state import open_fit
+from lammpsfit.fit.run.build import build_constraint, build_space
+from lammpsfit.fit.run.conditions import Conditions
+from lammpsfit.fit.run.evaluate_potentials import evaluate_potentials
+from lammpsfit.fit.run.loop import run_fit
+from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.problem import Problem, build_problem
+from lammpsfit.fit.run.run_folder import RunFolder, create_run, evaluations, open_run
 from lammpsfit.forcefield import ParameterSpace, Potential, dump_potential, load_potential
 from lammpsfit.md.evaluate import Evaluation
-from lammpsfit.md.process import THREAD_VARIABLES
 from lammpsfit.reference import write_rdf_table
 from lammpsfit.report.progress import ProgressMonitor
 from lammpsfit.structure.cost import cost
@@ -401,7 +401,7 @@ def optimiser_of(task: Task) -> AbstractContextManager[Any]:
         domain = Domain(space.dim, build_constraint(job, conditions, space))
         return Replayed(propose, space.unit(conditions.potential), domain, job.seed)
 
-    return patch("lammpsfit.fit.search.build_optimiser", build)
+    return patch("lammpsfit.fit.run.search.build_optimiser", build)
 
 
 def run_once(

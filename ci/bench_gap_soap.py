@@ -21,11 +21,11 @@ from ase.calculators.calculator import Calculator
 from ase.io import write
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from lammpsfit.child.process import THREAD_VARIABLES
 from lammpsfit.errors import RunError
 from lammpsfit.files import write_json
 from lammpsfit.gap.frames import Frame, to_atoms
 from lammpsfit.gap.predict import Prediction
-from lammpsfit.md.process import THREAD_VARIABLES
 
 
 @dataclass(frozen=True)

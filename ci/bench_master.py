@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import mean, median
 
 from lammpsfit.errors import InputError
-from lammpsfit.fit.build import build_optimiser
-from lammpsfit.fit.run_folder import open_run
-from lammpsfit.fit.state import Fit, open_fit
+from lammpsfit.fit.run.build import build_optimiser
+from lammpsfit.fit.run.open_fit import Fit, open_fit
+from lammpsfit.fit.run.run_folder import open_run
 
 
 def costs_of(fit: Fit) -> list[float]:

@@ -18,9 +18,9 @@ import numpy as np
 
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.fit.build import build_optimiser, build_space
-from lammpsfit.fit.conditions import Conditions
-from lammpsfit.fit.problem import Problem, build_problem
+from lammpsfit.fit.run.build import build_optimiser, build_space
+from lammpsfit.fit.run.conditions import Conditions
+from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Potential
 from lammpsfit.md import racing
 from lammpsfit.md.evaluate import Evaluate, Evaluation

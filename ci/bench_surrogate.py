@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lammpsfit.fit import Outcome, PaperSettings, PaperStrategy
-from lammpsfit.fit.explore import ExploreSettings
-from lammpsfit.fit.hyperparameters import GROWTH
+from lammpsfit.fit import Outcome
+from lammpsfit.fit.paper import PaperSettings, PaperStrategy
+from lammpsfit.fit.paper.explore import ExploreSettings
+from lammpsfit.fit.paper.hyperparameters import GROWTH
 
 DIMENSION = 10
 SIZES = (1000, 1600)

@@ -18,14 +18,14 @@ import numpy as np
 from rich.console import Console
 from scipy.stats import qmc
 
+from lammpsfit.child.failure import Failure
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
 from lammpsfit.farm.stop import Stop
-from lammpsfit.fit.conditions import Conditions
-from lammpsfit.fit.evaluate_potentials import evaluate_potentials
-from lammpsfit.fit.problem import build_problem
+from lammpsfit.fit.run.conditions import Conditions
+from lammpsfit.fit.run.evaluate_potentials import evaluate_potentials
+from lammpsfit.fit.run.problem import build_problem
 from lammpsfit.forcefield import Free, ParameterSpace, collapse
-from lammpsfit.md.failure import Failure
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.report.progress import ProgressMonitor
 from lammpsfit.units import BOLTZMANN_CONSTANT

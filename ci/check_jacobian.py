@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
-from lammpsfit.fit.problem import Problem, build_problem
+from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Free, ParameterSpace
 from lammpsfit.md.evaluate import Evaluate, Evaluation, Target
 from lammpsfit.md.melt import melted_structure

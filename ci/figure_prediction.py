@@ -16,12 +16,12 @@ import numpy as np
 
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.fit import trust_region
-from lammpsfit.fit.build import build_constraint, build_space
-from lammpsfit.fit.conditions import Conditions
 from lammpsfit.fit.domain import Domain
-from lammpsfit.fit.local_model import Fluctuations
-from lammpsfit.fit.problem import Problem, build_problem
+from lammpsfit.fit.newton import trust_region
+from lammpsfit.fit.newton.local_model import Fluctuations
+from lammpsfit.fit.run.build import build_constraint, build_space
+from lammpsfit.fit.run.conditions import Conditions
+from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.melt import melted_structure

@@ -25,10 +25,10 @@ from rich.console import Console
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
 from lammpsfit.farm.stop import Stop
-from lammpsfit.fit.conditions import Conditions
-from lammpsfit.fit.evaluate_potentials import evaluate_potentials
-from lammpsfit.fit.problem import build_problem
-from lammpsfit.fit.run_folder import versions
+from lammpsfit.fit.run.conditions import Conditions
+from lammpsfit.fit.run.evaluate_potentials import evaluate_potentials
+from lammpsfit.fit.run.problem import build_problem
+from lammpsfit.fit.run.run_folder import versions
 from lammpsfit.report.progress import ProgressMonitor
 from lammpsfit.report.results import rows
 from lammpsfit.report.tables import cost_json, print_costs

@@ -83,8 +83,8 @@ def fit(
 ) -> None:
     """Fit a potential to a reference."""
     from lammpsfit.config import override, read_job
-    from lammpsfit.fit.run_folder import check_new_run, create_run, open_run
-    from lammpsfit.fit.state import open_fit
+    from lammpsfit.fit.run.open_fit import open_fit
+    from lammpsfit.fit.run.run_folder import check_new_run, create_run, open_run
 
     session = open_session(walltime, json_file)
     job = override(read_job(job_file), strategy=strategy, evaluations=max_evaluations)
@@ -108,8 +108,8 @@ def resume(
 ) -> None:
     """Continue a fit from its journal."""
     from lammpsfit.config import override
-    from lammpsfit.fit.run_folder import open_run
-    from lammpsfit.fit.state import open_fit
+    from lammpsfit.fit.run.open_fit import open_fit
+    from lammpsfit.fit.run.run_folder import open_run
 
     session = open_session(walltime, json_file)
     folder, job, journal = open_run(run)
@@ -142,9 +142,9 @@ def evaluate(
     from lammpsfit.config import read_job
     from lammpsfit.farm.stop import Stop
     from lammpsfit.files import check_file
-    from lammpsfit.fit.build import build_conditions
-    from lammpsfit.fit.evaluate_potentials import evaluate_potentials
-    from lammpsfit.fit.run_folder import for_condition, potential_of
+    from lammpsfit.fit.run.build import build_conditions
+    from lammpsfit.fit.run.evaluate_potentials import evaluate_potentials
+    from lammpsfit.fit.run.run_folder import for_condition, potential_of
     from lammpsfit.report.progress import ProgressMonitor
     from lammpsfit.report.results import levels, plot_results, results_json, rows, under
     from lammpsfit.report.tables import print_costs
@@ -340,8 +340,8 @@ def export(
     """Write a potential as LAMMPS files, run them again and compare the forces."""
     from lammpsfit.config import read_job
     from lammpsfit.files import check_folder
-    from lammpsfit.fit.build import build_conditions
-    from lammpsfit.fit.run_folder import RunFolder, potential_of
+    from lammpsfit.fit.run.build import build_conditions
+    from lammpsfit.fit.run.run_folder import RunFolder, potential_of
     from lammpsfit.forcefield import load_potential
     from lammpsfit.md.export import export_potential
 
@@ -368,8 +368,8 @@ def report(
 ) -> None:
     """Write an HTML page about a run, finished or not; of several runs, one that compares them."""
     from lammpsfit.files import check_outputs
-    from lammpsfit.fit.run_folder import RunFolder
-    from lammpsfit.pages import as_data, write_comparison, write_page
+    from lammpsfit.fit.run.run_folder import RunFolder
+    from lammpsfit.run_pages import as_data, write_comparison, write_page
 
     session = open_session(None, json_file)
     if output is None:
@@ -403,7 +403,7 @@ def _farm(
 
 def main() -> None:
     """Run the command line, or under an MPI launcher our part of it."""
-    from lammpsfit.md.process import THREAD_VARIABLES
+    from lammpsfit.child.process import THREAD_VARIABLES
 
     for variable in THREAD_VARIABLES:
         # the cores belong to the evaluations: threads of this process would take them away

@@ -14,18 +14,18 @@ from lammpsfit.errors import StoppedError
 if TYPE_CHECKING:
     from lammpsfit.config import Job
     from lammpsfit.farm.base import Farm
-    from lammpsfit.fit.conditions import Conditions
-    from lammpsfit.fit.problem import Problem
-    from lammpsfit.fit.result import FitResult
-    from lammpsfit.fit.run_folder import RunFolder
-    from lammpsfit.fit.state import Fit
+    from lammpsfit.fit.run.conditions import Conditions
+    from lammpsfit.fit.run.open_fit import Fit
+    from lammpsfit.fit.run.problem import Problem
+    from lammpsfit.fit.run.result import FitResult
+    from lammpsfit.fit.run.run_folder import RunFolder
     from lammpsfit.md.evaluate import Evaluation
     from lammpsfit.md.export import Check
 
 
 def describe(job: "Job", console: Console) -> None:
     """Check a job as a whole and say what it will do."""
-    from lammpsfit.fit.build import build_conditions, build_optimiser, build_space
+    from lammpsfit.fit.run.build import build_conditions, build_optimiser, build_space
 
     conditions = build_conditions(job)
     space = build_space(job, conditions)
@@ -52,7 +52,7 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
     From before there is a journal, signals stop the fit in order.
     """
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.fit.loop import run_fit
+    from lammpsfit.fit.run.loop import run_fit
     from lammpsfit.report.progress import ProgressMonitor
 
     with Stop(session.walltime) as stop:
@@ -69,7 +69,7 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
 
 def _present(result: "FitResult", console: Console) -> None:
     """Show the result of a fit: table, pictures, LAMMPS files."""
-    from lammpsfit.fit.problem import BEST
+    from lammpsfit.fit.run.problem import BEST
     from lammpsfit.report.convergence import plot_convergence
     from lammpsfit.report.results import levels, plot_results, points, rows, under
     from lammpsfit.report.tables import print_costs
@@ -123,7 +123,7 @@ def write_report(run: Path, console: Console) -> None:
     """Write the page of a finished fit; whatever goes wrong with it, the fit is done."""
     page = run / "report.html"
     try:
-        from lammpsfit.pages import write_page
+        from lammpsfit.run_pages import write_page
 
         write_page(run, page)
     except Exception as error:

@@ -12,8 +12,8 @@ from lammpsfit.cli_output import Session, open_session, say, write_result
 from lammpsfit.errors import InputError
 
 if TYPE_CHECKING:
+    from lammpsfit.gap.frame_roles import Parts
     from lammpsfit.gap.job import GapJob
-    from lammpsfit.gap.parts import Parts
     from lammpsfit.gap.run import GapRun
 
 # Each command imports what it needs when it runs: JAX takes seconds, and is an extra.
@@ -94,8 +94,8 @@ def fit(
     json_file: JsonFile = None,
 ) -> None:
     """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
+    from lammpsfit.gap.frame_roles import load_parts
     from lammpsfit.gap.job import read_gap_job
-    from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import GapRun, open_gap_run
 
     session = open_session(walltime, json_file)
@@ -147,8 +147,8 @@ def evaluate(
     from lammpsfit.gap.frames import Keys, read_frames
     from lammpsfit.gap.model_file import load_model
     from lammpsfit.gap.run import GapRun
-    from lammpsfit.pages.gap import draw_errors, error_lines
     from lammpsfit.report.count_progress import FrameProgress
+    from lammpsfit.run_pages.gap import draw_errors, error_lines
 
     session = open_session(None, json_file)
     path = GapRun(model_file).model if model_file.is_dir() else model_file
@@ -178,12 +178,12 @@ def learning_curve(
 ) -> None:
     """Draw errors over the number of training frames, descriptors as they were and optimised."""
     from lammpsfit.farm.stop import Stop
+    from lammpsfit.gap.frame_roles import load_parts
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
-    from lammpsfit.gap.parts import load_parts
     from lammpsfit.gap.run import GapRun, open_gap_run
-    from lammpsfit.pages.gap import curve_lines, draw_curves
     from lammpsfit.report.count_progress import StepProgress
+    from lammpsfit.run_pages.gap import curve_lines, draw_curves
 
     session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
@@ -220,10 +220,10 @@ def _check_names(job_file: Path, job: "GapJob", run: "GapRun", json_file: Path |
 def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> None:
     """Run a fit to its end; signals stop it after the step it is at."""
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.gap.parts import load_parts
+    from lammpsfit.gap.frame_roles import load_parts
     from lammpsfit.gap.run import run_gap_fit
-    from lammpsfit.pages.gap import draw_errors, draw_training, error_lines
     from lammpsfit.report.count_progress import StepProgress
+    from lammpsfit.run_pages.gap import draw_errors, draw_training, error_lines
 
     with Stop(session.walltime) as stop:
         parts = load_parts(job, _tell)
@@ -242,7 +242,7 @@ def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> No
 
 def _describe(job: "GapJob", parts: "Parts", console: Console) -> None:
     """Say what a job will do."""
-    from lammpsfit.gap.parts import first_descriptors
+    from lammpsfit.gap.frame_roles import first_descriptors
 
     descriptors, _ = first_descriptors(job, parts)
     say(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lammpsfit.config import read_job
-from lammpsfit.fit.problem import build_problem
+from lammpsfit.fit.run.problem import build_problem
 from lammpsfit.md.melt import melted_structure
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lammpsfit.config import read_job
-from lammpsfit.fit.build import build_conditions, build_optimiser, build_space
+from lammpsfit.fit.run.build import build_conditions, build_optimiser, build_space
 from lammpsfit.forcefield import load_potential
 from lammpsfit.md.system import System
 from lammpsfit.reference import read_reference

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
-from lammpsfit.md.failure import Failure
-from lammpsfit.md.process import Task
+from lammpsfit.child.failure import Failure
+from lammpsfit.child.process import Task
 
 Result = TypeVar("Result")
 

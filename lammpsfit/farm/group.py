@@ -3,7 +3,7 @@
 The ranks run LAMMPS themselves, without children, and so without their isolation:
 
 - A rank that dies, say of a memory error, takes the whole job down. The journal tells who it was:
-  see :mod:`lammpsfit.fit.suspects`.
+  see :mod:`lammpsfit.fit.run.job_killers`.
 - Where only one rank sees an error, the others hang in MPI for ever (lammps issue 3773). That rank
   tells rank 0, which records the failure and gives the group up; the other groups go on.
 - A group that hangs answers no more. Rank 0 waits beyond the timeout, then does the same.
@@ -20,11 +20,11 @@ from typing import Any
 
 from mpi4py import MPI
 
+from lammpsfit.child.failure import Failure, Reason, SimulationError
+from lammpsfit.child.main import run
+from lammpsfit.child.process import ParentError
 from lammpsfit.errors import RunError, StoppedError
 from lammpsfit.farm.messages import GRACE_S, LEAVE, LOST, TASK, Answer, Naps, Order, complete, look
-from lammpsfit.md.child import run
-from lammpsfit.md.failure import Failure, Reason, SimulationError
-from lammpsfit.md.process import ParentError
 from lammpsfit.md.session import Ranks, on_ranks
 
 

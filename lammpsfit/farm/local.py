@@ -7,9 +7,9 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Generic
 
+from lammpsfit.child.process import ChildProcess, Task
 from lammpsfit.errors import InputError, LammpsfitError
 from lammpsfit.farm.base import Finished, Result
-from lammpsfit.md.process import LammpsProcess, Task
 
 
 class LocalFarm(Generic[Result]):
@@ -23,8 +23,8 @@ class LocalFarm(Generic[Result]):
 
     def __init__(self, workers: int) -> None:
         numbers = range(1, worker_count(workers) + 1)
-        self._idle = {number: LammpsProcess[Result]() for number in numbers}
-        self._busy: dict[int, tuple[LammpsProcess[Result], Hashable, float]] = {}
+        self._idle = {number: ChildProcess[Result]() for number in numbers}
+        self._busy: dict[int, tuple[ChildProcess[Result], Hashable, float]] = {}
         self._error: LammpsfitError | None = None
 
     def __enter__(self) -> "LocalFarm[Result]":

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mpi4py import MPI
 
-from lammpsfit.md.process import Task
+from lammpsfit.child.process import Task
 
 TASK: Final = 1
 """From rank 0: run this. The answer comes back under the same tag."""

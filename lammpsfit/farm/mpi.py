@@ -15,6 +15,8 @@ from typing import Any, Final, Generic
 
 from mpi4py import MPI
 
+from lammpsfit.child.failure import Failure, Reason
+from lammpsfit.child.process import ChildProcess, ParentError, Task
 from lammpsfit.errors import LammpsfitError, RunError
 from lammpsfit.farm.base import Finished, Result
 from lammpsfit.farm.group import serve_group
@@ -32,8 +34,6 @@ from lammpsfit.farm.messages import (
     complete,
     look,
 )
-from lammpsfit.md.failure import Failure, Reason
-from lammpsfit.md.process import LammpsProcess, ParentError, Task
 
 PATIENCE: Final = 1.5
 """Times its timeout a group gets, and :data:`GRACE_S`: one that is only slow ends by itself."""
@@ -154,7 +154,7 @@ class MpiFarm(Generic[Result]):
         Raises
         ------
         LammpsfitError
-            What the worker raised, see :meth:`lammpsfit.md.process.LammpsProcess.result`.
+            What the worker raised, see :meth:`lammpsfit.child.process.ChildProcess.result`.
         """
         until, naps = time.monotonic() + seconds, Naps()
         while not (done := self._arrived() or self._overdue()):
@@ -244,7 +244,7 @@ def dismiss(comm: MPI.Comm, tag: int, lost: Collection[int] = ()) -> set[int]:
 def serve(comm: MPI.Intracomm) -> None:
     """Run tasks for rank 0 until it says to leave, on every other rank."""
     status = MPI.Status()
-    with LammpsProcess[Any]() as process:
+    with ChildProcess[Any]() as process:
         while True:
             naps = Naps()
             while (message := look(comm, status)) is None:
@@ -262,7 +262,7 @@ def serve(comm: MPI.Intracomm) -> None:
                 return None
 
 
-def _run(comm: MPI.Comm, process: LammpsProcess[Any], order: Order) -> Answer | None:
+def _run(comm: MPI.Comm, process: ChildProcess[Any], order: Order) -> Answer | None:
     """Run a task; None if rank 0 has something else to say meanwhile, which is to stop."""
     began = time.monotonic()
     process.start(order.task, order.timeout)
@@ -272,7 +272,7 @@ def _run(comm: MPI.Comm, process: LammpsProcess[Any], order: Order) -> Answer | 
     return Answer(_result(process), time.monotonic() - began)
 
 
-def _result(process: LammpsProcess[Any]) -> object:
+def _result(process: ChildProcess[Any]) -> object:
     """Take the result of the child, or what rank 0 shall raise."""
     try:
         return process.result()

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Generic
 
+from lammpsfit.child.failure import Failure, Reason
+from lammpsfit.child.process import Task
 from lammpsfit.errors import RunError
 from lammpsfit.farm.base import Farm, Finished, Result
-from lammpsfit.md.failure import Failure, Reason
-from lammpsfit.md.process import Task
 
 DEATHS: Final = frozenset({Reason.SEGFAULT, Reason.KILLED, Reason.CRASH})
 """Reasons that say nothing about who is to blame."""

@@ -1,35 +1,12 @@
-"""The search for the best parameters: optimisers that ask and are told.
+"""The search for the best parameters.
 
-An optimiser (:class:`Optimiser`) asks for points of the unit cube and is told
-their costs; :class:`PaperStrategy` explores with a Gaussian process and
-refines with conjugate gradients.
+In come a job and its run folder, out come confirmed parameters with their errors. An optimiser
+asks for points of the unit cube and is told what they cost (:mod:`~lammpsfit.fit.base`); it knows
+no LAMMPS, no MPI and no files. The front door is :mod:`lammpsfit.fit.run`. The default optimiser is
+:mod:`lammpsfit.fit.newton`; :mod:`lammpsfit.fit.paper` reproduces the search of the literature;
+:mod:`lammpsfit.fit.certainty` says how well the parameters are determined.
 """
 
 from lammpsfit.fit.base import Ask, Candidate, Constraint, Optimiser, Outcome
-from lammpsfit.fit.conjugate_gradient import (
-    Descent,
-    DescentSettings,
-    Stop,
-    fletcher_reeves,
-    polak_ribiere,
-)
-from lammpsfit.fit.explore import ExploreSettings
-from lammpsfit.fit.line_search import LineSettings
-from lammpsfit.fit.strategy import PaperSettings, PaperStrategy
 
-__all__ = [
-    "Ask",
-    "Candidate",
-    "Constraint",
-    "Descent",
-    "DescentSettings",
-    "ExploreSettings",
-    "LineSettings",
-    "Optimiser",
-    "Outcome",
-    "PaperSettings",
-    "PaperStrategy",
-    "Stop",
-    "fletcher_reeves",
-    "polak_ribiere",
-]
+__all__ = ["Ask", "Candidate", "Constraint", "Optimiser", "Outcome"]

@@ -68,7 +68,7 @@ class Outcome:
         whoever compares costs takes the point for a failed one; the surrogate knows better.
     run
         What the evaluation saw, where it was asked to keep it: an optimiser hands it on to its
-        :class:`~lammpsfit.fit.local_model.Linearise` and knows no more of it.
+        :class:`~lammpsfit.fit.newton.local_model.Linearise` and knows no more of it.
     gradient
         Derivatives of the cost at the point, shape (d,), where the evaluation told them.
     """

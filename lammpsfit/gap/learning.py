@@ -22,8 +22,8 @@ from lammpsfit.gap.accuracy import as_data, compare, predict_all
 from lammpsfit.gap.descriptors import Descriptors, Parameters
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
 from lammpsfit.gap.frame import FloatArray, Frame
+from lammpsfit.gap.frame_roles import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob
-from lammpsfit.gap.parts import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors, versions
 
 FORMAT: Final = 1

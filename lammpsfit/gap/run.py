@@ -21,10 +21,10 @@ from lammpsfit.errors import InputError, StoppedError
 from lammpsfit.files import check_folder, write_json, write_text
 from lammpsfit.gap.accuracy import Compared, as_data, compare, predict_all
 from lammpsfit.gap.fit import fit_model
+from lammpsfit.gap.frame_roles import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
-from lammpsfit.gap.parts import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
 
 Progress = Callable[[str, int, int, str], None]

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.failure import Reason, SimulationError
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.potential_text import Realisation

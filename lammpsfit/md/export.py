@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit import __version__
+from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.files import replacing, write_text
 from lammpsfit.forcefield import Potential, dump_potential
@@ -23,7 +24,6 @@ from lammpsfit.forcefield.lammps_text import (
 from lammpsfit.md.melt import Melt, Melting
 from lammpsfit.md.neutral import neutral_composition
 from lammpsfit.md.potential_text import species_lines
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import timeout
 from lammpsfit.md.session import session, workplace
 from lammpsfit.md.system import System

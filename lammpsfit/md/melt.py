@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.files import check_folder
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.md.configuration import Configuration, build
 from lammpsfit.md.potential_text import pair_lines, species_lines
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import timeout
 from lammpsfit.md.session import check_temperature, session, workplace
 from lammpsfit.md.system import System

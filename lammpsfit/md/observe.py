@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import canonical_pair
-from lammpsfit.md.failure import Reason, SimulationError
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.observation import Observation, Series
 from lammpsfit.md.potential_text import pair_lines, species_lines

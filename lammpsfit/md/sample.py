@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import split_pair
-from lammpsfit.md.failure import Reason, SimulationError
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines

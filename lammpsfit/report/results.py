@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from lammpsfit.child.failure import Failure
 from lammpsfit.md.evaluate import MAIN, Evaluation
-from lammpsfit.md.failure import Failure
 from lammpsfit.report.convergence import Point
 from lammpsfit.report.progress import cost_of
 from lammpsfit.report.rdf_plot import plot_rdf

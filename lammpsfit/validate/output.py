@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lammpsfit.child.failure import Failure
 from lammpsfit.files import write_json, write_text
-from lammpsfit.fit.run_folder import versions
-from lammpsfit.md.failure import Failure
+from lammpsfit.fit.run.run_folder import versions
 from lammpsfit.reference.table import write_columns
 from lammpsfit.report.facts import facts_json
 from lammpsfit.report.panels import plot_panels

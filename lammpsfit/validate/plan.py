@@ -6,9 +6,9 @@ from pathlib import Path
 
 from lammpsfit.config import ConfirmTable, Job, checked, read_job
 from lammpsfit.errors import InputError
-from lammpsfit.fit.confirm import run_seed
-from lammpsfit.fit.problem import Problem, build_problem
-from lammpsfit.fit.run_folder import potential_of
+from lammpsfit.fit.run.confirm import run_seed
+from lammpsfit.fit.run.problem import Problem, build_problem
+from lammpsfit.fit.run.run_folder import potential_of
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.evaluate import MAIN

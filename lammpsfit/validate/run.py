@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
+from lammpsfit.child.failure import Failure
 from lammpsfit.errors import StoppedError
 from lammpsfit.farm.base import Farm
-from lammpsfit.md.failure import Failure
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observe import Part
 from lammpsfit.validate.plan import Plan

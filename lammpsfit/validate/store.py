@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.errors import InputError
 from lammpsfit.files import write_json
 from lammpsfit.forcefield import dump_potential
-from lammpsfit.md.failure import Failure, Reason
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe

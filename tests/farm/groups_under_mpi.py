@@ -10,9 +10,9 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
+from lammpsfit.child.failure import Failure, Reason, SimulationError
 from lammpsfit.farm.launch import launched, open_farm
 from lammpsfit.md.evaluate import Evaluate
-from lammpsfit.md.failure import Failure, Reason, SimulationError
 
 sample = import_module("lammpsfit.md.sample")
 RANKS = 2

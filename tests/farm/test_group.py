@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lammpsfit.farm.journal import read_journal
-from lammpsfit.fit.confirm import SEARCH, run_seed
+from lammpsfit.fit.run.confirm import SEARCH, run_seed
 from lammpsfit.md.evaluate import Evaluate
 
 HERE = Path(__file__).parent

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.farm.local import LocalFarm, available_cores
-from lammpsfit.md.failure import Failure, Reason
 from lammpsfit.md.system import System
 
 LONG = 120.0

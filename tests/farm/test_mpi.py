@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from lammpsfit.child.process import child_environment
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.md.evaluate import Evaluate
-from lammpsfit.md.process import child_environment
 
 BIN = Path(sysconfig.get_path("scripts"))
 PROGRAMS = Path(__file__).parent / "under_mpi.py"

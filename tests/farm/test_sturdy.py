@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
+from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.errors import RunError
 from lammpsfit.farm.base import Finished
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.farm.sturdy import STRIKES, SturdyFarm
-from lammpsfit.md.failure import Failure, Reason
 
 DEAD = Failure(Reason.SEGFAULT, "by the script")
 

@@ -11,8 +11,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from lammpsfit.child.failure import Failure
 from lammpsfit.farm.launch import launched, open_farm
-from lammpsfit.md.failure import Failure
 from lammpsfit.md.system import System
 
 LONG = 600.0

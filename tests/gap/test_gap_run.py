@@ -12,10 +12,10 @@ import pytest
 from lammpsfit.errors import StoppedError
 from lammpsfit.gap import learning
 from lammpsfit.gap import run as running
+from lammpsfit.gap.frame_roles import load_parts
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.learning import learning_curves
 from lammpsfit.gap.model_file import load_model, save_model
-from lammpsfit.gap.parts import load_parts
 from lammpsfit.gap.run import GapRun, open_gap_run, run_gap_fit, train_descriptors
 
 JOB = Path(__file__).with_name("emt.toml").read_text()

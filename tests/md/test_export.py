@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lammpsfit.child.process import run_in_child
 from lammpsfit.config import read_job
 from lammpsfit.errors import RunError
 from lammpsfit.files import write_text
-from lammpsfit.fit.problem import build_problem
-from lammpsfit.fit.run_folder import create_run
+from lammpsfit.fit.run.problem import build_problem
+from lammpsfit.fit.run.run_folder import create_run
 from lammpsfit.forcefield import dump_potential, load_potential
 from lammpsfit.md import export as export_module
 from lammpsfit.md.export import (
@@ -20,7 +21,6 @@ from lammpsfit.md.export import (
     pair_forces,
 )
 from lammpsfit.md.melt import melted_structure
-from lammpsfit.md.process import run_in_child
 
 LMP = Path(sys.executable).parent / "lmp"
 

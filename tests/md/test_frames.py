@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
 from lammpsfit.md.evaluate import Evaluate, Target
@@ -14,7 +15,6 @@ from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FINE, Histogram
 from lammpsfit.md.melt import Melting, melted_structure
 from lammpsfit.md.potential_text import pair_lines, species_lines
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import _fallen, sample
 from lammpsfit.md.sample_file import load_sample, save_sample

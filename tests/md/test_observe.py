@@ -8,14 +8,14 @@ import pytest
 from ase.build import make_supercell
 from ase.spacegroup import crystal
 
+from lammpsfit.child.failure import Reason, SimulationError
+from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.forcefield import load_potential
 from lammpsfit.md import observe as observe_module
 from lammpsfit.md import session as session_module
-from lammpsfit.md.failure import Reason, SimulationError
 from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe, Part, Quench
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import sample
 from lammpsfit.structure.observables import Observables

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lammpsfit.child.process import run_in_child
 from lammpsfit.md.evaluate import Evaluate, Target
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.racing import least_cost
 from lammpsfit.structure.rdf import PartialRdf

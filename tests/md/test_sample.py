@@ -4,12 +4,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.forcefield import load_potential
 from lammpsfit.md import session as session_module
 from lammpsfit.md.evaluate import Evaluate
 from lammpsfit.md.histogram import Histogram
-from lammpsfit.md.process import run_in_child
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import pool, sample
 from lammpsfit.md.sample_file import load_sample, save_sample

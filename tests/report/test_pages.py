@@ -9,21 +9,21 @@ import sys
 import numpy as np
 import pytest
 
+from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.cli import main
 from lammpsfit.cli_fit import write_report
 from lammpsfit.config import read_job
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import JournalWriter
 from lammpsfit.fit.base import Ask
-from lammpsfit.fit.confirm import Repeat
-from lammpsfit.fit.records import evaluation_record, result_fields
-from lammpsfit.fit.result import finished, unfinished
-from lammpsfit.fit.run_folder import create_run, open_run
-from lammpsfit.fit.state import open_fit
-from lammpsfit.md.failure import Failure, Reason
+from lammpsfit.fit.run.confirm import Repeat
+from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.records import evaluation_record, result_fields
+from lammpsfit.fit.run.result import finished, unfinished
+from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.md.sample import Sample
-from lammpsfit.pages import view_run, write_comparison, write_page
 from lammpsfit.report.tables import output_console
+from lammpsfit.run_pages import view_run, write_comparison, write_page
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
 
@@ -276,7 +276,7 @@ def test_the_path_follows_the_origins(make_run):
 def test_a_page_that_cannot_be_written_leaves_the_old_one(finished_paper, copy_of, monkeypatch):
     run = copy_of(finished_paper)
     (run / "report.html").write_text("old")
-    monkeypatch.setattr("lammpsfit.pages.run_page", lambda view: 1 / 0)
+    monkeypatch.setattr("lammpsfit.run_pages.run_page", lambda view: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_page(run, run / "report.html")
     assert (run / "report.html").read_text() == "old"
@@ -284,7 +284,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(finished_paper, copy_o
 
 
 def test_a_report_that_fails_is_one_line(finished_paper, monkeypatch, capsys):
-    monkeypatch.setattr("lammpsfit.pages.run_page", lambda view: 1 / 0)
+    monkeypatch.setattr("lammpsfit.run_pages.run_page", lambda view: 1 / 0)
     write_report(finished_paper, output_console())
     (line,) = capsys.readouterr().out.splitlines()
     assert "not written (division by zero)" in line

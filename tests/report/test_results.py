@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.md.evaluate import Target
-from lammpsfit.md.failure import Failure, Reason
 from lammpsfit.md.sample import Sample
 from lammpsfit.report.results import levels, plot_results, points, rows
 from lammpsfit.structure.blocks import Estimate

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lammpsfit.config import read_job
-from lammpsfit.fit.run_folder import create_run, open_run
+from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.forcefield.potential import Species
 from lammpsfit.md.observe import Part, Quench
 from lammpsfit.structure.rdf import PartialRdf

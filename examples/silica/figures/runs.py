@@ -17,8 +17,8 @@ from lammpsfit.config import Job, read_job
 from lammpsfit.errors import RunError
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.files import write_json, write_text
-from lammpsfit.fit.problem import build_problem
-from lammpsfit.fit.run_folder import RunFolder, evaluations
+from lammpsfit.fit.run.problem import build_problem
+from lammpsfit.fit.run.run_folder import RunFolder, evaluations
 
 HERE: Final = Path(__file__).resolve().parent
 BIN: Final = Path(sys.executable).parent

@@ -13,14 +13,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from runs import FITTED, HERE, job_of
 
-from lammpsfit.fit.build import build_conditions, build_space
-from lammpsfit.fit.run_folder import RunFolder
-from lammpsfit.fit.state import Fit
-from lammpsfit.pages.slices import surrogate_slices
-from lammpsfit.pages.view import points_of
+from lammpsfit.fit.run.build import build_conditions, build_space
+from lammpsfit.fit.run.open_fit import Fit
+from lammpsfit.fit.run.run_folder import RunFolder
 from lammpsfit.report.figures import COLOURS, new_figure, save_figure
 from lammpsfit.report.run_view import Plane, Points, Slices
 from lammpsfit.report.search_plots import add_cost_bar, draw_line, draw_plane, plot_complexity
+from lammpsfit.run_pages.slices import surrogate_slices
+from lammpsfit.run_pages.view import points_of
 
 AXES: Final = ("q_Si", "A_Si-O")
 SEARCHES: Final = {

@@ -1,0 +1,183 @@
+"""What runs say of the cost around a point: residuals and their derivatives, with errors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from lammpsfit.fit.base import Vector
+from lammpsfit.fit.newton.trust_region import Quadratic
+from lammpsfit.forcefield import ParameterSpace
+from lammpsfit.md.evaluate import Target
+from lammpsfit.md.frames import Frames
+from lammpsfit.md.sample import Sample
+from lammpsfit.structure.blocks import Estimate, jackknife_error
+from lammpsfit.structure.fluctuations import Response, linear_response, stacked
+from lammpsfit.structure.reweighting import effective_samples, multistate_weights
+from lammpsfit.units import BOLTZMANN_CONSTANT
+
+
+@dataclass(frozen=True, eq=False)
+class LocalModel:
+    """Residuals y and their Jacobian J at a point: the squared cost is ``|y + J s|²`` around it.
+
+    Attributes
+    ----------
+    response
+        y and J as averages with their jackknife replicates, and the metric F.
+    samples
+        Number of frames of equal weight that tell as much.
+    runs
+        Number of runs of equal weight that tell as much.
+    """
+
+    response: Response
+    samples: float
+    runs: float = 1.0
+
+    @cached_property
+    def quadratic(self) -> Quadratic:
+        """The expected squared cost, the noise of y and J taken into account.
+
+        Averages hold noise, which adds to squares: the constant is without it (jackknife), and
+        the step is charged for the noise of J, see :mod:`lammpsfit.fit.newton.trust_region`.
+        """
+        r = self.response
+        y, J = r.mean, r.jacobian
+        n = len(r.means)
+        dy, dJ = r.means - r.means.mean(axis=0), r.jacobians - r.jacobians.mean(axis=0)
+        C = (n - 1) / n * np.einsum("bki,bkj->ij", dJ, dJ, optimize=True)
+        c = (n - 1) / n * np.einsum("bk,bki->i", dy, dJ, optimize=True)
+        noise = (n - 1) / n * float(np.sum(dy**2))
+        return Quadratic(float(y @ y) - noise, J.T @ y + c, J.T @ J + C)
+
+    @property
+    def gradient(self) -> Vector:
+        """Derivatives of the cost (not of its square) at the point, shape (d,)."""
+        y = self.response.mean
+        gradient: Vector = self.response.jacobian.T @ y / max(float(np.sqrt(y @ y)), 1e-300)
+        return gradient
+
+    @property
+    def error(self) -> float:
+        """Standard error of the squared cost at the point, by the jackknife."""
+        return float(jackknife_error(np.sum(self.response.means**2, axis=1)))
+
+    def decrease(self, s: Vector) -> Estimate:
+        """Predict by how much the squared cost falls with the step `s`, with its error."""
+        r = self.response
+        before = np.sum(r.means**2, axis=1)
+        after = np.sum((r.means + r.jacobians @ s) ** 2, axis=1)
+        error = float(jackknife_error(before - after))
+        return Estimate(-(self.quadratic(s) - self.quadratic.constant), error)
+
+
+Run_contra = TypeVar("Run_contra", contravariant=True)
+
+
+class Linearise(Protocol[Run_contra]):
+    """Makes a local model of runs."""
+
+    def __call__(self, runs: Sequence[tuple[Vector, Run_contra]], x: Vector) -> LocalModel:
+        """Make the model at `x` of runs at several points, shape (d,) each; the first is at `x`."""
+
+
+class Fluctuations:
+    """Local models from the frames of runs.
+
+    Parameters
+    ----------
+    space
+        What the coordinates are.
+    target
+        What the runs are compared with.
+    temperature
+        Temperature of the runs in K.
+    """
+
+    def __init__(self, space: ParameterSpace, target: Target, temperature: float) -> None:
+        self._space = space
+        self._target = target
+        self._beta = 1.0 / (BOLTZMANN_CONSTANT * temperature)
+
+    def __call__(self, runs: Sequence[tuple[Vector, Sample]], x: Vector) -> LocalModel:
+        """Make the model at `x` of runs that kept their frames."""
+        frames = [_frames(sample) for _, sample in runs]
+        potentials = [self._space.potential(u) for u in (*(u for u, _ in runs), x)]
+        counts = [len(f) for f in frames]
+        if len(runs) > 1:
+            reduced = self._beta * np.concatenate([f.energies(potentials) for f in frames]).T
+            weights = multistate_weights(reduced[:-1], counts, reduced[-1])
+        else:
+            weights = np.full(counts[0], 1.0 / counts[0])
+        response = self._response(runs, frames, x, weights)
+        by_run = [float(part.sum()) for part in np.split(weights, np.cumsum(counts)[:-1])]
+        return LocalModel(response, effective_samples(weights), effective_samples(by_run))
+
+    def _response(
+        self,
+        runs: Sequence[tuple[Vector, Sample]],
+        frames: Sequence[Frames],
+        x: Vector,
+        weights: Vector,
+    ) -> Response:
+        blocks = [_blocks(sample) for _, sample in runs]
+        labels = np.concatenate(
+            [
+                first + np.arange(len(f)) * n // len(f)
+                for first, n, f in zip(np.cumsum(blocks) - blocks, blocks, frames, strict=True)
+            ]
+        )
+        dU = np.concatenate([f.gradient(self._space, x) for f in frames])
+        y = np.concatenate([self._target.residuals(f) for f in frames])
+        structure = linear_response(y, dU, self._beta, labels, weights)
+        if (pressure := self._target.pressure) is None:
+            return structure
+        # the pressure depends on the parameters itself; the distances do not
+        P = np.concatenate([pressure.residual(f.pressure) for f in frames])
+        dP = pressure.slope * np.concatenate([f.pressure_gradient(self._space, x) for f in frames])
+        return structure.beside(
+            linear_response(P[:, None], dU, self._beta, labels, weights, dP[:, None])
+        )
+
+
+class Several:
+    """Local models from runs under several conditions: their residuals are put together.
+
+    Parameters
+    ----------
+    parts
+        By condition its share in the squared cost, and what makes the model of its runs.
+    """
+
+    def __init__(self, parts: Mapping[str, tuple[float, Linearise[Sample]]]) -> None:
+        self._parts = dict(parts)
+
+    def __call__(
+        self, runs: Sequence[tuple[Vector, Mapping[str, Sample]]], x: Vector
+    ) -> LocalModel:
+        """Make the model at `x` of runs that kept the frames of every condition."""
+        models = [
+            linearise([(u, samples[name]) for u, samples in runs], x)
+            for name, (_, linearise) in self._parts.items()
+        ]
+        if len(models) == 1:
+            return models[0]
+        response = stacked(
+            [m.response for m in models], [share for share, _ in self._parts.values()]
+        )
+        samples, of_runs = min(m.samples for m in models), min(m.runs for m in models)
+        return LocalModel(response, samples, of_runs)
+
+
+def _frames(sample: Sample) -> Frames:
+    if sample.frames is None:
+        raise ValueError("the run kept no frames")
+    return sample.frames
+
+
+def _blocks(sample: Sample) -> int:
+    blocks = sample.rdf.blocks
+    return 1 if blocks is None else len(blocks)

@@ -1,0 +1,274 @@
+"""Descents as an optimiser: one from the start, more from elsewhere, all at a time.
+
+The first descent begins at the start of the fit, the others at points spread over the
+cube. They know nothing of each other, so that as many workers are busy as there are descents, times
+the steps each tries at once. One whose start will not run, or that ends where it is stuck, takes
+the next point of the sequence.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lammpsfit.errors import InputError, RunError
+from lammpsfit.fit.base import Ask, Candidate, Constraint, Outcome, Vector
+from lammpsfit.fit.design import sobol_design
+from lammpsfit.fit.domain import Domain
+from lammpsfit.fit.newton.descent import (
+    Descent,
+    End,
+    GaussNewtonSettings,
+    Seen,
+    Trail,
+    Try,
+    descend,
+    ranked,
+)
+from lammpsfit.fit.newton.local_model import Linearise
+
+STAGE = "descent"
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """How many descents, and how each goes.
+
+    Attributes
+    ----------
+    starts
+        Number of descents.
+    restarts
+        Fresh points that descents which fail at their start, or get stuck, may take in all.
+    stuck
+        A descent that ends at a cost above this has gone nowhere.
+    descent
+        How each goes.
+    """
+
+    starts: int = 1
+    restarts: int = 20
+    stuck: float = math.inf
+    descent: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
+
+    def __post_init__(self) -> None:
+        if self.starts < 1 or self.restarts < 0:
+            raise InputError(
+                f"there must be at least one start, got {self.starts}, and no fewer than 0 "
+                f"restarts, got {self.restarts}"
+            )
+
+
+class Chain:
+    """One descent: asks in batches, and goes on when all of a batch is told.
+
+    Parameters
+    ----------
+    number
+        Its number among the descents.
+    start
+        Where it begins, shape (d,).
+    domain, trail
+        What is allowed; what it remembers.
+    """
+
+    def __init__(self, number: int, start: Vector, domain: Domain, trail: Trail) -> None:
+        self.stage = STAGE if number == 0 else f"{STAGE} {number + 1}"
+        self.trail = trail
+        self._domain = domain
+        self.begin(start)
+
+    def begin(self, start: Vector) -> None:
+        """Begin; anew, elsewhere, where nothing came of the start before."""
+        self.end: End | None = None
+        self._descent: Descent = descend(start, self._domain, self.trail)
+        self._await(next(self._descent))
+
+    def _await(self, batch: list[Try]) -> None:
+        self._batch = batch
+        self._asked: list[int | None] = [None] * len(batch)
+        self._seen: list[Seen | None] = [None] * len(batch)
+
+    def ask(self, number: int) -> Ask | None:
+        """Return the next point to evaluate under `number`; None where there is none now."""
+        if self.end is not None:
+            return None
+        for i, wanted in enumerate(self._batch):
+            if self._asked[i] is None:
+                self._asked[i] = number
+                return Ask(number, wanted.x, self.stage, origin=wanted.origin, keep=True)
+        return None
+
+    def is_stuck(self, level: float) -> bool:
+        """Whether it has come to its end, and nowhere below this cost."""
+        costs = (seen.outcome.cost for seen in self.trail.runs)
+        return self.end is not None and all(cost is None or cost > level for cost in costs)
+
+    def expect(self, ask: Ask) -> None:
+        """Take note of a point that was asked before a resume and is still to be told."""
+        if (i := self._place(ask)) is not None:
+            self._asked[i] = ask.id
+
+    def tell(self, ask: Ask, outcome: Outcome) -> None:
+        """Take in an outcome, and go on where the batch is complete.
+
+        On a resume, other processors may have asked for points that are a little off, or even for
+        others. What was evaluated there is used all the same.
+        """
+        seen = Seen(ask.id, ask.x, outcome)
+        if (i := self._place(ask)) is None:
+            if outcome.ok:
+                self.trail.add(seen)
+            return
+        self._asked[i] = ask.id
+        self._seen[i] = seen
+        complete = [seen for seen in self._seen if seen is not None]
+        if len(complete) == len(self._seen):
+            # repetitions of a step have their places by who was told first: their numbers stay
+            complete.sort(key=lambda seen: seen.id)
+            try:
+                self._await(self._descent.send(complete))
+            except StopIteration as stop:
+                self.end = stop.value
+                self._await([])
+
+    def _place(self, ask: Ask) -> int | None:
+        """Find the point in the batch: under its number, or the nearest not yet asked."""
+        if ask.id in self._asked:
+            return self._asked.index(ask.id)
+        apart = {
+            i: float(np.abs(wanted.x - ask.x).max())
+            for i, wanted in enumerate(self._batch)
+            if self._asked[i] is None
+        }
+        return min(apart, key=apart.__getitem__, default=None)
+
+
+class GaussNewton:
+    """Descents by the derivatives of runs: an :class:`~lammpsfit.fit.base.Optimiser`.
+
+    Parameters
+    ----------
+    dimension
+        Number of parameters, d.
+    settings
+        How many descents, and how each goes.
+    linearise
+        Makes models of runs.
+    seed
+        Of the points where the other descents begin.
+    constraint
+        Margins of points; None allows the whole unit cube.
+    start
+        Where the first descent begins, shape (d,), or None for a point like the others.
+
+    Raises
+    ------
+    InputError
+        Where the start is outside the allowed domain, or the constraint leaves no room.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        settings: ChainSettings,
+        linearise: Linearise[Any],
+        seed: int,
+        constraint: Constraint | None = None,
+        start: Vector | None = None,
+    ) -> None:
+        domain = Domain(dimension, constraint)
+        self._starts = _Starts(domain, seed, start)
+        self._chains = [
+            Chain(k, self._starts.next(), domain, Trail(linearise, settings.descent))
+            for k in range(settings.starts)
+        ]
+        self._restarts, self._stuck = settings.restarts, settings.stuck
+        self._used: set[int] = set()
+        self._first_unused = 0
+        self._pending: set[int] = set()
+
+    def ask(self, n: int) -> list[Ask]:
+        """Return up to `n` new points; an empty list means: tell me more first."""
+        asks: list[Ask] = []
+        for chain in self._chains:
+            while len(asks) < n and (ask := chain.ask(self._next_id())) is not None:
+                self._used.add(ask.id)
+                self._pending.add(ask.id)
+                asks.append(ask)
+        return asks
+
+    def tell(self, ask: Ask, outcome: Outcome) -> None:
+        """Take in the outcome of a point, whether asked by this object or before a resume."""
+        self._used.add(ask.id)
+        self._pending.discard(ask.id)
+        chain = self._chain(ask)
+        chain.tell(ask, outcome)
+        if chain.is_stuck(self._stuck) and self._restarts:
+            self._restarts -= 1
+            chain.begin(self._starts.next())
+
+    def expect(self, ask: Ask) -> None:
+        """Take note of a point that was asked before a resume and is still to be told."""
+        self._used.add(ask.id)
+        self._pending.add(ask.id)
+        self._chain(ask).expect(ask)
+
+    @property
+    def done(self) -> bool:
+        """Whether all descents have come to their end."""
+        return not self._pending and all(chain.end is not None for chain in self._chains)
+
+    @property
+    def ends(self) -> list[End | None]:
+        """Why each descent ended, None for those that go on."""
+        return [chain.end for chain in self._chains]
+
+    def ranking(self, k: int) -> list[Candidate]:
+        """Return the points of lowest pooled cost, to be confirmed by longer runs.
+
+        Raises
+        ------
+        RunError
+            Where nothing that was told gave a cost.
+        """
+        found = []
+        for chain in self._chains:
+            for seen, cost2 in ranked(chain.trail, k):
+                cost = float(np.sqrt(max(cost2.mean, 0.0)))
+                error = cost2.error / (2 * cost) if cost else float(np.sqrt(cost2.error))
+                ask = Ask(seen.id, seen.x, chain.stage)
+                found.append(Candidate(ask, seen.outcome, cost, error))
+        if not found:
+            raise RunError("no evaluation of the search gave a cost")
+        return sorted(found, key=lambda candidate: candidate.cost)[:k]
+
+    def _chain(self, ask: Ask) -> Chain:
+        for chain in self._chains:
+            if chain.stage == ask.stage:
+                return chain
+        raise InputError(f"evaluation {ask.id} belongs to a stage this search has not: {ask.stage}")
+
+    def _next_id(self) -> int:
+        while self._first_unused in self._used:
+            self._first_unused += 1
+        return self._first_unused
+
+
+class _Starts:
+    """Where descents begin: the start of the fit, then Sobol points."""
+
+    def __init__(self, domain: Domain, seed: int, start: Vector | None) -> None:
+        self._domain, self._seed = domain, seed
+        self._start = None if start is None else domain.check(start, "start")
+        self._drawn = 0
+
+    def next(self) -> Vector:
+        """Return the next point, shape (d,)."""
+        if self._start is not None:
+            start, self._start = self._start, None
+            return start
+        self._drawn += 1
+        point: Vector = sobol_design(self._drawn, self._domain, self._seed)[-1]
+        return point

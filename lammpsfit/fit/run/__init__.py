@@ -1,0 +1,7 @@
+"""A fit from its job file to its result.
+
+In come a job and a farm of workers, out comes a run folder with journal, result and potential. The
+front door is :func:`run_fit`; :func:`open_fit` reads a run folder without running anything. What
+was evaluated is in the journal before the search goes on, so that a fit can be resumed after any
+death.
+"""

@@ -1,0 +1,147 @@
+"""From a job file to the objects of a fit, everything checked before any time is spent."""
+
+from typing import Final
+
+import numpy as np
+
+from lammpsfit.config import Job, ParameterTable
+from lammpsfit.errors import InputError
+from lammpsfit.fit.base import Constraint, Optimiser
+from lammpsfit.fit.newton.descent import GaussNewtonSettings
+from lammpsfit.fit.newton.optimiser import ChainSettings, GaussNewton
+from lammpsfit.fit.paper.conjugate_gradient import DescentSettings
+from lammpsfit.fit.paper.explore import ExploreSettings
+from lammpsfit.fit.paper.optimiser import PaperSettings, PaperStrategy
+from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
+from lammpsfit.fit.run.problem import build_problem
+from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
+from lammpsfit.forcefield.guard import collapse, margins
+from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.md.evaluate import MAIN
+
+STUCK: Final = 0.5
+"""Share of the cost of a gas without structure at which a descent that ends has gone nowhere."""
+
+
+def build_conditions(job: Job) -> Conditions:
+    """Load everything a job names, and check that it fits together.
+
+    Raises
+    ------
+    InputError
+        At the first thing that does not.
+    """
+    main = build_problem(job)
+    if not job.also:
+        return Conditions.only(main)
+    if job.strategy.race:
+        raise InputError(
+            "strategy.race must be 0 with [[also]]: one condition alone does not tell that all "
+            "together cost too much"
+        )
+    every = [Condition(MAIN, 1.0, main)]
+    for other in job.also:
+        if other.name == MAIN:
+            raise InputError(f"[[also]] must not be named {MAIN!r}, as the job's own condition is")
+        with of_condition(other.name):
+            every.append(Condition(other.name, other.weight, build_problem(job.under(other))))
+    orders = [one.problem.system.species for one in every]
+    union = tuple(dict.fromkeys(name for order in orders for name in order))
+    # names of pairs are best those of a formula that has them all
+    species = next((order for order in orders if len(order) == len(union)), union)
+    return Conditions(load_potential(job.potential).restricted(species), tuple(every))
+
+
+def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
+    """Make the parameter space of a job.
+
+    Raises
+    ------
+    InputError
+        If the job frees nothing, a name or bound is wrong, or the charges of a condition do not
+        add up to zero everywhere.
+    """
+    known = conditions.potential.parameters
+    free, ties = [], []
+    for name, table in job.parameters.items():
+        if name not in known:
+            raise InputError(f"[parameters]: no parameter {name!r}: {suggestion(name, known)}")
+        if table.tied_to is not None:
+            ties.append(Tie(name, table.tied_to, table.times))
+        else:
+            free.append(Free(name, *_bounds(name, table, known[name]), log=table.log))
+    if not free:
+        raise InputError("[parameters] must free at least one parameter, such as q_Si")
+    space = ParameterSpace(
+        base=conditions.potential,
+        free=tuple(free),
+        ties=tuple(ties),
+        balance=job.charges.balance,
+        composition=conditions.main.system.composition,
+    )
+    # a net charge is a sum of functions of one parameter each: these corners decide
+    corners = [space.potential(u) for u in (np.zeros(space.dim), *np.eye(space.dim))]
+    for one in conditions.every[1:]:
+        with of_condition(one.name):
+            for potential in corners:
+                potential.check_neutral(one.problem.system.composition)
+    return space
+
+
+def build_constraint(job: Job, conditions: Conditions, space: ParameterSpace) -> Constraint:
+    """Make the guard against collapse as a constraint on points of the unit cube."""
+    temperature, barrier = conditions.temperature, job.strategy.guard
+    return lambda points: margins(space, points, temperature, barrier)
+
+
+def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> Optimiser:
+    """Make the search a job asks for, beginning at the job's potential.
+
+    Raises
+    ------
+    InputError
+        If that potential itself would collapse.
+    """
+    table = job.strategy
+    potential, temperature = conditions.potential, conditions.temperature
+    guard = collapse(potential, temperature, table.guard)
+    if not guard.sound:
+        raise InputError(
+            f"the start {potential.name} must not collapse at {temperature:g} K; {guard.reason}: "
+            "start elsewhere, or lower strategy.barrier"
+        )
+    constraint = build_constraint(job, conditions, space)
+    start = space.unit(potential)
+    linearise = conditions.linearise(space)
+    if table.name != "paper":
+        descent = GaussNewtonSettings(
+            radius=table.radius, spread=table.spread, patience=table.quiet, batch=table.batch
+        )
+        stuck = STUCK * conditions.structureless
+        chains = ChainSettings(table.starts, stuck=stuck, descent=descent)
+        return GaussNewton(space.dim, chains, linearise, job.seed, constraint, start)
+    explore = ExploreSettings(
+        n_design=table.design,
+        plateau=table.plateau,
+        max_explore=table.explore,
+        race=table.race,
+    )
+    refine = DescentSettings(max_iterations=table.refine) if table.refine else None
+    return PaperStrategy(
+        space.dim,
+        PaperSettings(explore, refine),
+        seed=job.seed,
+        constraint=constraint,
+        start=start,
+        linearise=linearise if table.gradients == "fluctuations" else None,
+    )
+
+
+def _bounds(name: str, table: ParameterTable, start: float) -> tuple[float, float]:
+    if table.min is not None and table.max is not None:
+        return table.min, table.max
+    assert table.factor is not None  # the job file gives either
+    if start == 0:
+        raise InputError(f"{name} is 0 at the start, so a factor gives no bounds: use min and max")
+    low, high = sorted((start / table.factor, start * table.factor))
+    return low, high

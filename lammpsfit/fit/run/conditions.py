@@ -1,0 +1,230 @@
+"""The conditions that one potential is fitted to at once: several problems, and what joins them.
+
+With one condition, as in most fits, all here is what its problem says.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from lammpsfit.config import ConfirmTable
+from lammpsfit.errors import InputError
+from lammpsfit.fit.newton.local_model import Fluctuations, Several
+from lammpsfit.fit.run.problem import BEST, Problem
+from lammpsfit.forcefield import ParameterSpace, Potential, load_potential
+from lammpsfit.md.evaluate import MAIN, Evaluate, EvaluateSeveral, Evaluation, together
+from lammpsfit.md.sample import Sample
+
+Samples: TypeAlias = Mapping[str, Sample]
+"""Samples of one evaluation by condition, the main one first."""
+
+
+def samples_of(evaluation: Evaluation) -> Samples:
+    """Return the samples of an evaluation by condition."""
+    return {name: one.sample for name, one in evaluation.conditions.items()}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One of the conditions.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    weight
+        Weight of its squared cost in the objective.
+    problem
+        What is reproduced there, and how it is run.
+    """
+
+    name: str
+    weight: float
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """All conditions of a fit.
+
+    Attributes
+    ----------
+    potential
+        The start, with the species of all conditions: in the order of the first formula that has
+        them all, else with those of the main one first.
+    every
+        The conditions, the main one first.
+    """
+
+    potential: Potential
+    every: tuple[Condition, ...]
+
+    @classmethod
+    def only(cls, problem: Problem) -> "Conditions":
+        """Return a problem as the only condition."""
+        return cls(problem.potential, (Condition(MAIN, 1.0, problem),))
+
+    @property
+    def main(self) -> Problem:
+        """The problem of the main condition."""
+        return self.every[0].problem
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the conditions."""
+        return tuple(condition.name for condition in self.every)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weights by condition."""
+        return {condition.name: condition.weight for condition in self.every}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weights that add up to one, by condition."""
+        total = math.fsum(self.weights.values())
+        return {name: weight / total for name, weight in self.weights.items()}
+
+    @property
+    def temperature(self) -> float:
+        """Temperature in K of the hottest condition, where a barrier in kT is the lowest."""
+        return max(condition.problem.protocol.temperature for condition in self.every)
+
+    @property
+    def structureless(self) -> float:
+        """Cost of a gas without structure, g(r) = 1, the pressure left out of account."""
+        squares = (
+            self.shares[one.name] * one.problem.target.structureless**2 for one in self.every
+        )
+        return math.sqrt(math.fsum(squares))
+
+    @property
+    def whole(self) -> Condition | None:
+        """The first condition that has all species, if any."""
+        species = set(self.potential.species)
+        return next((c for c in self.every if species == {*c.problem.system.species}), None)
+
+    @property
+    def timeout(self) -> float:
+        """Wall-clock seconds after which an evaluation is taken for hung."""
+        problems = [condition.problem for condition in self.every]
+        return sum(p.protocol.timeout(p.system.atoms) for p in problems)
+
+    def of_size(self, confirm: ConfirmTable) -> "Conditions":
+        """Return these conditions with the system size and times of a confirmation."""
+        sized = []
+        for one in self.every:
+            with of_condition(one.name):
+                sized.append(replace(one, problem=one.problem.of_size(confirm)))
+        return replace(self, every=tuple(sized))
+
+    def load(self, name: str) -> Potential:
+        """Load a potential for all conditions.
+
+        Raises
+        ------
+        InputError
+            Where :meth:`Problem.load` does for one of them.
+        """
+        for one in self.every:
+            with of_condition(one.name):
+                one.problem.load(name)
+        return load_potential(name).restricted(tuple(self.potential.species))
+
+    def load_known(self, names: Iterable[str]) -> dict[str, Potential]:
+        """Load potentials to be compared with the fit, by the name tables give them.
+
+        Raises
+        ------
+        InputError
+            Where :meth:`load` does, or two rows of the table would have one name.
+        """
+        known: dict[str, Potential] = {}
+        for name in names:
+            potential = self.load(name)
+            if potential.name in known or re.fullmatch(rf"({BEST}|member)(-\d+)*", potential.name):
+                raise InputError(
+                    f"{name}: potentials that are compared must have names of their own, got "
+                    f"{potential.name!r} again: change it in the file"
+                )
+            known[potential.name] = potential
+        return known
+
+    def task(
+        self,
+        potential: Potential,
+        structures: Mapping[str, Path],
+        seed: int,
+        *,
+        level: float | None = None,
+        keep: bool = False,
+    ) -> Evaluate | EvaluateSeveral:
+        """Make the task of one evaluation.
+
+        Parameters
+        ----------
+        potential
+            With the species of all conditions.
+        structures
+            Start structures by condition.
+        seed
+            Seed of the main condition; those of the others follow from it.
+        level, keep
+            As of :class:`~lammpsfit.md.evaluate.Evaluate`.
+        """
+        tasks = {
+            one.name: Evaluate(
+                potential.restricted(one.problem.system.species),
+                one.problem.protocol,
+                structures[one.name],
+                _seed_under(seed, number),
+                one.problem.target,
+                level=level,
+                keep=keep,
+            )
+            for number, one in enumerate(self.every)
+        }
+        return EvaluateSeveral(tasks, self.weights) if len(tasks) > 1 else tasks[MAIN]
+
+    def evaluation(self, samples: Samples) -> Evaluation:
+        """Say what samples of every condition cost together."""
+        found = {one.name: one.problem.target.evaluation(samples[one.name]) for one in self.every}
+        return together(found, self.weights)
+
+    def linearise(self, space: ParameterSpace) -> Several:
+        """Make what makes local models of runs, each a run under every condition."""
+        shares = self.shares
+        return Several(
+            {
+                one.name: (
+                    shares[one.name],
+                    Fluctuations(space, one.problem.target, one.problem.protocol.temperature),
+                )
+                for one in self.every
+            }
+        )
+
+
+@contextmanager
+def of_condition(name: str) -> Iterator[None]:
+    """Say of what is refused in this block that it is of a condition, but of the main one."""
+    try:
+        yield
+    except InputError as error:
+        if name == MAIN:
+            raise
+        raise InputError(f"[[also]] {name}: {error}") from error
+
+
+def _seed_under(seed: int, number: int) -> int:
+    """Derive the LAMMPS seed of a condition from that of the evaluation, which is the first's."""
+    if number == 0:
+        return seed
+    state = np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)
+    return int(state[0]) % 900_000_000 + 1

@@ -1,0 +1,166 @@
+"""An open fit: its job as objects, and what its journal holds."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from lammpsfit.child.failure import Reason
+from lammpsfit.config import Job
+from lammpsfit.farm.journal import Journal, Record
+from lammpsfit.files import write_text
+from lammpsfit.fit.base import Ask, Outcome
+from lammpsfit.fit.run.build import build_conditions, build_space
+from lammpsfit.fit.run.conditions import Conditions, Samples, samples_of
+from lammpsfit.fit.run.job_killers import Suspect, find_suspects
+from lammpsfit.fit.run.problem import Problem
+from lammpsfit.fit.run.records import as_told
+from lammpsfit.fit.run.run_folder import RunFolder, evaluations
+from lammpsfit.forcefield import ParameterSpace, Potential
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.md.sample_file import load_sample, save_sample
+
+
+class Monitor(Protocol):
+    """Whoever watches a fit."""
+
+    def say(self, line: str) -> None:
+        """Hear of something that takes a while, outside of any part of the work."""
+
+    def begin(self, what: str, total: int | None, done: int) -> None:
+        """Begin a part of the work, `done` of `total` evaluations being there already."""
+
+    def finished(self, record: Record) -> None:
+        """See a finished evaluation or confirmation."""
+
+    def end(self) -> None:
+        """End the part of the work."""
+
+
+@dataclass
+class Fit:
+    """An open fit. Made by :func:`open_fit`; run by :func:`lammpsfit.fit.run.loop.run_fit`.
+
+    Attributes
+    ----------
+    job, folder
+        What is to be done, and where it is recorded.
+    conditions, space
+        The job as objects.
+    records
+        The evaluations of the search so far, in the journal's order.
+    confirmations
+        The records of the confirmation runs so far.
+    suspects
+        What was at work when a session died, see :mod:`lammpsfit.fit.run.job_killers`.
+    deadline
+        When this session will be stopped, on the clock of ``time.monotonic``.
+    """
+
+    job: Job
+    folder: RunFolder
+    conditions: Conditions
+    space: ParameterSpace
+    records: list[Record] = field(default_factory=list)
+    confirmations: list[Record] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)
+    deadline: float = math.inf
+    _opened: float = field(default_factory=time.monotonic)
+    _wall_before: float = 0.0
+
+    def __post_init__(self) -> None:
+        before = [record["wall"] for record in self.records + self.confirmations]
+        self._wall_before = max(before, default=0.0)
+
+    @property
+    def problem(self) -> Problem:
+        """What is fitted under the main condition."""
+        return self.conditions.main
+
+    @property
+    def exposed(self) -> bool:
+        """Whether an evaluation can kill the job, so that what begins must be journaled."""
+        return self.job.farm.ranks_per_evaluation > 1
+
+    @property
+    def wall(self) -> float:
+        """Wall-clock seconds spent so far, in this session and those before it."""
+        return self._wall_before + time.monotonic() - self._opened
+
+    @property
+    def late(self) -> bool:
+        """Whether an evaluation that began now would be cut off by the end of the session."""
+        if math.isinf(self.deadline):
+            return False
+        # a run that hung for hours says nothing of how long the next one takes
+        ran = (r for r in self.records if r.get("reason") != Reason.TIMEOUT)
+        longest = max((record["seconds"] for record in ran), default=0.0)
+        return bool(time.monotonic() + longest > self.deadline)
+
+    def told(self, record: Record) -> tuple[Ask, Outcome]:
+        """Turn a record into what the optimiser is told, with the run where it was kept.
+
+        Raises
+        ------
+        InputError
+            If the sample of the run is gone.
+        """
+        ask, outcome = as_told(record)
+        if ask.keep and outcome.ok:
+            outcome = replace(outcome, run=self.samples(f"{ask.id:06d}"))
+        return ask, outcome
+
+    def samples(self, name: str) -> Samples:
+        """Load the samples of an evaluation or a confirmation.
+
+        Raises
+        ------
+        InputError
+            If one of them is gone.
+        """
+        names = self.conditions.names
+        return {condition: load_sample(self.folder.sample(name, condition)) for condition in names}
+
+    def save(self, name: str, evaluation: Evaluation) -> None:
+        """Keep the samples of an evaluation or a confirmation."""
+        for condition, sample in samples_of(evaluation).items():
+            save_sample(self.folder.sample(name, condition), sample)
+
+    def potential(self, record: Record) -> Potential:
+        """Make the potential of a record of the search."""
+        return self.space.potential(as_told(record)[0].x)
+
+    def structures(
+        self, conditions: Conditions, monitor: Monitor, stop: Callable[[], str | None]
+    ) -> dict[str, Path]:
+        """Return the melted start structures by condition in the run folder, each made once."""
+        paths = {}
+        for one in conditions.every:
+            problem = one.problem
+            paths[one.name] = path = self.folder.structure(problem.system.atoms, one.name)
+            if not path.exists():
+                melted = problem.melted(stop, monitor.say)
+                write_text(path, melted.read_text("utf-8"))
+        return paths
+
+    def best_so_far(self) -> Record | None:
+        """Return the record of the lowest objective, noisy as it is."""
+        good = [record for record in self.records if record["status"] == "ok"]
+        return min(good, key=lambda record: float(record["objective"][0]), default=None)
+
+
+def open_fit(folder: RunFolder, job: Job, journal: Journal) -> Fit:
+    """Make the objects of a job and take in what its journal holds."""
+    conditions = build_conditions(job)
+    space = build_space(job, conditions)
+    return Fit(
+        job,
+        folder,
+        conditions,
+        space,
+        evaluations(journal),
+        journal.of_type("confirmation"),
+        find_suspects(journal),
+    )

@@ -1,0 +1,86 @@
+"""Evaluations as journal records, and back to what an optimiser is told."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from lammpsfit.child.failure import Failure
+from lammpsfit.farm.journal import Record
+from lammpsfit.fit.base import Ask, Outcome
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.structure.blocks import Estimate
+
+
+def evaluation_record(
+    ask: Ask,
+    parameters: Mapping[str, float],
+    seed: int,
+    result: Evaluation | Failure,
+    seconds: float,
+) -> Record:
+    """Make the record of an evaluation of the search."""
+    head = {
+        "type": "evaluation",
+        "id": ask.id,
+        "stage": ask.stage,
+        "x": ask.x.tolist(),
+        "parameters": dict(parameters),
+        "seed": seed,
+        "seconds": round(seconds, 3),
+    }
+    if ask.origin is not None:
+        head["origin"] = ask.origin
+    if ask.keep:
+        head["kept"] = True
+    return head | result_fields(result)
+
+
+def result_fields(result: Evaluation | Failure) -> Record:
+    """Make the fields that any finished run has: sound, given up (``censored``) or failed.
+
+    Where there are several conditions, cost and averages are those of the main one, and the
+    others have theirs in ``also``; objective and atom steps are those of all.
+    """
+    if isinstance(result, Failure):
+        return {"status": "failed", "reason": str(result.reason), "detail": result.detail}
+    cost, sample = result.cost, result.sample
+    given_up = result.given_up
+    also = {name: result_fields(one) for name, one in result.also.items()}
+    return {
+        "status": "ok" if given_up is None else "censored",
+        "cost": cost.value,
+        "cost_error": cost.error,
+        "cost_corrected": cost.corrected,
+        "objective": _pair(result.objective),
+        "cost_quarters": list(cost.segments),
+        "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
+        "temperature": _pair(sample.temperature),
+        "pressure": _pair(sample.pressure),
+        "energy": _pair(sample.energy),
+        "energy_drift": _pair(sample.energy_drift),
+        "atom_steps": sum(one.sample.atom_steps for one in result.conditions.values()),
+        **({} if given_up is None else {"given_up": asdict(given_up)}),
+        **({"also": also} if also else {}),
+    }
+
+
+def as_told(record: Mapping[str, Any]) -> tuple[Ask, Outcome]:
+    """Turn a record back into the point asked and its outcome."""
+    ask = Ask(
+        record["id"],
+        np.array(record["x"], dtype=np.float64),
+        record["stage"],
+        origin=record.get("origin"),
+        keep=record.get("kept", False),
+    )
+    if record["status"] == "censored":
+        return ask, Outcome(None, record["cost_error"], record["given_up"]["bound"])
+    if record["status"] != "ok":
+        return ask, Outcome(None)
+    return ask, Outcome(*record["objective"])
+
+
+def _pair(estimate: Estimate) -> list[float]:
+    return [estimate.mean, estimate.error]

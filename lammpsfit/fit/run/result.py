@@ -1,0 +1,213 @@
+"""What came of a fit: the best potential, and ``result.json``."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from lammpsfit.errors import RunError
+from lammpsfit.farm.journal import Record
+from lammpsfit.files import write_json, write_text
+from lammpsfit.fit.run.confirm import Result
+from lammpsfit.fit.run.ensemble import uncertainty_block
+from lammpsfit.fit.run.open_fit import Fit
+from lammpsfit.fit.run.problem import BEST
+from lammpsfit.fit.run.records import result_fields
+from lammpsfit.fit.run.run_folder import versions
+from lammpsfit.forcefield import Potential, dump_potential
+from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.reference import Reference
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What came of a fit.
+
+    Attributes
+    ----------
+    fit
+        The fit with its records.
+    stopped
+        Why it was stopped before its end, or None.
+    potential
+        The best potential as confirmed, or None where it was stopped before.
+    rows
+        Pooled confirmation runs by label, the fit first, then what it is compared with.
+    summary
+        The content of ``result.json``.
+    """
+
+    fit: Fit
+    stopped: str | None
+    potential: Potential | None
+    rows: dict[str, Result]
+    summary: dict[str, Any]
+
+
+def best_confirmed(candidates: Collection[str], pooled: Mapping[str, Result]) -> str:
+    """Return the label of the best confirmed candidate.
+
+    Raises
+    ------
+    RunError
+        If every candidate failed its confirmation.
+    """
+    sound = {
+        label: result
+        for label, result in pooled.items()
+        if label in candidates and isinstance(result, Evaluation)
+    }
+    if not sound:
+        reasons = "; ".join(f"{label}: {pooled[label]}" for label in candidates)
+        raise RunError(f"every candidate failed its confirmation ({reasons})")
+    return min(sound, key=lambda name: sound[name].objective.mean)
+
+
+def evaluation_of(label: str) -> int:
+    """Return the number of the evaluation that a candidate came from."""
+    return int(label.removeprefix(f"{BEST}-"))
+
+
+def finished(
+    fit: Fit,
+    candidates: dict[str, Potential],
+    pooled: dict[str, Result],
+    ensemble: Mapping[str, Result] = MappingProxyType({}),
+) -> FitResult:
+    """Choose the best confirmed candidate, and write the results.
+
+    Parameters
+    ----------
+    fit
+        The fit.
+    candidates
+        The candidates by label.
+    pooled
+        Confirmations by label, of the candidates and of what they are compared with.
+    ensemble
+        Those of potentials as good as the best, see :mod:`lammpsfit.fit.run.ensemble`.
+
+    Raises
+    ------
+    RunError
+        If every candidate failed its confirmation.
+    """
+    label = best_confirmed(candidates, pooled)
+    best = pooled[label]
+    assert isinstance(best, Evaluation)
+    potential = candidates[label]
+    others: dict[str, Result] = {
+        name: result for name, result in pooled.items() if name not in candidates
+    }
+    sources = "; ".join(_source(one.problem.reference) for one in fit.conditions.every)
+    potential = replace(
+        potential,
+        name=_name(fit),
+        title=f"fitted from {fit.problem.potential.name} to: {sources}",
+        doi="",
+        note="; ".join(_cost_words(best)),
+    )
+    write_text(fit.folder.potential, dump_potential(potential))
+    summary = _summary(fit) | {
+        "status": "finished",
+        "best": {
+            "evaluation": evaluation_of(label),
+            **_cost_fields(best),
+            "parameters": fit.space.values(fit.space.unit(candidates[label])),
+            "repeats": fit.job.confirm.repeats,
+            **_together(best),
+        },
+        "confirmed": {name: result_fields(result) for name, result in pooled.items()},
+    }
+    if (block := uncertainty_block(fit, evaluation_of(label), ensemble)) is not None:
+        summary["uncertainty"] = block
+    write_json(fit.folder.result, summary)
+    return FitResult(fit, None, potential, {BEST: best, **others}, summary)
+
+
+def _name(fit: Fit) -> str:
+    """Name the potential after the fit; titles may hold what a name must not, such as tabs."""
+    spaced = " ".join(fit.job.title.split())
+    return "".join(filter(str.isprintable, spaced)) or f"{fit.problem.potential.name}-fit"
+
+
+def _cost_fields(evaluation: Evaluation) -> dict[str, Any]:
+    cost = evaluation.cost
+    return {
+        "cost": cost.value,
+        "cost_error": cost.error,
+        "cost_corrected": cost.corrected,
+        "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
+        "definition": cost.definition,
+    }
+
+
+def _together(best: Evaluation) -> dict[str, Any]:
+    """Make the fields of the best that only several conditions have."""
+    if not best.also:
+        return {}
+    return {
+        "objective": best.objective.mean,
+        "objective_error": best.objective.error,
+        "also": {name: _cost_fields(one) for name, one in best.also.items()},
+    }
+
+
+def _cost_words(best: Evaluation) -> list[str]:
+    """Say what the best costs, and what that means."""
+    conditions = best.conditions
+    words = []
+    for name, one in conditions.items():
+        cost = f"R = {100 * one.cost.value:.2f} ± {100 * one.cost.error:.2f} %"
+        words.append(f"{name}: {cost}" if len(conditions) > 1 else cost)
+    return words + list(dict.fromkeys(one.cost.definition for one in conditions.values()))
+
+
+def _source(reference: Reference) -> str:
+    """Say what a reference is, in its own first line."""
+    return reference.header[0] if reference.header else reference.path.name
+
+
+def unfinished(fit: Fit, why: str) -> FitResult:
+    """Write what is known of a fit that was stopped."""
+    summary = _summary(fit) | {"status": "unfinished", "stopped": why}
+    if (best := fit.best_so_far()) is not None:
+        keys = ("cost", "cost_error", "cost_corrected", "pair_costs", "parameters")
+        summary["best"] = {"evaluation": best["id"]} | {key: best[key] for key in keys}
+        if "also" in best:
+            objective, error = best["objective"]
+            summary["best"] |= {
+                "objective": objective,
+                "objective_error": error,
+                "also": {
+                    name: {key: one[key] for key in keys if key in one}
+                    for name, one in best["also"].items()
+                },
+            }
+    write_json(fit.folder.result, summary)
+    return FitResult(fit, why, None, {}, summary)
+
+
+def _summary(fit: Fit) -> dict[str, Any]:
+    everything = fit.records + fit.confirmations
+    status = Counter(record["status"] for record in fit.records)
+    failed = [record for record in fit.records if record["status"] == "failed"]
+    return {
+        "evaluations": {
+            "ok": status["ok"],
+            "censored": status["censored"],
+            "failed": status["failed"],
+            "by_reason": dict(Counter(record["reason"] for record in failed)),
+        },
+        "atom_steps": sum(record.get("atom_steps", 0) for record in everything),
+        "wall_s": round(fit.wall, 1),
+        "seed": fit.job.seed,
+        "versions": versions(),
+    }
+
+
+def failures(records: list[Record]) -> str:
+    """Count failed evaluations by their reason, in words."""
+    reasons = Counter(record["reason"] for record in records if record["status"] == "failed")
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.items()) or "none was run"

@@ -1,0 +1,132 @@
+"""The search: ask the optimiser, run, record, tell."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lammpsfit.errors import RunError, StoppedError
+from lammpsfit.farm.base import Farm
+from lammpsfit.farm.journal import JournalWriter, Record
+from lammpsfit.fit.base import Ask
+from lammpsfit.fit.run.ask_order import Dialogue, Eager, Ordered
+from lammpsfit.fit.run.build import build_optimiser
+from lammpsfit.fit.run.confirm import SEARCH, Result, run_seed
+from lammpsfit.fit.run.job_killers import start_of
+from lammpsfit.fit.run.open_fit import Fit, Monitor
+from lammpsfit.fit.run.problem import BEST
+from lammpsfit.fit.run.records import evaluation_record
+from lammpsfit.fit.run.result import failures
+from lammpsfit.forcefield import Potential
+from lammpsfit.md.evaluate import Evaluate, EvaluateSeveral, Evaluation
+
+
+def search(
+    fit: Fit,
+    farm: Farm[Evaluation],
+    journal: JournalWriter,
+    monitor: Monitor,
+    stop: Callable[[], str | None],
+) -> dict[str, Potential]:
+    """Search, and return the candidates for confirmation by label."""
+    structures = fit.structures(fit.conditions, monitor, stop)
+    optimiser = build_optimiser(fit.job, fit.conditions, fit.space)
+    limit = fit.job.limits.evaluations or math.inf
+    total = None if math.isinf(limit) else int(limit)
+    monitor.begin("search", total, len(fit.records))
+    _try_suspects(fit, farm, journal, monitor, stop, structures)
+    ahead = fit.job.farm.ordered
+    dialogue: Dialogue = (
+        Eager(optimiser, fit.records, fit.told)
+        if ahead is None
+        else Ordered(optimiser, fit.records, ahead, fit.told)
+    )
+    running: dict[int, Ask] = {}
+    while (why := stop()) is None:
+        room = 0 if fit.late else min(farm.idle, limit - len(fit.records) - farm.busy)
+        for ask in dialogue.ask(int(room)):
+            running[ask.id] = ask
+            if fit.exposed:
+                journal.append(start_of(ask, dialogue.note(ask)))
+            farm.submit(ask.id, *_task(fit, ask, structures))
+        if not farm.busy:
+            why = "walltime" if fit.late else None
+            break
+        finished: list[Record] = []
+        for back in sorted(farm.wait(0.5), key=lambda back: str(back.key)):
+            assert isinstance(back.key, int)
+            ask = running.pop(back.key)
+            record = _record(fit, journal, ask, back.result, back.seconds) | dialogue.note(ask)
+            journal.append(record)
+            finished.append(record)
+        # an optimiser may think for seconds: first whatever is finished is on disk
+        for record in finished:
+            fit.records.append(record)
+            dialogue.take(record)
+            monitor.finished(record)
+    monitor.end()
+    if why is not None:
+        raise StoppedError(why)
+    if fit.best_so_far() is None:
+        raise RunError(f"no evaluation gave a cost: {failures(fit.records)}")
+    return {
+        f"{BEST}-{candidate.ask.id}": fit.space.potential(candidate.ask.x)
+        for candidate in optimiser.ranking(fit.job.confirm.candidates)
+    }
+
+
+def _try_suspects(
+    fit: Fit,
+    farm: Farm[Evaluation],
+    journal: JournalWriter,
+    monitor: Monitor,
+    stop: Callable[[], str | None],
+    structures: Mapping[str, Path],
+) -> None:
+    """Run again what may have killed the job, one at a time; who did it twice has failed."""
+    limit = fit.job.limits.evaluations or math.inf
+    for suspect in fit.suspects:
+        if (ask := suspect.ask) is None or len(fit.records) >= limit:
+            continue
+        result: Result | None = suspect.failure
+        seconds = 0.0
+        if result is None:
+            while not farm.idle:
+                farm.wait(0.5)
+            journal.append(suspect.start)
+            farm.submit(ask.id, *_task(fit, ask, structures))
+            while not (done := farm.wait(0.5)):
+                if (why := stop()) is not None:
+                    raise StoppedError(why)
+            result, seconds = done[0].result, done[0].seconds
+        record = _record(fit, journal, ask, result, seconds) | suspect.start["note"]
+        journal.append(record)
+        fit.records.append(record)
+        monitor.finished(record)
+
+
+def _task(
+    fit: Fit, ask: Ask, structures: Mapping[str, Path]
+) -> tuple[Evaluate | EvaluateSeveral, float]:
+    """Make the task of a point, and its timeout in s."""
+    conditions = fit.conditions
+    if ask.origin is not None:
+        origin = f"{ask.origin:06d}"
+        structures = {name: fit.folder.configuration(origin, name) for name in conditions.names}
+    task = conditions.task(
+        fit.space.potential(ask.x),
+        structures,
+        run_seed(fit.job.seed, SEARCH, ask.id),
+        level=ask.level,
+        keep=ask.keep,
+    )
+    return task, fit.job.limits.evaluation_s or conditions.timeout
+
+
+def _record(fit: Fit, journal: JournalWriter, ask: Ask, result: Result, seconds: float) -> Record:
+    """Keep the samples of an evaluation, then make its record."""
+    if isinstance(result, Evaluation):
+        journal.check_alone()
+        fit.save(f"{ask.id:06d}", result)
+    seed = run_seed(fit.job.seed, SEARCH, ask.id)
+    record = evaluation_record(ask, fit.space.values(ask.x), seed, result, seconds)
+    return record | {"wall": round(fit.wall, 3)}

@@ -1,0 +1,306 @@
+"""What a run folder holds, as the page shows it; nothing is run for it."""
+
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from lammpsfit.errors import InputError
+from lammpsfit.fit.run.conditions import Conditions, Samples
+from lammpsfit.fit.run.confirm import Repeat
+from lammpsfit.fit.run.open_fit import Fit, open_fit
+from lammpsfit.fit.run.problem import BEST, Problem
+from lammpsfit.fit.run.records import result_fields
+from lammpsfit.fit.run.run_folder import RunFolder, open_run, versions
+from lammpsfit.forcefield import Potential
+from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
+from lammpsfit.md.evaluate import MAIN, Evaluation
+from lammpsfit.md.export import FILES
+from lammpsfit.md.protocol import Protocol
+from lammpsfit.md.sample import pool
+from lammpsfit.md.system import System
+from lammpsfit.report.run_view import FIT, Condition, Parameter, Points, Record, RunView, Shown
+from lammpsfit.run_pages.slices import surrogate_slices
+from lammpsfit.structure.rdf import PartialRdf
+
+AT_BOUND: Final = 5e-3
+"""Distance from a bound, as a fraction of the range, that counts as being there."""
+
+KNOWN_FILES: Final = {
+    "result.json": "the numbers of this page, for programs",
+    "potential.toml": "the best potential, for lammpsfit",
+    "lammps": "the best potential, for LAMMPS: in.example runs as it stands",
+    "journal.jsonl": "every evaluation",
+    "job.toml": "the job",
+    "gr.png": "pair distributions against the reference",
+    "convergence.png": "the course of the search",
+    "uncertainty.png": "how well the parameters are determined",
+    "inputs": "what the run was begun with: reference, start, molten structures",
+    "samples": "g(r) of every run",
+}
+
+
+def view_run(path: Path, *, slices: bool = True) -> RunView:
+    """Take in a run folder: finished, stopped, or while it is running.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    slices
+        Whether to rebuild the surrogate of a search that has one, which takes seconds.
+
+    Raises
+    ------
+    InputError
+        If it is no run folder, or its job or inputs were changed since it began.
+    """
+    folder, job, journal = open_run(path)
+    fit = open_fit(folder, job, journal)
+    result = _result(fit)
+    state, state_words = _state(fit, result)
+    best = _best_record(fit, result)
+    confirmed = fit.conditions.of_size(job.confirm)
+    shown = [] if best is None else [_fit_shown(fit, confirmed, best, result)]
+    lammps, source = _lammps(fit, best, finished=state == "finished")
+    paper = job.strategy.name == "paper"
+    return RunView(
+        folder=str(path),
+        title=job.title or fit.problem.potential.name,
+        state=state,
+        state_words=state_words,
+        start=fit.conditions.potential,
+        search=_search_words(fit),
+        conditions=[_condition(one.name, one.problem) for one in fit.conditions.every],
+        parameters=_parameters(fit, best),
+        shown=[*shown, *_compared(fit, confirmed, result)],
+        records=fit.records,
+        atom_steps=sum(r.get("atom_steps", 0) for r in fit.records + fit.confirmations),
+        wall_s=max((r["wall"] for r in fit.records + fit.confirmations), default=0.0),
+        temperature=fit.conditions.temperature,
+        barrier=job.strategy.guard,
+        lammps=lammps,
+        lammps_from=source,
+        uncertainty=result.get("uncertainty") if state == "finished" else None,
+        points=points_of(fit, best),
+        slices=surrogate_slices(fit, np.array(best["x"])) if paper and slices and best else None,
+        seed=job.seed,
+        versions=journal.of_type("header")[0].get("versions") or versions(),
+        job=folder.job.read_text("utf-8"),
+        files=_files(folder),
+    )
+
+
+def _result(fit: Fit) -> Mapping[str, Any]:
+    """Read the result; empty where there is none, or more was run since it was written."""
+    try:
+        result = json.loads(fit.folder.result.read_text("utf-8"))
+        told = sum(result["evaluations"][key] for key in ("ok", "censored", "failed"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return result if told == len(fit.records) else {}
+
+
+def _state(fit: Fit, result: Mapping[str, Any]) -> tuple[str, str]:
+    resume = f"'lammpsfit resume {shlex.quote(str(fit.folder.path))}' goes on from here"
+    if result.get("status") == "finished":
+        return "finished", "searched to its end, and confirmed with fresh seeds"
+    if result:
+        return "stopped", f"stopped before its end ({result.get('stopped')}): {resume}"
+    part = "in its confirmations" if fit.confirmations else "in its search"
+    return "open", f"{part}; if it is not running any more, {resume}"
+
+
+def _best_record(fit: Fit, result: Mapping[str, Any]) -> Record | None:
+    """Return the record of the confirmed best, or of the lowest so far."""
+    if result.get("status") == "finished":
+        number = result["best"]["evaluation"]
+        return next((r for r in fit.records if r["id"] == number), None)
+    return fit.best_so_far()
+
+
+def _fit_shown(fit: Fit, confirmed: Conditions, best: Record, result: Mapping[str, Any]) -> Shown:
+    """Show the best by its confirmations; before there are any, by its run in the search."""
+    potential = fit.potential(dict(best))
+    if result.get("status") == "finished":
+        found = _pooled(fit, confirmed, f"{BEST}-{best['id']}", result)
+        if found is not None:
+            fields, runs, rdfs = found
+            return Shown(FIT, fields, runs, True, potential, rdfs)
+    rdfs = {}
+    with suppress(InputError):
+        rdfs = _rdfs(fit.samples(f"{best['id']:06d}"))
+    return Shown(FIT, best, 1, False, potential, rdfs)
+
+
+def _compared(fit: Fit, confirmed: Conditions, result: Mapping[str, Any]) -> Iterator[Shown]:
+    for label, potential in confirmed.load_known(fit.job.confirm.compare).items():
+        found = _pooled(fit, confirmed, label, result)
+        if found is None:
+            yield Shown(label, {}, 0, False, potential)
+        else:
+            fields, runs, rdfs = found
+            yield Shown(label, fields, runs, True, potential, rdfs)
+
+
+def _pooled(
+    fit: Fit, confirmed: Conditions, label: str, result: Mapping[str, Any]
+) -> tuple[Record, int, dict[str, PartialRdf]] | None:
+    """Pool the confirmations of a label; where samples are gone, take what was written of them."""
+    by_label: dict[str, list[Record]] = defaultdict(list)
+    for record in fit.confirmations:
+        by_label[record["label"]].append(record)
+    records = by_label[label]
+    failed = next((record for record in records if record["status"] != "ok"), None)
+    if failed is not None or not records:
+        return None if failed is None else (failed, len(records), {})
+    numbers = sorted({record["repeat"] for record in records})
+    try:
+        runs = [fit.samples(Repeat(label, number).name) for number in numbers]
+        samples = {name: pool([run[name] for run in runs]) for name in fit.conditions.names}
+        evaluation = confirmed.evaluation(samples)
+    except InputError:
+        return result.get("confirmed", {}).get(label, records[-1]), len(numbers), {}
+    return _fields(evaluation), len(numbers), _rdfs(samples)
+
+
+def _fields(evaluation: Evaluation) -> Record:
+    """Make the fields of an evaluation, with the errors of its pairs."""
+    fields = result_fields(evaluation)
+    errors = {pair: one.error for pair, one in evaluation.cost.pairs.items()}
+    also = {name: _fields(one) for name, one in evaluation.also.items()}
+    return fields | {"pair_cost_errors": errors} | ({"also": also} if also else {})
+
+
+def _rdfs(samples: Samples) -> dict[str, PartialRdf]:
+    return {name: sample.rdf for name, sample in samples.items()}
+
+
+def _parameters(fit: Fit, best: Record | None) -> list[Parameter]:
+    start = fit.conditions.potential.parameters
+    now = {} if best is None else fit.potential(dict(best)).parameters
+    x = [None] * fit.space.dim if best is None else best["x"]
+    lines = []
+    for free, u in zip(fit.space.free, x, strict=True):
+        at = ""
+        if u is not None and u <= AT_BOUND:
+            at = "at its lower bound"
+        elif u is not None and u >= 1 - AT_BOUND:
+            at = "at its upper bound"
+        name = free.name
+        lines.append(Parameter(name, start[name], now.get(name), free.lower, free.upper, at))
+    for tie in fit.space.ties:
+        follows = f"{tie.factor:g} × {tie.to}"
+        lines.append(Parameter(tie.name, start[tie.name], now.get(tie.name), remark=follows))
+    if fit.space.balance is not None:
+        name = f"q_{fit.space.balance}"
+        lines.append(Parameter(name, start[name], now.get(name), remark="keeps it neutral"))
+    return lines
+
+
+def points_of(fit: Fit, best: Record | None) -> Points:
+    """Place the evaluations of a search in the space of its parameters, with the path to `best`."""
+    d = fit.space.dim
+    unit = np.array([r["x"] for r in fit.records], dtype=np.float64).reshape(-1, d)
+    values = [list(fit.space.values(u).values()) for u in unit]
+    told = [r["objective"] if r["status"] == "ok" else (np.nan, np.nan) for r in fit.records]
+    return Points(
+        names=fit.space.names,
+        bounds=np.array([(free.lower, free.upper) for free in fit.space.free]),
+        unit=unit,
+        values=np.array(values, dtype=np.float64).reshape(-1, d),
+        what=_minimised(fit),
+        cost=np.array([value for value, _ in told]),
+        error=np.array([error for _, error in told]),
+        stages=tuple(r["stage"] for r in fit.records),
+        path=tuple(_path(fit, best)),
+    )
+
+
+def _path(fit: Fit, best: Record | None) -> list[int]:
+    """Return the rows that led to the best: from run to run, or whenever R fell lower."""
+    if best is None:
+        return []
+    rows = {record["id"]: row for row, record in enumerate(fit.records)}
+    back = [rows[best["id"]]]
+    while (origin := fit.records[back[-1]].get("origin")) in rows and rows[origin] not in back:
+        back.append(rows[origin])
+    if len(back) > 1:
+        return back[::-1]
+    lowest, path = np.inf, []
+    for row, record in enumerate(fit.records):
+        if record["status"] == "ok" and record["objective"][0] < lowest:
+            lowest = record["objective"][0]
+            path.append(row)
+    return path if path[-1:] == back else [*(row for row in path if row < back[0]), *back]
+
+
+def _lammps(fit: Fit, best: Record | None, *, finished: bool) -> tuple[str, str]:
+    exported = fit.folder.lammps / FILES["overlay"]
+    if finished and exported.exists():
+        where = exported.relative_to(fit.folder.path)
+        return exported.read_text("utf-8"), f"{where}, whose forces were compared with U(r)"
+    if best is None:
+        return "", ""
+    potential: Potential = fit.potential(dict(best))
+    lines = (
+        "# types: " + ", ".join(f"{i} = {name}" for i, name in enumerate(potential.species, 1)),
+        *mass_lines(potential),
+        *charge_lines(potential),
+        "",
+        *overlay_pair_lines(potential, "remainder.table"),
+    )
+    return "\n".join(lines), (
+        "the best so far, unchecked: the table is written when the fit is finished"
+    )
+
+
+def _condition(name: str, problem: Problem) -> Condition:
+    system, protocol, target = problem.system, problem.protocol, problem.target
+    wanted = target.pressure
+    return Condition(
+        name=name,
+        main=name == MAIN,
+        system=_system_words(system, protocol),
+        source=problem.reference.header or (problem.reference.path.name,),
+        reference=target.reference,
+        definition=target.cost(target.reference).definition,
+        pressure=""
+        if wanted is None
+        else f"The search also wanted a pressure of {wanted.value:g} bar: "
+        f"{wanted.per_percent:g} bar off cost as much as R = 1 %.",
+    )
+
+
+def _system_words(system: System, protocol: Protocol) -> str:
+    return (
+        f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³ and "
+        f"{protocol.temperature:g} K, {protocol.relax:g} ps to relax and {protocol.sample:g} ps "
+        "sampled, in each run"
+    )
+
+
+def _search_words(fit: Fit) -> str:
+    table = fit.job.strategy
+    if table.name == "paper":
+        return (
+            f"a design of {table.design} points, a Gaussian process with expected improvement, "
+            "then conjugate gradients"
+        )
+    many = "" if table.starts == 1 else f", {table.starts} descents at a time"
+    return f"least squares with the derivatives that each run brings (Gauss-Newton{many})"
+
+
+def _minimised(fit: Fit) -> str:
+    several = len(fit.conditions.every) > 1
+    pressure = any(one.problem.target.pressure for one in fit.conditions.every)
+    return "objective" if several or pressure else "R"
+
+
+def _files(folder: RunFolder) -> list[tuple[str, str]]:
+    return [(name, what) for name, what in KNOWN_FILES.items() if (folder.path / name).exists()]

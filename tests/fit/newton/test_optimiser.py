@@ -1,0 +1,480 @@
+"""Descents as an optimiser: that they repeat, resume, and do not disturb each other."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from lammpsfit.errors import InputError, RunError
+from lammpsfit.fit.base import Ask, Outcome
+from lammpsfit.fit.design import sobol_design
+from lammpsfit.fit.domain import Domain
+from lammpsfit.fit.newton.descent import End, GaussNewtonSettings
+from lammpsfit.fit.newton.local_model import LocalModel
+from lammpsfit.fit.newton.optimiser import STAGE, ChainSettings, GaussNewton
+from lammpsfit.fit.run.ask_order import Eager, Ordered
+from lammpsfit.fit.run.records import as_told
+from lammpsfit.structure.fluctuations import Response
+
+SEED = 5
+START = np.array([0.15, 0.8])
+TRUTH = np.array([0.7, 0.4])
+FLOOR = 0.1
+BLOCKS = 8
+
+
+def residuals(x):
+    """Bent ones, with their minimum at TRUTH, shape (3,)."""
+    u, v = x - TRUTH
+    return np.array([2 * (v + u**2), u, FLOOR])
+
+
+def jacobian(x):
+    u = x[0] - TRUTH[0]
+    return np.array([[4 * u, 2.0], [1.0, 0.0], [0.0, 0.0]])
+
+
+def run_of(number):
+    """What evaluation `number` keeps: the noise of its blocks on residuals and slopes."""
+    return 0.01 * np.random.default_rng([6, number]).standard_normal((BLOCKS, 3, 3))
+
+
+def linearise(runs, x):
+    exact = np.column_stack([residuals(x), jacobian(x)])
+    blocks = exact + np.concatenate([run for _, run in runs])
+    without = (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)
+    whole = blocks.mean(axis=0)
+    response = Response(
+        whole[:, 0], whole[:, 1:], 50.0**2 * np.eye(2), without[:, :, 0], without[:, :, 1:]
+    )
+    return LocalModel(response, float(len(blocks)), float(len(runs)))
+
+
+def optimiser(
+    starts=1, start=START, batch=1, restarts=20, constraint=None, stuck=np.inf, **descent
+):
+    descent = GaussNewtonSettings(batch=batch, patience=3, **descent)
+    settings = ChainSettings(starts, restarts, stuck, descent)
+    return GaussNewton(2, settings, linearise, SEED, constraint, start)
+
+
+def outcome(ask, fails=False):
+    if fails:
+        return Outcome(None)
+    cost = float(np.linalg.norm(residuals(ask.x)))
+    return Outcome(cost, 0.01, run=run_of(ask.id))
+
+
+def unlucky(ask):
+    """Whether an evaluation fails, some do."""
+    return ask.id % 7 == 6
+
+
+def never(ask):
+    """Whether an evaluation fails, none does."""
+    return False
+
+
+def search(search, workers=1, most=300, fails=unlucky):
+    """Run an optimiser to its end; return what was told, in order."""
+    told = []
+    while not search.done and len(told) < most:
+        asks = search.ask(workers)
+        assert asks, "neither done nor asking"
+        for ask in asks:
+            told.append((ask, outcome(ask, fails(ask))))
+            search.tell(*told[-1])
+    return told
+
+
+def same(asks, others):
+    assert [(a.id, a.stage, a.origin) for a in asks] == [(a.id, a.stage, a.origin) for a in others]
+    np.testing.assert_array_equal([a.x for a in asks], [a.x for a in others])
+
+
+# Where it goes
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_all_descents_arrive(workers, batch):
+    chains = optimiser(starts=3, batch=batch)
+    told = search(chains, workers)
+    assert chains.done
+    assert chains.ends == [End.QUIET] * 3
+    assert chains.ask(5) == []
+    stages = {ask.stage for ask, _ in told}
+    assert stages == {STAGE, f"{STAGE} 2", f"{STAGE} 3"}
+    for stage in stages:
+        nearest = min(np.abs(ask.x - TRUTH).max() for ask, _ in told if ask.stage == stage)
+        assert nearest < 0.02
+
+
+def test_asks_are_kept_and_numbered_without_gaps():
+    told = search(optimiser(starts=3, batch=2), workers=4)
+    asks = [ask for ask, _ in told]
+    assert all(ask.keep for ask in asks)
+    assert sorted(ask.id for ask in asks) == list(range(len(asks)))
+    stage_of = {ask.id: ask.stage for ask in asks}
+    for ask in asks:
+        assert ask.origin is None or stage_of[ask.origin] == ask.stage
+
+
+def test_the_smallest_unused_number_is_given():
+    chains = optimiser(starts=4)
+    first, second, third, fourth = optimiser(starts=4).ask(4)
+    assert [ask.id for ask in (first, second, third, fourth)] == [0, 1, 2, 3]
+    # 0 and 2 were lost
+    for ask in (second, fourth):
+        chains.tell(ask, outcome(ask))
+    asks = chains.ask(9)
+    assert [ask.id for ask in asks] == [0, 2, 4, 5]
+    assert [(ask.stage, ask.origin) for ask in asks] == [
+        (first.stage, None),
+        (second.stage, 1),
+        (third.stage, None),
+        (fourth.stage, 3),
+    ]
+
+
+def test_starts_are_the_given_one_and_sobol_points():
+    asks = optimiser(starts=4).ask(9)
+    points = np.array([ask.x for ask in asks])
+    np.testing.assert_array_equal(points[0], START)
+    np.testing.assert_array_equal(points[1:], sobol_design(3, Domain(2), SEED))
+    asks = optimiser(starts=2, start=None).ask(9)
+    np.testing.assert_array_equal([ask.x for ask in asks], points[1:3])
+
+
+def test_nothing_it_asks_is_forbidden():
+    wall = lambda X: 0.55 - X[:, 0] * X[:, 1] - 0.5 * X[:, 0]  # noqa: E731
+    told = search(optimiser(starts=3, batch=2, constraint=wall), workers=3)
+    points = np.array([ask.x for ask, _ in told])
+    assert (wall(points) >= 0).all()
+    assert wall(points).min() < 0.01, "no edge was reached, nothing tested"
+    assert points.min() >= 0
+    assert points.max() <= 1
+
+
+# Several at a time
+
+
+def test_as_many_are_asked_as_there_are_descents_and_steps():
+    chains = optimiser(starts=3, batch=2)
+    starts = chains.ask(99)
+    assert len(starts) == 3
+    assert chains.ask(99) == []
+    for ask in starts[:2]:
+        chains.tell(ask, outcome(ask))
+    steps = chains.ask(99)
+    assert [ask.stage for ask in steps] == [STAGE] * 2 + [f"{STAGE} 2"] * 2
+    chains.tell(steps[0], outcome(steps[0]))
+    assert chains.ask(99) == [], "the first descent waits for its other step"
+    assert not chains.done
+
+
+def paths(told):
+    """What each descent asked, by stage, in order."""
+    stages = sorted({ask.stage for ask, _ in told})
+    return {stage: [ask for ask, _ in told if ask.stage == stage] for stage in stages}
+
+
+def test_descents_do_not_depend_on_each_others_order():
+    # the noise belongs to the point here, as numbers depend on who asks first
+    def tell(chains, ask):
+        number = int(abs(float(ask.x @ [1e6, 3e6]))) % 2**31
+        cost = float(np.linalg.norm(residuals(ask.x)))
+        chains.tell(ask, Outcome(cost, 0.01, run=run_of(number)))
+        return ask, None
+
+    def play(first):
+        chains, told, waiting = optimiser(starts=3), [], []
+        while not chains.done:
+            waiting += chains.ask(9)
+            # always the descent `first`, until it has ended; then the next one
+            waiting.sort(key=lambda ask: (ask.stage != first, ask.stage))
+            told.append(tell(chains, waiting.pop(0)))
+        return paths(told)
+
+    one = play(STAGE)
+    for first in (f"{STAGE} 2", f"{STAGE} 3"):
+        other = play(first)
+        assert one.keys() == other.keys()
+        for stage, asks in one.items():
+            np.testing.assert_array_equal([a.x for a in asks], [a.x for a in other[stage]])
+
+
+# That they repeat
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_told_a_prefix_it_asks_what_the_original_asked(batch):
+    told = search(optimiser(starts=2, batch=batch))
+    for n in [*range(8), *range(8, len(told), 5)]:
+        fresh = optimiser(starts=2, batch=batch)
+        for pair in told[:n]:
+            fresh.tell(*pair)
+        same(fresh.ask(1), [told[n][0]])
+
+
+def test_told_everything_it_is_done():
+    original = optimiser(starts=2)
+    told = search(original)
+    fresh = optimiser(starts=2)
+    for pair in told:
+        fresh.tell(*pair)
+    assert fresh.done
+    assert fresh.ends == original.ends
+    for one, other in zip(fresh.ranking(3), original.ranking(3), strict=True):
+        assert (one.ask.id, one.cost, one.error) == (other.ask.id, other.cost, other.error)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_in_a_batch_does_not_matter(seed):
+    """Repetitions of one step are told apart by their numbers alone."""
+    rng = np.random.default_rng(seed)
+    chains, told = optimiser(start=TRUTH + np.array([0.01, 0.0]), batch=3), []
+    while not chains.done:
+        for ask in rng.permutation(np.array(chains.ask(9), dtype=object)):
+            told.append((ask, outcome(ask)))
+            chains.tell(*told[-1])
+    points = np.array([ask.x for ask, _ in told[1:4]])
+    np.testing.assert_array_equal(points[0], points[1])
+    for n in range(0, len(told), 3):
+        fresh = optimiser(start=TRUTH + np.array([0.01, 0.0]), batch=3)
+        for pair in told[: n + 1]:
+            fresh.tell(*pair)
+        expected = sorted((ask for ask, _ in told[n + 1 : n + 4]), key=lambda ask: ask.id)
+        same(fresh.ask(9), expected)
+
+
+# Through the dialogues
+
+
+def record(ask, note):
+    """The record of an evaluation; what it kept is elsewhere."""
+    told = outcome(ask, unlucky(ask))
+    found = {"status": "ok", "objective": [told.cost, told.error]} if told.ok else {"status": "no"}
+    head = {"id": ask.id, "x": ask.x.tolist(), "stage": ask.stage, "kept": ask.keep}
+    return head | found | note | ({} if ask.origin is None else {"origin": ask.origin})
+
+
+def read(record):
+    """Attach the run to what is told."""
+    ask, told = as_told(record)
+    return ask, outcome(ask) if told.ok else told
+
+
+def farm(dialogue, workers, seed, records, length):
+    """Play a farm whose workers come back at random, until `length` evaluations are there."""
+    rng = np.random.default_rng(seed)
+    running = []
+    while len(records) < length:
+        running += dialogue.ask(min(workers - len(running), length - len(records) - len(running)))
+        if not running:
+            break
+        ask = running.pop(rng.integers(len(running)))
+        records.append(record(ask, dialogue.note(ask)))
+        dialogue.take(records[-1])
+    return records
+
+
+def by_number(records):
+    return sorted((r["id"], r["x"], r["stage"], r.get("origin")) for r in records)
+
+
+def ordered(records, batch=2):
+    return Ordered(optimiser(starts=3, batch=batch), records, ahead=4, read=read)
+
+
+ENDLESS = 10**6
+
+
+def test_an_ordered_fit_does_not_depend_on_the_workers():
+    alone = farm(ordered([]), 1, 0, [], ENDLESS)
+    assert len(alone) > 30
+    for workers, seed in ((2, 1), (4, 2), (9, 3)):
+        assert by_number(farm(ordered([]), workers, seed, [], ENDLESS)) == by_number(alone)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_an_ordered_fit_that_is_broken_off_goes_on_as_it_would_have(batch):
+    whole = farm(ordered([], batch), 1, 0, [], ENDLESS)
+    for stop in (1, 3, 4, 8, 15, 23, 31, len(whole) - 1, len(whole)):
+        begun = farm(ordered([], batch), 3, stop, [], stop)
+        resumed = farm(ordered(begun, batch), 2, stop + 1, list(begun), ENDLESS)
+        assert by_number(resumed) == by_number(whole)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_eager_fit_goes_on_after_any_interruption(batch, workers):
+    """What was out is lost each time; all the journal says must still fit."""
+    chains = lambda: optimiser(starts=2, batch=batch)  # noqa: E731
+    records = []
+    for round_ in itertools.count():
+        search = chains()
+        farm(Eager(search, records, read), workers, round_, records, len(records) + 5)
+        if search.done:
+            break
+        assert round_ < 100
+    numbers = [r["id"] for r in records]
+    assert len(set(numbers)) == len(numbers)
+    assert all(r["kept"] for r in records)
+    again = chains()
+    Eager(again, records, read)
+    assert again.done
+    assert again.ends == search.ends
+    np.testing.assert_allclose(again.ranking(1)[0].ask.x, TRUTH, atol=0.02)
+
+
+def test_an_eager_fit_broken_off_nowhere_replays_at_every_point():
+    records = farm(Eager(optimiser(starts=2, batch=2), [], read), 4, 1, [], ENDLESS)
+    for n in range(0, len(records), 3):
+        fresh = optimiser(starts=2, batch=2)
+        dialogue = Eager(fresh, records[:n], read)
+        following = {tuple(r["x"]) for r in records[n:]}
+        asks = dialogue.ask(1)
+        assert all(tuple(ask.x) in following for ask in asks)
+
+
+# Starts that fail
+
+
+def test_a_start_that_fails_takes_the_next_point():
+    bad = lambda ask: bool(ask.x[0] < 0.6)  # noqa: E731
+    chains = optimiser(starts=2)
+    told = search(chains, workers=2, fails=bad)
+    begun = [tuple(ask.x) for ask, _ in told if ask.origin is None]
+    points = list(dict.fromkeys(begun))
+    n = len(points) - 1
+    assert n > 2
+    np.testing.assert_array_equal(points, [START, *sobol_design(n, Domain(2), SEED)])
+    # those that fail are tried twice
+    assert [begun.count(x) for x in points] == [2 if x[0] < 0.6 else 1 for x in points]
+    assert chains.ends == [End.QUIET] * 2
+
+
+def test_a_descent_that_ends_far_up_begins_elsewhere():
+    told = search(optimiser(restarts=2, stuck=0.9 * FLOOR), fails=never)
+    begun = [ask.x for ask, _ in told if ask.origin is None]
+    np.testing.assert_array_equal(begun, [START, *sobol_design(2, Domain(2), SEED)])
+    assert len({ask.stage for ask, _ in told}) == 1
+    for n in range(len(told)):
+        fresh = optimiser(restarts=2, stuck=0.9 * FLOOR)
+        for pair in told[: n + 1]:
+            fresh.tell(*pair)
+        same(fresh.ask(9), [ask for ask, _ in told[n + 1 : n + 2]])
+
+
+def test_a_descent_that_ends_far_enough_down_does_not():
+    told = search(optimiser(restarts=2, stuck=2 * FLOOR), fails=never)
+    assert [ask.id for ask, _ in told if ask.origin is None] == [0]
+
+
+@pytest.mark.parametrize("restarts", [0, 3])
+def test_restarts_are_limited(restarts):
+    chains = optimiser(starts=2, restarts=restarts)
+    told = search(chains, fails=lambda ask: True)
+    assert chains.done
+    assert chains.ends == [End.FAILED] * 2
+    # each start twice
+    assert len(told) == 2 * (2 + restarts)
+    assert len({tuple(ask.x) for ask, _ in told}) == 2 + restarts
+    with pytest.raises(RunError, match="no evaluation of the search gave a cost"):
+        chains.ranking(1)
+
+
+def test_a_descent_that_got_somewhere_is_not_begun_anew():
+    chains = optimiser(failures=2)
+    told = search(chains, fails=lambda ask: ask.origin is not None)
+    assert chains.ends == [End.FAILED]
+    assert len(told) == 3
+    assert [candidate.ask.id for candidate in chains.ranking(5)] == [0]
+
+
+def test_a_restart_replays():
+    bad = lambda ask: bool(ask.x[0] < 0.5) or unlucky(ask)  # noqa: E731
+    told = search(optimiser(starts=3), workers=2, fails=bad)
+    fresh = optimiser(starts=3)
+    for pair in told:
+        fresh.tell(*pair)
+    assert fresh.done
+
+
+# What is best
+
+
+def test_the_ranking_is_across_descents_by_rising_cost():
+    chains = optimiser(starts=3)
+    told = dict((ask.id, (ask, o)) for ask, o in search(chains))  # noqa: C402
+    ranking = chains.ranking(6)
+    assert len(ranking) == 6
+    assert len({candidate.ask.stage for candidate in ranking}) > 1
+    costs = [candidate.cost for candidate in ranking]
+    assert costs == sorted(costs)
+    for candidate in ranking:
+        ask, was = told[candidate.ask.id]
+        np.testing.assert_array_equal(candidate.ask.x, ask.x)
+        assert candidate.ask.stage == ask.stage
+        assert candidate.outcome.cost == was.cost
+        assert abs(candidate.cost - was.cost) < 4 * candidate.error + 0.01
+    np.testing.assert_allclose(ranking[0].ask.x, TRUTH, atol=0.02)
+    assert chains.ranking(2)[1].ask.id == ranking[1].ask.id
+
+
+# What a journal of other processors brings
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_points_a_little_off_are_those_that_were_asked(batch):
+    fresh = optimiser(batch=batch)
+    for ask, _ in search(optimiser(batch=batch), most=9, fails=never):
+        off = Ask(ask.id, ask.x + 1e-4 * np.array([1.0, -1.0]), ask.stage, ask.origin)
+        fresh.tell(off, outcome(off))
+    # whole batches are told, so that nothing is open
+    (following,) = fresh.ask(1)
+    assert following.id == 9
+    assert following.origin in range(9)
+    fresh.tell(following, outcome(following))
+    last = [(following, outcome(following)), *search(fresh, most=100, fails=never)]
+    assert fresh.ends == [End.QUIET]
+    assert min(np.abs(ask.x - TRUTH).max() for ask, _ in last) < 0.02
+
+
+def test_points_nobody_asks_for_any_more_are_used_all_the_same():
+    chains = optimiser()
+    search(chains, most=3)
+    foreign = [Ask(number, TRUTH + 0.01, STAGE) for number in (90, 91)]
+    for ask in foreign:
+        chains.expect(ask)
+        chains.tell(ask, outcome(ask))
+    assert chains.ranking(1)[0].ask.id in (90, 91)
+    search(chains)
+    assert chains.ends == [End.QUIET]
+
+
+# What it refuses
+
+
+def test_a_stage_that_is_not_searched_is_refused():
+    told = search(optimiser(), most=1)
+    elsewhere = Ask(told[0][0].id, told[0][0].x, "design")
+    with pytest.raises(InputError, match="belongs to a stage this search has not: design"):
+        optimiser().tell(elsewhere, told[0][1])
+
+
+def test_inputs_are_checked():
+    with pytest.raises(InputError, match="at least one start, got 0"):
+        ChainSettings(starts=0)
+    with pytest.raises(InputError, match="no fewer than 0 restarts, got -1"):
+        ChainSettings(restarts=-1)
+    with pytest.raises(InputError, match="start must lie in the unit cube"):
+        optimiser(start=np.array([0.5, 1.5]))
+    with pytest.raises(InputError, match=r"start must have shape \(2,\), got \(3,\)"):
+        optimiser(start=np.zeros(3))
+    wall = lambda X: X[:, 0] - 0.5  # noqa: E731
+    with pytest.raises(InputError, match="start must satisfy the constraint"):
+        optimiser(constraint=wall)
+    with pytest.raises(InputError, match="constraint must leave room"):
+        optimiser(start=None, constraint=lambda X: -np.ones(len(X)))
