@@ -29,6 +29,28 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class Noise:
+    """Covariances of the averages with their derivatives, each summed over the observables.
+
+    They are what statistical noise adds to the squares of averages over a run: the expectation of
+    ``mean @ mean`` is the square of the true averages and `mean_mean`, and so on.
+
+    Attributes
+    ----------
+    mean_mean : float
+        Σ_k var(<A_k>).
+    jacobian_mean : ndarray, shape (d,)
+        Σ_k cov(J_ki, <A_k>).
+    jacobian_jacobian : ndarray, shape (d, d)
+        Σ_k cov(J_ki, J_kj).
+    """
+
+    mean_mean: float
+    jacobian_mean: FloatArray
+    jacobian_jacobian: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Response:
     """Averages, and how they change with the parameters.
 
@@ -59,6 +81,17 @@ class Response:
     def jacobian_error(self) -> FloatArray:
         """Standard error of the derivatives, shape (K, d)."""
         return jackknife_error(self.jacobians)
+
+    @property
+    def noise(self) -> Noise:
+        """What noise adds to squares of the averages and their derivatives, by the jackknife."""
+        B = len(self.means)
+        dy, dJ = self.means - self.means.mean(axis=0), self.jacobians - self.jacobians.mean(axis=0)
+        return Noise(
+            (B - 1) / B * float(np.sum(dy**2)),
+            (B - 1) / B * np.einsum("bk,bki->i", dy, dJ, optimize=True),
+            (B - 1) / B * np.einsum("bki,bkj->ij", dJ, dJ, optimize=True),
+        )
 
     def beside(self, other: Response) -> Response:
         """Put averages of the same frames, weights and blocks after these."""

@@ -120,6 +120,21 @@ def test_errors_of_an_oscillator_are_honest(phi):
     assert metric == pytest.approx(1 / (2 * k**2), rel=0.03)
 
 
+def test_noise_is_what_runs_scatter_by():
+    """The averages of many runs scatter with the covariances that each run states of its own."""
+    rng = np.random.default_rng(9)
+    runs = [stiffness(oscillator(rng, 2.0, 4000)) for _ in range(400)]
+    stated = [run.noise for run in runs]
+    scatter = np.cov([run.mean.item() for run in runs], [run.jacobian.item() for run in runs])
+    of_mean = np.mean([noise.mean_mean for noise in stated])
+    both = np.mean([noise.jacobian_mean.item() for noise in stated])
+    of_jacobian = np.mean([noise.jacobian_jacobian.item() for noise in stated])
+    assert scatter[0, 0] == pytest.approx(of_mean, rel=0.15)
+    assert scatter[0, 1] == pytest.approx(both, rel=0.15)
+    assert scatter[0, 1] < -0.5 * math.sqrt(scatter[0, 0] * scatter[1, 1])
+    assert scatter[1, 1] == pytest.approx(of_jacobian, rel=0.2)
+
+
 def test_blocks_shorter_than_the_correlation_state_too_small_errors():
     rng = np.random.default_rng(4)
     x = [oscillator(rng, 2.0, 4000, 0.95) for _ in range(20)]

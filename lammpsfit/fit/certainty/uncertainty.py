@@ -278,12 +278,12 @@ def _in(scale: Vector, r: Response) -> Response:
 
 def _without_noise(r: Response) -> Quadratic:
     """Return |y + J s|² less what noise of y and J adds to it, by the jackknife."""
-    y, J, n = r.mean, r.jacobian, len(r.means)
-    dy, dJ = r.means - r.means.mean(axis=0), r.jacobians - r.jacobians.mean(axis=0)
-    C = (n - 1) / n * np.einsum("bki,bkj->ij", dJ, dJ, optimize=True)
-    c = (n - 1) / n * np.einsum("bk,bki->i", dy, dJ, optimize=True)
-    noise = (n - 1) / n * float(np.sum(dy**2))
-    return Quadratic(max(float(y @ y) - noise, 0.0), J.T @ y - c, J.T @ J - C)
+    y, J, noise = r.mean, r.jacobian, r.noise
+    return Quadratic(
+        max(float(y @ y) - noise.mean_mean, 0.0),
+        J.T @ y - noise.jacobian_mean,
+        J.T @ J - noise.jacobian_jacobian,
+    )
 
 
 def _gradient_noise(r: Response) -> Vector:

@@ -44,14 +44,12 @@ class LocalModel:
         Averages hold noise, which adds to squares: the constant is without it (jackknife), and
         the step is charged for the noise of J, see :mod:`lammpsfit.fit.newton.trust_region`.
         """
-        r = self.response
-        y, J = r.mean, r.jacobian
-        n = len(r.means)
-        dy, dJ = r.means - r.means.mean(axis=0), r.jacobians - r.jacobians.mean(axis=0)
-        C = (n - 1) / n * np.einsum("bki,bkj->ij", dJ, dJ, optimize=True)
-        c = (n - 1) / n * np.einsum("bk,bki->i", dy, dJ, optimize=True)
-        noise = (n - 1) / n * float(np.sum(dy**2))
-        return Quadratic(float(y @ y) - noise, J.T @ y + c, J.T @ J + C)
+        y, J, noise = self.response.mean, self.response.jacobian, self.response.noise
+        return Quadratic(
+            float(y @ y) - noise.mean_mean,
+            J.T @ y + noise.jacobian_mean,
+            J.T @ J + noise.jacobian_jacobian,
+        )
 
     @property
     def gradient(self) -> Vector:
