@@ -1,6 +1,7 @@
 """Pair potentials: U(r), its derivatives, parameter spaces, guards and LAMMPS text."""
 
-from lammpsfit.forcefield.coulomb import DampedShiftedForce
+from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
+from lammpsfit.forcefield.coulomb.dsf import DampedShiftedForce
 from lammpsfit.forcefield.forms import FORMS, Form
 from lammpsfit.forcefield.guard import Guard, PairGuard, collapse
 from lammpsfit.forcefield.library import (
@@ -10,11 +11,14 @@ from lammpsfit.forcefield.library import (
     names_file,
 )
 from lammpsfit.forcefield.pairs import all_pairs, canonical_pair, pair_name, split_pair
-from lammpsfit.forcefield.potential import Potential, Species, Term
+from lammpsfit.forcefield.potential import Potential, Species
 from lammpsfit.forcefield.space import Free, ParameterSpace, Tie
+from lammpsfit.forcefield.term import Term
 
 __all__ = [
+    "COULOMB_SUMS",
     "FORMS",
+    "CoulombSum",
     "DampedShiftedForce",
     "Form",
     "Free",

@@ -45,7 +45,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
-from lammpsfit.forcefield.coulomb import DampedShiftedForce
+from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.forcefield.forms.base import Array
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.forcefield.potential import Potential
@@ -149,10 +149,10 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
         if not (math.isfinite(value) and value > 0.0):
             raise InputError(f"{name} must be positive, got {value!r}")
     kT = BOLTZMANN_CONSTANT * temperature
-    r, dsf = _grid(potential.cutoff, potential.coulomb)
+    r, V = _grid(potential.cutoff, potential.coulomb)
     return Guard(
         {
-            pair: _judge(*_curves(potential, pair, r, dsf), kT, barrier)
+            pair: _judge(*_curves(potential, pair, r, V), kT, barrier)
             for pair in potential.pair_names
         }
     )
@@ -176,25 +176,25 @@ def margins(
 
 
 @lru_cache(maxsize=8)
-def _grid(cutoff: float, coulomb: DampedShiftedForce | None) -> tuple[Array, Array]:
-    """Return distances in Å and k_e dsf(r) at them, the same for every candidate of a fit."""
+def _grid(cutoff: float, coulomb: CoulombSum | None) -> tuple[Array, Array]:
+    """Return distances in Å and k_e V(r) at them, the same for every candidate of a fit."""
     if not cutoff > _INNERMOST:
         raise InputError(f"cutoff must be above {_INNERMOST:g} Å, got {cutoff!r} Å")
     n = max(2, math.ceil(math.log(cutoff / _INNERMOST) / _STEP))
     r = np.geomspace(_INNERMOST, cutoff, n, endpoint=False)
-    dsf = COULOMB_CONSTANT * coulomb.energy(r) if coulomb else np.zeros_like(r)
-    return r, dsf
+    V = COULOMB_CONSTANT * coulomb.energy(r) if coulomb else np.zeros_like(r)
+    return r, V
 
 
 def _curves(
-    potential: Potential, pair: str, r: Array, dsf: Array
+    potential: Potential, pair: str, r: Array, V: Array
 ) -> tuple[Array, Array, Array, bool]:
     """Return r, U, the core's part of U, and whether the charges repel each other."""
     a, b = split_pair(pair)
     charges = potential.species[a].charge * potential.species[b].charge
-    U, core = charges * dsf, np.zeros_like(r)
+    U, core = charges * V, np.zeros_like(r)
     for term in potential.pairs.get(pair, ()):
-        energy = term.form.energy(r, term.values)
+        energy = potential.term_energy(term, r)
         U = U + energy
         if term.form.core:
             core = core + energy

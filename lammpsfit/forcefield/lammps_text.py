@@ -7,21 +7,22 @@ combined
     the fast one.
 overlay
     ``pair_style hybrid/overlay`` with the styles that LAMMPS has (``buck``,
-    ``coul/dsf``) and a table for the remainder: the one that people can read
-    and edit.
+    ``coul/...``) and a table for the remainder: the one that people can read
+    and edit. Terms that end smoothly are all in the table.
 
-Forces agree; energies differ by the self-energy of ``coul/dsf``, a constant
-for given charges (:meth:`DampedShiftedForce.self_energy`).
+Forces agree; energies differ by the self-energy of the Coulomb style, a constant
+for given charges (:meth:`CoulombSum.self_energy`).
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from lammpsfit.forcefield.forms.base import Array
+from lammpsfit.forcefield.forms.base import Array, LammpsStyle
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.forcefield.potential import Potential
+from lammpsfit.forcefield.term import Term
 
 Part = Literal["combined", "remainder"]
 
@@ -30,8 +31,6 @@ TABLE_POINTS = 5000
 
 _CEILING = 1.0e6
 _INNERMOST = 0.1
-
-_Curve = Callable[[Array], Array]
 
 
 def table_text(
@@ -50,7 +49,7 @@ def table_text(
         What to tabulate.
     part
         ``"combined"``: all of U(r), for every pair. ``"remainder"``: only the
-        terms without a LAMMPS style, for the pairs that have some.
+        terms, and the charges, without a LAMMPS style, for the pairs that have some.
     n
         Number of points of each section.
     header
@@ -90,10 +89,9 @@ def inner_radius(potential: Potential, pair: str, part: Part = "combined") -> fl
     has failed, and from there on all entries are harmless numbers. Curves
     that never get so far (bare Coulomb) start at 0.1 Å.
     """
-    U, _ = _curves(potential, pair, part)
-    outer = _outer_cutoff(potential, part)
-    r = np.geomspace(_INNERMOST, outer, 2000, endpoint=False)
-    beyond = np.flatnonzero(np.abs(U(r)) >= _CEILING)
+    held = _held(potential, pair, part)
+    r = np.geomspace(_INNERMOST, held.outer_cutoff, 2000, endpoint=False)
+    beyond = np.flatnonzero(np.abs(held.energy(pair, r)) >= _CEILING)
     return float(r[beyond[-1]]) if beyond.size else _INNERMOST
 
 
@@ -116,17 +114,17 @@ def overlay_pair_lines(
     `table_file` is the remainder's; it is not named where nothing is tabulated.
     """
     native = [
-        (pair, term.form.lammps, term.values)
+        (pair, style, term.values)
         for pair, terms in potential.pairs.items()
         for term in terms
-        if term.form.lammps
+        if (style := _style(potential, term))
     ]
     tabulated = _tabulated(potential, "remainder")
     styles = list(dict.fromkeys(f"{s.style} {float(potential.cutoff)!r}" for _, s, _ in native))
     lines = []
-    if potential.coulomb:
-        styles.append(potential.coulomb.lammps)
-        lines.append("pair_coeff * * coul/dsf")
+    if coulomb := _coulomb_style(potential):
+        styles.append(coulomb)
+        lines.append(f"pair_coeff * * {coulomb.split()[0]}")
     else:
         active = {*tabulated, *(pair for pair, _, _ in native)}
         idle = (pair for pair in potential.pair_names if pair not in active)
@@ -160,35 +158,39 @@ def charge_lines(potential: Potential) -> tuple[str, ...]:
 
 
 def _pair_section(potential: Potential, pair: str, part: Part, n: int) -> str:
-    inner, outer = inner_radius(potential, pair, part), _outer_cutoff(potential, part)
-    U, slope = _curves(potential, pair, part)
+    held = _held(potential, pair, part)
+    inner, outer = inner_radius(potential, pair, part), held.outer_cutoff
     r = np.sqrt(np.linspace(inner**2, outer**2, n))
     r[0], r[-1] = inner, outer
     inside = np.minimum(r, np.nextafter(outer, 0.0))
-    return table_section(pair, r, U(inside), -slope(inside))
+    return table_section(pair, r, held.energy(pair, inside), -held.slope(pair, inside))
 
 
-def _curves(potential: Potential, pair: str, part: Part) -> tuple[_Curve, _Curve]:
-    """Return U(r) and dU/dr of the part of `pair` that the table holds."""
-    if part == "remainder":
-        terms = tuple(t for t in potential.pairs.get(pair, ()) if not t.form.lammps)
-        potential = Potential(
-            potential.name, potential.species, {pair: terms}, None, potential.cutoff
-        )
-    return (lambda r: potential.energy(pair, r)), (lambda r: potential.slope(pair, r))
+def _held(potential: Potential, pair: str, part: Part) -> Potential:
+    """Return the part of the potential that the table of `pair` holds."""
+    if part == "combined":
+        return potential
+    terms = tuple(t for t in potential.pairs.get(pair, ()) if not _style(potential, t))
+    coulomb = None if _coulomb_style(potential) else potential.coulomb
+    return replace(potential, pairs={pair: terms}, coulomb=coulomb)
 
 
-def _outer_cutoff(potential: Potential, part: Part) -> float:
-    return potential.cutoff if part == "remainder" else potential.outer_cutoff
+def _style(potential: Potential, term: Term) -> LammpsStyle | None:
+    """Return the LAMMPS style of a term; there is none that smooths its end as we do."""
+    return None if potential.smoothing else term.form.lammps
+
+
+def _coulomb_style(potential: Potential) -> str | None:
+    return potential.coulomb.lammps if potential.coulomb else None
 
 
 def _tabulated(potential: Potential, part: Part) -> tuple[str, ...]:
-    if part == "combined":
+    if part == "combined" or (potential.coulomb and not _coulomb_style(potential)):
         return potential.pair_names
     return tuple(
         pair
         for pair, terms in potential.pairs.items()
-        if any(not term.form.lammps for term in terms)
+        if any(not _style(potential, term) for term in terms)
     )
 
 

@@ -2,17 +2,19 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
-from lammpsfit.forcefield.coulomb import DampedShiftedForce
-from lammpsfit.forcefield.forms.base import Array, Form
+from lammpsfit.forcefield.coulomb import CoulombSum
+from lammpsfit.forcefield.forms.base import Array
 from lammpsfit.forcefield.pairs import all_pairs, canonical_pair, check_species_name, split_pair
+from lammpsfit.forcefield.smoothing import ended, ended_slope
 from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.forcefield.term import Term, check_terms
 from lammpsfit.units import COULOMB_CONSTANT
 
 _NEUTRAL = 1e-8
@@ -28,21 +30,13 @@ class Species:
 
 
 @dataclass(frozen=True)
-class Term:
-    """A pair form with the values of its parameters."""
-
-    form: Form
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class Potential:
     """A pair potential ::
 
-        U_ab(r) = q_a q_b k_e dsf(r) + sum of the pair's terms at r
+        U_ab(r) = q_a q_b k_e V(r) + sum of the pair's terms at r
 
-    The terms end plainly at the short-range cutoff, as LAMMPS styles without
-    shift do; the Coulomb part ends smoothly at its own.
+    with the V(r) of its Coulomb sum, which ends at a cutoff of its own. The terms
+    end plainly at theirs, as LAMMPS styles without shift do, or smoothly.
 
     Attributes
     ----------
@@ -54,9 +48,12 @@ class Potential:
         Terms by pair name. A pair that is absent has only Coulomb. Names are
         brought into the order of the species.
     coulomb
-        The Coulomb interaction, or None without.
+        The Coulomb sum, or None without charges.
     cutoff
         Cutoff of the terms in Å.
+    smoothing
+        Width in Å of the smoothing that shifts the terms to zero at their cutoff, see
+        :func:`~lammpsfit.forcefield.smoothing.ended`; zero: they end plainly.
     title, doi, note
         Where it comes from, for people.
 
@@ -69,8 +66,9 @@ class Potential:
     name: str
     species: Mapping[str, Species]
     pairs: Mapping[str, tuple[Term, ...]]
-    coulomb: DampedShiftedForce | None
+    coulomb: CoulombSum | None
     cutoff: float
+    smoothing: float = 0.0
     title: str = ""
     doi: str = ""
     note: str = ""
@@ -80,6 +78,8 @@ class Potential:
             raise InputError(f"the name of a potential must be a line of text, got {self.name!r}")
         if not (math.isfinite(self.cutoff) and self.cutoff > 0.0):
             raise InputError(f"cutoff must be positive (Å), got {self.cutoff!r}")
+        if not (math.isfinite(self.smoothing) and self.smoothing >= 0.0):
+            raise InputError(f"smoothing must be zero or positive (Å), got {self.smoothing!r}")
         if not self.species:
             raise InputError("a potential must have at least one species, got none")
         for name, species in self.species.items():
@@ -89,7 +89,7 @@ class Potential:
             pair = canonical_pair(given, tuple(self.species))
             if pair in pairs:
                 raise InputError(f"pair {pair} is given twice: join its terms under one name")
-            _check_terms(pair, terms)
+            check_terms(pair, terms)
             pairs[pair] = tuple(terms)
         object.__setattr__(self, "species", dict(self.species))
         object.__setattr__(self, "pairs", pairs)
@@ -132,7 +132,9 @@ class Potential:
             If the pair is unknown.
         """
         r, pair = np.asarray(r, dtype=float), self._pair(pair)
-        U = self._terms_sum(pair, r, "energy", core)
+        U = np.zeros_like(r)
+        for term in self._terms(pair, core):
+            U += self.term_energy(term, r)
         if self.coulomb:
             U = U + self._charge_product(pair) * self.coulomb.energy(r)
         return U
@@ -140,16 +142,22 @@ class Potential:
     def slope(self, pair: str, r: ArrayLike, *, core: bool = True) -> Array:
         """Return dU/dr of `pair` in eV/Å; arguments as for :meth:`energy`."""
         r, pair = np.asarray(r, dtype=float), self._pair(pair)
-        dU = self._terms_sum(pair, r, "slope", core)
+        dU = np.zeros_like(r)
+        for term in self._terms(pair, core):
+            dU += ended_slope(term.energy, term.slope, r, self.cutoff, self.smoothing)
         if self.coulomb:
             dU = dU + self._charge_product(pair) * self.coulomb.slope(r)
         return dU
+
+    def term_energy(self, term: Term, r: Array) -> Array:
+        """Return what one term contributes to U(r) in eV, at distances in Å of any shape."""
+        return ended(term.energy, r, self.cutoff, self.smoothing)
 
     def gradient(self, pair: str, r: ArrayLike) -> dict[str, Array]:
         """Return dU(r)/dparameter for every parameter that `pair` depends on.
 
         Each array has the shape of `r` and the unit eV per unit of the
-        parameter. For charges dU/dq_a = q_b k_e dsf(r), twice that for a like
+        parameter. For charges dU/dq_a = q_b k_e V(r), twice that for a like
         pair; two charges count as independent here.
 
         Raises
@@ -158,15 +166,14 @@ class Potential:
             If the pair is unknown.
         """
         r, pair = np.asarray(r, dtype=float), self._pair(pair)
-        inside = r < self.cutoff
-        gradient = {}
+        gradient: dict[str, Array] = {}
         if self.coulomb:
             a, b = split_pair(pair)
-            dsf = COULOMB_CONSTANT * self.coulomb.energy(r)
-            gradient[f"q_{a}"] = self.species[b].charge * dsf
-            gradient[f"q_{b}"] = (2.0 if a == b else 1.0) * self.species[a].charge * dsf
-        for term in self.pairs.get(pair, ()):
-            rows = np.where(inside, term.form.parameter_gradient(r, term.values), 0.0)
+            V = COULOMB_CONSTANT * self.coulomb.energy(r)
+            gradient[f"q_{a}"] = self.species[b].charge * V
+            gradient[f"q_{b}"] = (2.0 if a == b else 1.0) * self.species[a].charge * V
+        for term in self._terms(pair):
+            rows = ended(term.parameter_gradient, r, self.cutoff, self.smoothing)
             names = (f"{p}_{pair}" for p in term.form.parameter_names)
             gradient.update(zip(names, rows, strict=True))
         return gradient
@@ -253,12 +260,9 @@ class Potential:
         a, b = split_pair(pair)
         return self.species[a].charge * self.species[b].charge * COULOMB_CONSTANT
 
-    def _terms_sum(self, pair: str, r: Array, what: str, core: bool) -> Array:
-        total = np.zeros_like(r)
-        for term in self.pairs.get(pair, ()):
-            if core or not term.form.core:
-                total += getattr(term.form, what)(r, term.values)
-        return np.where(r < self.cutoff, total, 0.0)
+    def _terms(self, pair: str, core: bool = True) -> Iterator[Term]:
+        """Yield the terms of a pair, those flagged as core only if asked for."""
+        return (term for term in self.pairs.get(pair, ()) if core or not term.form.core)
 
 
 def _check_species(name: str, species: Species) -> None:
@@ -267,27 +271,3 @@ def _check_species(name: str, species: Species) -> None:
         raise InputError(f"mass of {name} must be positive (Da), got {species.mass!r}")
     if not math.isfinite(species.charge):
         raise InputError(f"q_{name} must be a finite number, got {species.charge!r}")
-
-
-def _check_terms(pair: str, terms: tuple[Term, ...]) -> None:
-    seen: set[str] = set()
-    for term in terms:
-        form, values = term.form, term.values
-        for given in values:
-            if given not in form.parameter_names:
-                raise InputError(
-                    f"{form.name} of pair {pair} has no parameter {given!r}: "
-                    f"{suggestion(given, form.parameter_names)}"
-                )
-        for parameter in form.parameters:
-            name = f"{parameter.name}_{pair}"
-            if parameter.name not in values:
-                raise InputError(f"{form.name} of pair {pair} needs {parameter.name}, got none")
-            if name in seen:
-                raise InputError(f"pair {pair} has two terms with a parameter {parameter.name}")
-            seen.add(name)
-            value = values[parameter.name]
-            if not math.isfinite(value):
-                raise InputError(f"{name} must be a finite number, got {value!r}")
-            if not parameter.allows(value):
-                raise InputError(f"{name} must be {parameter.sign}, got {value!r}")

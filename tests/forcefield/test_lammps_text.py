@@ -1,7 +1,4 @@
-import json
-import subprocess
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,8 +12,6 @@ from lammpsfit.forcefield.lammps_text import (
     overlay_pair_lines,
     table_text,
 )
-
-BOX = 18.0
 
 
 def sections(text):
@@ -112,6 +107,19 @@ def test_lines_of_the_overlay_without_coulomb_and_without_table():
     assert charge_lines(noble) == ()
 
 
+def test_terms_that_end_smoothly_are_all_in_the_table(bks):
+    """LAMMPS has no style that ends them so."""
+    smooth = replace(bks, smoothing=0.2)
+    lines = overlay_pair_lines(smooth, "x.table")
+    assert lines[0] == "pair_style hybrid/overlay coul/dsf 0.25 8.0 table linear 5000"
+    assert not any("buck" in line for line in lines)
+    _, rows = sections(table_text(smooth, "remainder", n=50))["O-O"]
+    at = rows[:-1, 1]
+    coulomb = smooth.energy("O-O", at) - replace(smooth, coulomb=None).energy("O-O", at)
+    np.testing.assert_allclose(rows[:-1, 2], smooth.energy("O-O", at) - coulomb, rtol=1e-9)
+    assert abs(rows[-1, 2]) < 1e-12
+
+
 def test_lines_of_the_table_and_the_species(bks):
     assert combined_pair_lines(bks, "x.table") == (
         "pair_style table linear 5000",
@@ -121,65 +129,6 @@ def test_lines_of_the_table_and_the_species(bks):
     )
     assert mass_lines(bks) == ("mass 1 28.0855  # Si", "mass 2 15.9994  # O")
     assert charge_lines(bks) == ("set type 1 charge 2.4  # Si", "set type 2 charge -1.2  # O")
-
-
-def configuration(n_types, seed, n=100, alike=2.2, unlike=1.5):
-    """Return positions, shape (n, 3), of a random box without close pairs, and types from 1."""
-    generator = np.random.default_rng(seed)
-    types = generator.integers(1, n_types + 1, n)
-    positions = np.empty((0, 3))
-    while len(positions) < n:
-        trial = generator.uniform(0, BOX, 3)
-        d = positions - trial
-        d -= BOX * np.round(d / BOX)
-        placed = types[: len(positions)]
-        nearest = np.where(placed == types[len(positions)], alike, unlike)
-        if np.all(np.linalg.norm(d, axis=1) > nearest):
-            positions = np.vstack([positions, trial])
-    return positions, types
-
-
-def direct_sum(potential, positions, types):
-    """Return energy and forces, shape (n, 3), by minimum image over all pairs of atoms."""
-    i, j = np.triu_indices(len(positions), 1)
-    d = positions[i] - positions[j]
-    d -= BOX * np.round(d / BOX)
-    r = np.linalg.norm(d, axis=1)
-    names = list(potential.species)
-    energy, forces = 0.0, np.zeros_like(positions)
-    kinds = np.sort(np.stack([types[i], types[j]]), axis=0) - 1
-    for a, b in np.unique(kinds.T, axis=0):
-        here = (kinds[0] == a) & (kinds[1] == b)
-        pair = f"{names[a]}-{names[b]}"
-        energy += potential.energy(pair, r[here]).sum()
-        force = -(potential.slope(pair, r[here]) / r[here])[:, None] * d[here]
-        np.add.at(forces, i[here], force)
-        np.add.at(forces, j[here], -force)
-    return energy, forces
-
-
-def lammps_says(folder, potential, positions, types, pair_lines):
-    lines = [
-        *mass_lines(potential),
-        *charge_lines(potential),
-        *pair_lines,
-    ]
-    job = {
-        "box": BOX,
-        "positions": positions.tolist(),
-        "types": types.tolist(),
-        "n_types": len(potential.species),
-        "lines": lines,
-    }
-    (folder / "job.json").write_text(json.dumps(job))
-    script = Path(__file__).with_name("lammps_forces.py")
-    command = [sys.executable, str(script), "job.json", "result.json"]
-    run = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    result = json.loads((folder / "result.json").read_text())
-    return result["energy"], np.array(result["forces"])
 
 
 def rms(x):
@@ -192,51 +141,43 @@ def some_potentials(three):
         "CHIK": load_potential("CHIK"),
         "three": three,
         "noble": without_coulomb(),
+        "smooth": replace(load_potential("BKS"), smoothing=0.3),
     }
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize("name", ["BKS", "CHIK", "three", "noble"])
-def test_lammps_computes_the_same_energy_and_forces(name, three, tmp_path):
+@pytest.mark.parametrize("name", ["BKS", "CHIK", "three", "noble", "smooth"])
+def test_lammps_computes_the_same_energy_and_forces(name, three, tmp_path, oracle):
     potential = some_potentials(three)[name]
-    positions, types = configuration(len(potential.species), seed=7)
-    energy, forces = direct_sum(potential, positions, types)
-    charges = np.array([s.charge for s in potential.species.values()])[types - 1]
-    self_energy = sum(potential.coulomb.self_energy(q) for q in charges) if potential.coulomb else 0
-
+    positions, types = oracle.configuration(len(potential.species), seed=7)
+    energy, forces = oracle.direct_sum(potential, positions, types)
     (tmp_path / "combined.table").write_text(table_text(potential), encoding="utf-8")
-    lines = combined_pair_lines(potential, "combined.table")
-    U, F = lammps_says(tmp_path, potential, positions, types, lines)
-    assert rms(F - forces) < 1e-4
-    assert abs(U - energy) < 1e-3
-
     (tmp_path / "remainder.table").write_text(table_text(potential, "remainder"), encoding="utf-8")
-    lines = overlay_pair_lines(potential, "remainder.table")
-    U, F = lammps_says(tmp_path, potential, positions, types, lines)
-    assert rms(F - forces) < 1e-4
-    assert abs(U - energy - self_energy) < 1e-3
+    combined, overlay = oracle.lammps(
+        tmp_path,
+        (potential, positions, types, combined_pair_lines(potential, "combined.table")),
+        (potential, positions, types, overlay_pair_lines(potential, "remainder.table")),
+    )
+    for _, F in (combined, overlay):
+        assert rms(F - forces) < 1e-4
+    assert abs(combined[0] - energy) < 1e-3
+    assert abs(overlay[0] - energy - oracle.self_energy(potential, types)) < 1e-3
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize("name", ["BKS", "three"])
-def test_lammps_styles_agree_to_rounding_without_the_table(name, three, tmp_path):
-    """What is left is the erfc of coul/dsf, a polynomial good to 1e-7."""
-    potential = some_potentials(three)[name]
-    cores = {p: 0.0 for p in potential.parameters if p.startswith("D_")}
-    bare = Potential(
-        potential.name,
-        potential.species,
-        {
+def test_lammps_styles_agree_to_rounding_without_the_table(three, tmp_path, oracle):
+    """What is left is the erfc of the Coulomb style, a polynomial good to 1e-7."""
+    jobs = []
+    for name in ("BKS", "three"):
+        potential = some_potentials(three)[name]
+        pairs = {
             pair: tuple(term for term in terms if not term.form.core)
-            for pair, terms in potential.replace(cores).pairs.items()
-        },
-        potential.coulomb,
-        potential.cutoff,
-    )
-    positions, types = configuration(len(bare.species), seed=8)
-    energy, forces = direct_sum(bare, positions, types)
-    charges = np.array([s.charge for s in bare.species.values()])[types - 1]
-    self_energy = sum(bare.coulomb.self_energy(q) for q in charges)
-    U, F = lammps_says(tmp_path, bare, positions, types, overlay_pair_lines(bare, "none"))
-    assert rms(F - forces) < 2e-6
-    assert abs(U - energy - self_energy) < 5e-4
+            for pair, terms in potential.pairs.items()
+        }
+        bare = replace(potential, pairs=pairs)
+        positions, types = oracle.configuration(len(bare.species), seed=8)
+        jobs.append((bare, positions, types, overlay_pair_lines(bare, "none")))
+    for job, (U, F) in zip(jobs, oracle.lammps(tmp_path, *jobs), strict=True):
+        energy, forces = oracle.direct_sum(*job[:3])
+        assert rms(F - forces) < 2e-6
+        assert abs(U - energy - oracle.self_energy(job[0], job[2])) < 5e-4

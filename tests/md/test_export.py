@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from lammpsfit.errors import RunError
 from lammpsfit.files import write_text
 from lammpsfit.fit.run.problem import build_problem
 from lammpsfit.fit.run.run_folder import create_run
-from lammpsfit.forcefield import dump_potential, load_potential
+from lammpsfit.forcefield import COULOMB_SUMS, dump_potential, load_potential
 from lammpsfit.md import export as export_module
 from lammpsfit.md.export import (
     Check,
@@ -75,6 +76,17 @@ def test_an_export_runs_as_it_stands(problem, structure, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-500:]
     assert "Loop time" in done.stdout
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("style", COULOMB_SUMS)
+def test_every_coulomb_sum_is_exported(style, problem, structure, tmp_path):
+    kind = COULOMB_SUMS[style]
+    values = {setting.name: 0.25 for setting in kind.settings} | {"cutoff": 7.5}
+    potential = replace(problem.potential, coulomb=kind(**values), smoothing=0.2)
+    check = export_potential(potential, tmp_path, structure)
+    assert check.agrees
+    assert check.force_rms > 1.0
 
 
 @pytest.mark.lammps

@@ -1,4 +1,7 @@
-"""Damped shifted force Coulomb interaction (Fennell and Gezelter, doi:10.1063/1.2206581)."""
+"""Damped shifted force: energy and force go to zero at the cutoff.
+
+Fennell and Gezelter, J. Chem. Phys. 124, 234104 (2006), doi:10.1063/1.2206581.
+"""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +10,13 @@ from typing import cast
 import numpy as np
 from scipy.special import erfc
 
-from lammpsfit.errors import InputError
-from lammpsfit.forcefield.forms.base import Array
+from lammpsfit.forcefield.coulomb.base import CoulombSum
+from lammpsfit.forcefield.forms.base import Array, Parameter
 from lammpsfit.units import COULOMB_CONSTANT
 
 
 @dataclass(frozen=True)
-class DampedShiftedForce:
+class DampedShiftedForce(CoulombSum):
     """Pairwise Coulomb energy whose value and force go to zero at the cutoff R.
 
     For r < R, per unit of q_i q_j k_e ::
@@ -31,14 +34,15 @@ class DampedShiftedForce:
         R in Å, positive.
     """
 
+    style = "dsf"
+    formula = "erfc(alpha r)/r - erfc(alpha R)/R + s (r - R)"
+    settings = (
+        Parameter("alpha", "1/Å", "zero or positive"),
+        Parameter("cutoff", "Å", "positive"),
+    )
+
     alpha: float
     cutoff: float
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.alpha) and self.alpha >= 0.0):
-            raise InputError(f"coulomb alpha must be zero or positive (1/Å), got {self.alpha!r}")
-        if not (math.isfinite(self.cutoff) and self.cutoff > 0.0):
-            raise InputError(f"coulomb cutoff must be positive (Å), got {self.cutoff!r}")
 
     def energy(self, r: Array) -> Array:
         """Return dsf(r) in 1/Å for distances r > 0 in Å, of any shape."""
@@ -54,22 +58,24 @@ class DampedShiftedForce:
         shifted = -erfc(alpha * r) / r**2 - gauss / r + self._edge_slope
         return cast(Array, np.where(r < self.cutoff, shifted, 0.0))
 
+    @property
+    def lammps(self) -> str:
+        """The LAMMPS pair style with its arguments."""
+        return f"coul/dsf {float(self.alpha)!r} {float(self.cutoff)!r}"
+
     def self_energy(self, charge: float) -> float:
         """Return the constant in eV that LAMMPS ``coul/dsf`` adds for each atom of this charge.
 
         It is -(w/2 + alpha/sqrt(pi)) q^2 k_e with w = erfc(alpha R)/R + s R.
-        Forces do not depend on it; tables do not hold it.
         """
         shift = math.erfc(self.alpha * self.cutoff) / self.cutoff + self._edge_slope * self.cutoff
         return -(0.5 * shift + self.alpha / math.sqrt(math.pi)) * charge**2 * COULOMB_CONSTANT
-
-    @property
-    def lammps(self) -> str:
-        """The words of the LAMMPS pair style."""
-        return f"coul/dsf {self.alpha!r} {self.cutoff!r}"
 
     @property
     def _edge_slope(self) -> float:
         alpha, R = self.alpha, self.cutoff
         gauss = 2.0 * alpha / math.sqrt(math.pi) * math.exp(-((alpha * R) ** 2))
         return math.erfc(alpha * R) / R**2 + gauss / R
+
+
+SUM = DampedShiftedForce

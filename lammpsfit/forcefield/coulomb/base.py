@@ -1,0 +1,60 @@
+"""What a Coulomb sum is: a function of the distance in the place of 1/r, with its settings."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from lammpsfit.errors import InputError
+from lammpsfit.forcefield.forms.base import Array, Parameter
+
+
+class CoulombSum(ABC):
+    """A pairwise Coulomb sum: two charges have the energy q_i q_j k_e V(r).
+
+    A sum is a frozen dataclass of numbers. Each of them is a key of ``[coulomb]`` in potential
+    files and is described in `settings`; one is the cutoff. V goes to zero there without a jump.
+
+    Attributes
+    ----------
+    style
+        Its name in potential files.
+    formula
+        V(r), for people.
+    settings
+        Names, units and signs of its fields, in order.
+    cutoff
+        Distance in Å beyond which V is zero.
+    """
+
+    style: ClassVar[str]
+    formula: ClassVar[str]
+    settings: ClassVar[tuple[Parameter, ...]]
+    cutoff: float
+
+    def __post_init__(self) -> None:
+        for setting in self.settings:
+            value = getattr(self, setting.name)
+            if not (math.isfinite(value) and setting.allows(value)):
+                raise InputError(
+                    f"coulomb {setting.name} must be {setting.sign} ({setting.unit}), got {value!r}"
+                )
+
+    @abstractmethod
+    def energy(self, r: Array) -> Array:
+        """Return V(r) in 1/Å for distances r > 0 in Å, of any shape."""
+
+    @abstractmethod
+    def slope(self, r: Array) -> Array:
+        """Return dV/dr in 1/Å^2 for distances r > 0 in Å, of any shape."""
+
+    @property
+    def lammps(self) -> str | None:
+        """The LAMMPS pair style with its arguments; None where V must be tabulated."""
+        return None
+
+    def self_energy(self, charge: float) -> float:
+        """Return the constant in eV that the style `lammps` adds for each atom of this charge.
+
+        Forces do not depend on it; tables do not hold it.
+        """
+        return 0.0
