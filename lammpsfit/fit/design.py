@@ -6,6 +6,7 @@ from scipy.stats import qmc
 from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Vector
 from lammpsfit.fit.domain import Domain
+from lammpsfit.fit.seeds import Draws
 
 BLOCK = 8
 """Binary logarithm of the number of Sobol points drawn at a time."""
@@ -36,7 +37,7 @@ def sobol_design(n: int, domain: Domain, seed: int) -> Vector:
     >>> bool((few == many[:4]).all())
     True
     """
-    return _allowed_sobol(n, domain, np.random.default_rng([seed, 0]))
+    return _allowed_sobol(n, domain, np.random.default_rng([seed, Draws.DESIGN]))
 
 
 def random_point(domain: Domain, rng: np.random.Generator) -> Vector:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from lammpsfit.config import ConfirmTable, Job, checked, read_job
 from lammpsfit.errors import InputError
-from lammpsfit.fit.run.confirm import run_seed
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.fit.run.run_folder import potential_of
+from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.evaluate import MAIN
@@ -16,9 +16,6 @@ from lammpsfit.md.observe import Observe, Part, Quench
 from lammpsfit.reference.angle_table import AngleTable, read_angle_table
 from lammpsfit.structure.pair_counts import first_minimum
 from lammpsfit.structure.rdf import canonical_pair
-
-VALIDATE = 2
-"""Stream of seeds: a validation never repeats a seed of a search or a confirmation."""
 
 LONGER = 2.0
 """A validation samples this many times as long as an evaluation, unless told otherwise."""
@@ -105,7 +102,7 @@ class Plan:
             self.potentials[label],
             self.problem.protocol,
             structure,
-            run_seed(self.seed, VALIDATE, list(Part).index(part)),
+            run_seed(self.seed, Runs.VALIDATE, list(Part).index(part)),
             self.cutoffs,
             self.problem.target.reference.dr,
             self.quench if part is Part.GLASS else None,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lammpsfit.farm.journal import read_journal
-from lammpsfit.fit.run.confirm import SEARCH, run_seed
+from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.md.evaluate import Evaluate
 
 HERE = Path(__file__).parent
@@ -160,7 +160,7 @@ def fit_until_it_ends(n, folder, job, sabotage):
 )
 def test_who_killed_the_job_twice_is_convicted(group_job, structure, tmp_path, n, deed, rank):
     folder, killer = tmp_path / "run", 2
-    sabotage = f"{run_seed(SEED, SEARCH, killer)}:{deed}:{rank}"
+    sabotage = f"{run_seed(SEED, Runs.SEARCH, killer)}:{deed}:{rank}"
     for death in (1, 2):
         run = fit_until_it_ends(n, folder, group_job, sabotage)
         assert run.process.returncode != 0
@@ -186,7 +186,7 @@ def test_a_hang_is_ended_and_recorded(group_job, structure, tmp_path):
     text = group_job.read_text()
     group_job.write_text(text.replace("evaluation_s = 20.0", "evaluation_s = 15.0"))
     folder = tmp_path / "run"
-    sabotage = f"{run_seed(SEED, SEARCH, 1)}:hang:1"
+    sabotage = f"{run_seed(SEED, Runs.SEARCH, 1)}:hang:1"
     run = fit_until_it_ends(3, folder, group_job, sabotage)
     assert run.process.returncode == 1
     assert "lammpsfit: no group of ranks is left" in run.err

@@ -12,6 +12,7 @@ from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.paper.history import History, as_data
 from lammpsfit.fit.paper.maximise import STARTS, STARTS_OF_MANY, Candidates
 from lammpsfit.fit.paper.surrogate import LEAST_GAIN, Modeller, Surrogate
+from lammpsfit.fit.seeds import Draws
 
 WANDER = 10
 """One in so many explored points is drawn from anywhere.
@@ -116,7 +117,7 @@ class Explore:
         if len(pending) and history.lowest() is None:
             return None
         if number % WANDER == 0:
-            rng = np.random.default_rng([self._seed, 1, number])
+            rng = np.random.default_rng([self._seed, Draws.EXPLORE, number])
             x = random_point(self._domain, rng)
         else:
             x = self._promising(history, pending)
@@ -135,7 +136,7 @@ class Explore:
         key = told, first.tobytes()
         if self._shared is None or self._shared[0] != key:
             believed = self.surrogate(history).believe(first)
-            rng = np.random.default_rng([self._seed, 1, told, shared])
+            rng = np.random.default_rng([self._seed, Draws.EXPLORE, told, shared])
             self._shared = key, believed, Candidates(believed, self._domain, rng)
         _, believed, candidates = self._shared
         starts = STARTS_OF_MANY if shared else STARTS

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
 from lammpsfit.config import ConfirmTable
 from lammpsfit.errors import InputError
 from lammpsfit.fit.newton.local_model import Fluctuations, Several
 from lammpsfit.fit.run.problem import BEST, Problem
+from lammpsfit.fit.seeds import condition_seed
 from lammpsfit.forcefield import ParameterSpace, Potential, load_potential
 from lammpsfit.md.evaluate import MAIN, Evaluate, EvaluateSeveral, Evaluation, together
 from lammpsfit.md.sample import Sample
@@ -183,7 +182,7 @@ class Conditions:
                 potential.restricted(one.problem.system.species),
                 one.problem.protocol,
                 structures[one.name],
-                _seed_under(seed, number),
+                condition_seed(seed, number),
                 one.problem.target,
                 level=level,
                 keep=keep,
@@ -220,11 +219,3 @@ def of_condition(name: str) -> Iterator[None]:
         if name == MAIN:
             raise
         raise InputError(f"[[also]] {name}: {error}") from error
-
-
-def _seed_under(seed: int, number: int) -> int:
-    """Derive the LAMMPS seed of a condition from that of the evaluation, which is the first's."""
-    if number == 0:
-        return seed
-    state = np.random.SeedSequence(seed, spawn_key=(number,)).generate_state(1)
-    return int(state[0]) % 900_000_000 + 1

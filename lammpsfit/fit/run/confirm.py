@@ -4,18 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from lammpsfit.child.failure import Failure
 from lammpsfit.errors import StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.fit.run.conditions import Conditions, Samples, samples_of
+from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.md.sample import pool
-
-SEARCH, CONFIRM = 0, 1
-"""Streams of seeds: a confirmation never repeats a seed of the search."""
 
 Result = Evaluation | Failure
 
@@ -31,12 +27,6 @@ class Repeat:
     def name(self) -> str:
         """Name of its sample in the run folder."""
         return f"confirm-{self.label}-{self.number}".replace("/", "_")
-
-
-def run_seed(seed: int, stream: int, number: int) -> int:
-    """Derive the LAMMPS seed (1 to 900 000 000) of one run from the seed of the job."""
-    state = np.random.SeedSequence(seed, spawn_key=(stream, number)).generate_state(1)
-    return int(state[0]) % 900_000_000 + 1
 
 
 def repeated(
@@ -105,7 +95,7 @@ def repeated(
             run = waiting.pop(0)
             starting(run)
             task = conditions.task(
-                potentials[run.label], structures, run_seed(seed, CONFIRM, run.number)
+                potentials[run.label], structures, run_seed(seed, Runs.CONFIRM, run.number)
             )
             farm.submit(run, task, conditions.timeout)
         for back in farm.wait(0.5):

@@ -17,13 +17,11 @@ from lammpsfit.fit.run.build import build_constraint
 from lammpsfit.fit.run.conditions import Condition, Samples
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.open_fit import Fit
+from lammpsfit.fit.seeds import Draws
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.fluctuations import Response
-
-STREAM: Final = 2
-"""Stream of random numbers of the ensemble, beside those of search and confirmation."""
 
 LISTED: Final = 8
 """Potentials of the ensemble that a result names, though the job does not ask to run any."""
@@ -131,7 +129,7 @@ def _draw(fit: Fit, known: _Known) -> tuple[Vector, Vector]:
     shares = fit.conditions.shares
     bends = [(shares[one.name], _bend(fit, known, one)) for one in fit.conditions.every]
     valley = Valley(known.found, known.response, bends, domain)
-    return ensemble(known.found, n, domain, (fit.job.seed, STREAM), valley.follow)
+    return ensemble(known.found, n, domain, (fit.job.seed, Draws.ENSEMBLE), valley.follow)
 
 
 def _bend(fit: Fit, known: _Known, one: Condition) -> Bend:

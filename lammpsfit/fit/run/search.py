@@ -10,12 +10,13 @@ from lammpsfit.farm.journal import JournalWriter, Record
 from lammpsfit.fit.base import Ask
 from lammpsfit.fit.run.ask_order import Dialogue, Eager, Ordered
 from lammpsfit.fit.run.build import build_optimiser
-from lammpsfit.fit.run.confirm import SEARCH, Result, run_seed
+from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.job_killers import start_of
 from lammpsfit.fit.run.open_fit import Fit, Monitor
 from lammpsfit.fit.run.problem import BEST
 from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.result import failures
+from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluate, EvaluateSeveral, Evaluation
 
@@ -115,7 +116,7 @@ def _task(
     task = conditions.task(
         fit.space.potential(ask.x),
         structures,
-        run_seed(fit.job.seed, SEARCH, ask.id),
+        run_seed(fit.job.seed, Runs.SEARCH, ask.id),
         level=ask.level,
         keep=ask.keep,
     )
@@ -127,6 +128,6 @@ def _record(fit: Fit, journal: JournalWriter, ask: Ask, result: Result, seconds:
     if isinstance(result, Evaluation):
         journal.check_alone()
         fit.save(f"{ask.id:06d}", result)
-    seed = run_seed(fit.job.seed, SEARCH, ask.id)
+    seed = run_seed(fit.job.seed, Runs.SEARCH, ask.id)
     record = evaluation_record(ask, fit.space.values(ask.x), seed, result, seconds)
     return record | {"wall": round(fit.wall, 3)}

@@ -6,9 +6,9 @@ import pytest
 from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.farm.journal import Journal, encode, read_journal
 from lammpsfit.fit.base import Ask, Outcome
-from lammpsfit.fit.run.confirm import CONFIRM, SEARCH, run_seed
 from lammpsfit.fit.run.records import as_told, evaluation_record
 from lammpsfit.fit.run.run_folder import evaluations
+from lammpsfit.fit.seeds import Draws, Runs, condition_seed, run_seed
 from lammpsfit.md.evaluate import Target
 from lammpsfit.md.racing import GivenUp
 from lammpsfit.md.sample import Sample
@@ -69,9 +69,19 @@ def test_seeds_differ_between_jobs_streams_and_numbers():
     seeds = {
         (job, stream, number): run_seed(job, stream, number)
         for job in range(5)
-        for stream in (SEARCH, CONFIRM)
+        for stream in Runs
         for number in range(100)
     }
     assert len(set(seeds.values())) == len(seeds)
     assert all(1 <= seed <= 900_000_000 for seed in seeds.values())
-    assert run_seed(3, SEARCH, 7) == seeds[3, SEARCH, 7]
+    assert run_seed(3, Runs.SEARCH, 7) == seeds[3, Runs.SEARCH, 7]
+
+
+def test_seeds_are_those_of_the_journals_that_are_there():
+    """A journal of before is resumed with the same points and seeds, or not at all."""
+    assert {stream.name: stream.value for stream in Runs} | {
+        stream.name: stream.value for stream in Draws
+    } == {"SEARCH": 0, "CONFIRM": 1, "VALIDATE": 2, "DESIGN": 0, "EXPLORE": 1, "ENSEMBLE": 2}
+    assert run_seed(1, Runs.SEARCH, 0) == 323998542
+    assert condition_seed(323998542, 0) == 323998542
+    assert condition_seed(323998542, 1) == 113258666
