@@ -28,11 +28,11 @@ from lammpsfit.farm.stop import Stop
 from lammpsfit.fit.run.conditions import Conditions
 from lammpsfit.fit.run.evaluate_potentials import evaluate_potentials
 from lammpsfit.fit.run.problem import build_problem
-from lammpsfit.fit.run.run_folder import versions
 from lammpsfit.report.progress import ProgressMonitor
 from lammpsfit.report.results import rows
 from lammpsfit.report.tables import cost_json, print_costs
 from lammpsfit.structure.cost import Cost
+from lammpsfit.versions import FIT_PACKAGES, versions
 
 HERE = Path(__file__).parent
 JOB = HERE.parent / "examples" / "silica" / "paper.toml"
@@ -120,7 +120,7 @@ def record(measured: dict[str, Cost | None]) -> None:
     content = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": f"{platform.machine()}, {available_cores()} cores",
-        "versions": versions(),
+        "versions": versions(FIT_PACKAGES),
         "potentials": {name: cost_json(cost) for name, cost in measured.items() if cost},
     }
     RECORD.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

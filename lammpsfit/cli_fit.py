@@ -10,6 +10,7 @@ from rich.console import Console
 
 from lammpsfit.cli_output import Session, say, write_result
 from lammpsfit.errors import StoppedError
+from lammpsfit.words import FITTED
 
 if TYPE_CHECKING:
     from lammpsfit.config import Job
@@ -69,7 +70,6 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
 
 def _present(result: "FitResult", console: Console) -> None:
     """Show the result of a fit: table, pictures, LAMMPS files."""
-    from lammpsfit.fit.run.problem import BEST
     from lammpsfit.report.convergence import plot_convergence
     from lammpsfit.report.results import levels, plot_results, points, rows, under
     from lammpsfit.report.tables import print_costs
@@ -77,7 +77,7 @@ def _present(result: "FitResult", console: Console) -> None:
 
     fit, folder = result.fit, result.fit.folder
     title = fit.job.title
-    known = {label: cost for label, cost in levels(result.rows).items() if label != BEST}
+    known = {label: cost for label, cost in levels(result.rows).items() if label != FITTED}
     plot_convergence(points(fit.records), folder.path / "convergence.png", title, known)
     if result.potential is None:
         return

@@ -4,7 +4,6 @@ Keys carry a unit in their name only where it is not that of LAMMPS ``metal`` (Ã
 bar, g/cmÂ³).
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import names_file
 from lammpsfit.forcefield.guard import BARRIER, SAFE_BARRIER
+from lammpsfit.suggest import suggestion
 
 
 class Model(BaseModel):
@@ -414,7 +414,7 @@ def _first_line(error: ValidationError, kind: type[Model]) -> str:
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
-        return f"unknown key {place!r}{_suggestion(first['loc'], kind)}"
+        return f"unknown key {place!r}: {_suggestion(first['loc'], kind)}"
     if first["type"] == "missing":
         return f"{place} is missing"
     message = str(first["msg"]).removeprefix("Value error, ")
@@ -434,10 +434,7 @@ def _suggestion(location: tuple[int | str, ...], kind: type[Model]) -> str:
         table = ParameterTable if field is None else field.annotation
         table = next((kind for kind in get_args(table) if hasattr(kind, "model_fields")), table)
     known = list(table.model_fields) if hasattr(table, "model_fields") else []
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    if near:
-        return f": did you mean {near[0]!r}?"
-    return f" (known here: {', '.join(known)})"
+    return suggestion(str(location[-1]), known)
 
 
 def override(job: Job, *, strategy: str | None = None, evaluations: int | None = None) -> Job:

@@ -10,7 +10,7 @@ from lammpsfit.forcefield.library import (
     load_potential,
     names_file,
 )
-from lammpsfit.forcefield.pairs import all_pairs, canonical_pair, pair_name, split_pair
+from lammpsfit.forcefield.pairs import all_pairs, ordered_pair, pair_name, split_pair
 from lammpsfit.forcefield.potential import Potential, Species
 from lammpsfit.forcefield.space import Free, ParameterSpace, Tie
 from lammpsfit.forcefield.term import Term
@@ -30,12 +30,12 @@ __all__ = [
     "Term",
     "Tie",
     "all_pairs",
-    "canonical_pair",
     "collapse",
     "dump_potential",
     "library_names",
     "load_potential",
     "names_file",
+    "ordered_pair",
     "pair_name",
     "split_pair",
 ]

@@ -6,7 +6,7 @@ from lammpsfit import resources
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.potential_file import dump_potential, parse_potential
-from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.suggest import suggestion
 
 __all__ = ["dump_potential", "library_names", "load_potential", "names_file"]
 

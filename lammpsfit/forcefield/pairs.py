@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 from lammpsfit.errors import InputError
-from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.suggest import suggestion
 
 _SPECIES = re.compile(r"[A-Za-z][A-Za-z0-9+]*")
 
@@ -53,7 +53,7 @@ def split_pair(pair: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
-def canonical_pair(pair: str, order: Sequence[str]) -> str:
+def ordered_pair(pair: str, order: Sequence[str]) -> str:
     """Return `pair` spelled in the order of the species: ``"O-Si"`` becomes ``"Si-O"``."""
     return pair_name(*split_pair(pair), order)
 

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.forcefield.forms.base import Array
-from lammpsfit.forcefield.pairs import all_pairs, canonical_pair, check_species_name, split_pair
+from lammpsfit.forcefield.pairs import all_pairs, check_species_name, ordered_pair, split_pair
 from lammpsfit.forcefield.smoothing import ended, ended_slope
-from lammpsfit.forcefield.suggest import suggestion
 from lammpsfit.forcefield.term import Term, check_terms
+from lammpsfit.suggest import suggestion
 from lammpsfit.units import COULOMB_CONSTANT
 
 _NEUTRAL = 1e-8
@@ -86,7 +86,7 @@ class Potential:
             _check_species(name, species)
         pairs: dict[str, tuple[Term, ...]] = {}
         for given, terms in self.pairs.items():
-            pair = canonical_pair(given, tuple(self.species))
+            pair = ordered_pair(given, tuple(self.species))
             if pair in pairs:
                 raise InputError(f"pair {pair} is given twice: join its terms under one name")
             check_terms(pair, terms)
@@ -249,7 +249,7 @@ class Potential:
             )
 
     def _pair(self, pair: str) -> str:
-        return canonical_pair(pair, tuple(self.species))
+        return ordered_pair(pair, tuple(self.species))
 
     def _require_species(self, name: str) -> None:
         if name not in self.species:

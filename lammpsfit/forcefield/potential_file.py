@@ -11,8 +11,8 @@ from lammpsfit.errors import InputError
 from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
 from lammpsfit.forcefield.forms import FORMS
 from lammpsfit.forcefield.potential import Potential, Species
-from lammpsfit.forcefield.suggest import suggestion
 from lammpsfit.forcefield.term import Term
+from lammpsfit.suggest import suggestion
 
 _TEXTS = ("title", "doi", "note")
 _OPTIONAL = (*_TEXTS, "smoothing", "coulomb", "pairs")

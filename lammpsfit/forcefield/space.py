@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.forms.base import Array
 from lammpsfit.forcefield.potential import Potential
-from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.suggest import suggestion
 
 _ROUNDING = 1e-9
 """How far outside the unit cube, or relatively outside its bounds, a value may lie by rounding."""

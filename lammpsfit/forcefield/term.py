@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.forms.base import Array, Form
-from lammpsfit.forcefield.suggest import suggestion
+from lammpsfit.suggest import suggestion
 
 
 @dataclass(frozen=True)

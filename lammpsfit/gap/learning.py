@@ -24,7 +24,8 @@ from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_of
 from lammpsfit.gap.frame import FloatArray, Frame
 from lammpsfit.gap.frame_roles import OTHERS, Parts, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob
-from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors, versions
+from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors
+from lammpsfit.versions import GAP_PACKAGES, versions
 
 FORMAT: Final = 1
 """Version of the journal's records."""
@@ -247,7 +248,7 @@ def _summary(job: GapJob, parts: Parts, curves: dict[str, Curve]) -> dict[str, A
         "held_out": len(parts.held_out),
         "optimised_on": len(parts.train) if job.training.optimise else 0,
         "curves": found,
-        "versions": versions(),
+        "versions": versions(GAP_PACKAGES),
     }
 
 

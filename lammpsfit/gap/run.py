@@ -7,11 +7,9 @@ the step after the last one it finished, and ends where it would have ended.
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
+from lammpsfit.versions import GAP_PACKAGES, versions
 
 Progress = Callable[[str, int, int, str], None]
 Stopping = Callable[[], str | None]
@@ -262,11 +261,5 @@ def _summary(
         "hyper": model.hyper.as_dict(),
         "offsets": model.offsets,
         "centres": len(model.centres.a),
-        "versions": versions(),
+        "versions": versions(GAP_PACKAGES),
     }
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what numbers depend on."""
-    found = {name: version(name) for name in ("lammpsfit", "jax", "numpy", "ase")}
-    return {**found, "python": platform.python_version()}

@@ -13,7 +13,7 @@ from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
-from lammpsfit.forcefield.pairs import canonical_pair
+from lammpsfit.forcefield.pairs import ordered_pair
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.observation import Observation, Series
 from lammpsfit.md.potential_text import pair_lines, species_lines
@@ -236,7 +236,7 @@ class Observe:
         """
         guard = collapse(self.potential, self.protocol.temperature)
         for pair, g in zip(structure.rdf.pairs, structure.rdf.g, strict=True):
-            found = guard.pairs[canonical_pair(pair, tuple(self.potential.species))]
+            found = guard.pairs[ordered_pair(pair, tuple(self.potential.species))]
             inside = structure.rdf.r < found.r_barrier - self.dr / 2
             if found.depth > found.height and g[inside].any():
                 raise SimulationError(Reason.COLLAPSE, f"{pair} fell into the hole at small r")

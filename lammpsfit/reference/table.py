@@ -15,7 +15,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
 from lammpsfit.structure.rdf import BIN_TOLERANCE, PartialRdf, canonical_pair
+from lammpsfit.suggest import nearest
 
 FloatArray = NDArray[np.float64]
 
@@ -142,11 +142,9 @@ def require_pairs(reference: Reference | PartialRdf, pairs: Sequence[str]) -> No
         f"{where} must have every pair of the potential, but {', '.join(missing)} is missing "
         f"(it has {', '.join(rdf.pairs)}): add column {columns}"
     )
-    lowered = {pair.lower(): pair for key, name in known.items() for pair in (name, key)}
+    names = [*known.values(), *known]
     near = [
-        f"{lowered[match]} for {pair}"
-        for pair in missing
-        for match in get_close_matches(pair.lower(), lowered, n=1, cutoff=0.85)
+        f"{meant} for {pair}" for pair in missing if (meant := nearest(pair, names, cutoff=0.85))
     ]
     raise InputError(f"{message}, or rename {', '.join(near)}" if near else message)
 

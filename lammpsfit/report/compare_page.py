@@ -16,10 +16,11 @@ from lammpsfit.report.html import (
     picture,
     table,
 )
-from lammpsfit.report.run_view import FIT, RunView
+from lammpsfit.report.run_view import RunView
 from lammpsfit.report.search_plots import plot_complexity
 from lammpsfit.report.tables import UNKNOWN
-from lammpsfit.report.words import METHOD, cost_words, count_words, percent, time_words
+from lammpsfit.report.words import METHOD, cost_words, count_words, percent
+from lammpsfit.words import FITTED, time_words
 
 
 def compare_page(views: Sequence[RunView]) -> str:
@@ -74,7 +75,7 @@ def _complexity(views: Sequence[RunView], names: Sequence[str]) -> Markup:
     levels: dict[str, float] = {}
     for view in views:
         for shown in view.shown:
-            if shown.label != FIT and shown.ok:
+            if shown.label != FITTED and shown.ok:
                 levels.setdefault(shown.label, shown.total[0])
     alt = "R against free parameters: " + "; ".join(
         f"{name} {percent(cost)} % with {free}" for name, free, cost, _, _ in runs

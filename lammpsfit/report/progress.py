@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from lammpsfit.words import time_words
+
 Record = Mapping[str, Any]
 
 LINE_EVERY_S: Final = 1.0
@@ -92,7 +94,7 @@ class ProgressMonitor:
             parts.append(f"{self._failed} failed")
         if self._total is not None and self._done < self._total:
             pace = (time.monotonic() - self._began) / self._new
-            parts.append(f"{_duration(pace * (self._total - self._done))} left")
+            parts.append(f"{time_words(pace * (self._total - self._done))} left")
         return ", ".join(parts)
 
 
@@ -110,13 +112,3 @@ def _outcome(record: Record) -> str:
         cost, error = cost_of(record)
         return f"R = {100 * cost:.2f} ± {100 * error:.2f} %"
     return f"failed ({record['reason']})"
-
-
-def _duration(seconds: float) -> str:
-    """Write a time in the two units that matter: 42 s, 3 min 10 s, 5 h 20 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -24,7 +24,7 @@ from lammpsfit.report.html import (
 )
 from lammpsfit.report.run_pictures import course, curves_section, distributions
 from lammpsfit.report.run_space import search_space, uncertainty
-from lammpsfit.report.run_view import FIT, Condition, Parameter, RunView, Shown
+from lammpsfit.report.run_view import Condition, Parameter, RunView, Shown
 from lammpsfit.report.tables import UNKNOWN
 from lammpsfit.report.uncertainty import error_words
 from lammpsfit.report.words import (
@@ -32,12 +32,11 @@ from lammpsfit.report.words import (
     cost_words,
     count_words,
     estimate_words,
-    list_words,
     number_words,
     percent,
-    time_words,
 )
 from lammpsfit.units import BAR_PER_GPA
+from lammpsfit.words import FITTED, list_words, time_words
 
 LAMMPS: Final = "10.1016/j.cpc.2021.108171"
 
@@ -89,7 +88,7 @@ def _facts(view: RunView) -> Iterator[tuple[str, str, str]]:
         name = "R of the fit" if best.confirmed else "lowest R so far"
         yield name, f"{cost_words(*best.total)} %", f"{how}{together}"
     for shown in view.shown:
-        if shown.label != FIT and shown.ok:
+        if shown.label != FITTED and shown.ok:
             yield f"R of {shown.label}", f"{cost_words(*shown.total)} %", _runs(shown.runs)
     status = Counter(record["status"] for record in view.records)
     none = f"{status['failed']} failed" + (
@@ -116,7 +115,7 @@ def _verdict(view: RunView) -> str:
     beaten: list[str] = []
     others: list[str] = []
     for shown in view.shown:
-        if shown.label == FIT or not shown.ok:
+        if shown.label == FITTED or not shown.ok:
             continue
         (ours, our_error), (theirs, their_error) = best.total, shown.total
         noise = math.hypot(_finite(our_error), _finite(their_error))
@@ -274,7 +273,7 @@ def _use(view: RunView) -> Markup:
 
 def _citations(view: RunView) -> Iterator[object]:
     known = {view.start.name: view.start}
-    known |= {s.label: s.potential for s in view.shown if s.potential and s.label != FIT}
+    known |= {s.label: s.potential for s in view.shown if s.potential and s.label != FITTED}
     cited = [(name, p.doi) for name, p in known.items() if p.doi]
     for k, (name, doi) in enumerate(cited):
         yield text(f"{'; ' if k else ''}{name}: ")

@@ -24,19 +24,18 @@ from lammpsfit.report.html import (
 from lammpsfit.report.pair_plot import plot_pair_curves
 from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.results import points as convergence_points
-from lammpsfit.report.run_view import FIT, Condition, RunView
+from lammpsfit.report.run_view import Condition, RunView
 from lammpsfit.report.search_plots import (
     plot_work,
 )
 from lammpsfit.report.tables import UNKNOWN
 from lammpsfit.report.words import (
     count_words,
-    list_words,
     percent,
-    time_words,
 )
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.units import BOLTZMANN_CONSTANT
+from lammpsfit.words import FITTED, list_words, time_words
 
 CURVE_RANGE: Final = (0.8, 6.0)
 """Range of r in Å in which U(r) is drawn."""
@@ -100,7 +99,7 @@ def course(view: RunView) -> Markup:
     """Tell of the search: every evaluation, its stages, what failed, and the work."""
     if not view.records:
         return paragraph("No evaluation is finished yet.")
-    levels = {s.label: s.fields["cost"] for s in view.shown if s.label != FIT and s.ok}
+    levels = {s.label: s.fields["cost"] for s in view.shown if s.label != FITTED and s.ok}
     figure = plot_convergence(convergence_points(view.records), None, levels=levels)
     good = [record["cost"] for record in view.records if record["status"] == "ok"]
     fell = f"R falls from {percent(good[0])} to {percent(min(good))} %" if good else "none has an R"

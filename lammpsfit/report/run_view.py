@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.forcefield import Potential
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.words import FITTED
 
 FloatArray = NDArray[np.float64]
 Record = Mapping[str, Any]
@@ -292,13 +293,9 @@ class RunView:
     @property
     def best(self) -> Shown | None:
         """The fit, where it has a cost."""
-        return self.shown[0] if self.shown and self.shown[0].label == FIT else None
+        return self.shown[0] if self.shown and self.shown[0].label == FITTED else None
 
     @property
     def free(self) -> int:
         """Number of free parameters."""
         return len(self.points.names)
-
-
-FIT = "fit"
-"""Label of the fitted potential."""

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from lammpsfit.report.words import time_words
+from lammpsfit.words import time_words
 
 
 class UnitProgress:

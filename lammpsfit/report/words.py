@@ -25,22 +25,6 @@ def cost_words(cost: float, error: float) -> str:
     return f"{percent(cost)}{known}"
 
 
-def time_words(seconds: float) -> str:
-    """Give a time as people do.
-
-    >>> time_words(42), time_words(417.3), time_words(20000), time_words(400000)
-    ('42 s', '7 min', '5 h 33 min', '4 d 15 h')
-    """
-    minutes = round(seconds / 60)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if minutes < 100:
-        return f"{minutes} min"
-    if minutes < 2880:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
-
-
 def count_words(number: int) -> str:
     """Give a large number as people do.
 
@@ -64,12 +48,3 @@ def estimate_words(pair: Sequence[float] | None, factor: float, digits: int) -> 
     mean = f"{pair[0] * factor:z.{digits}f}".replace("-", "−")
     error = pair[1] * factor
     return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) else mean
-
-
-def list_words(names: Sequence[str]) -> str:
-    """Name several.
-
-    >>> list_words(["BKS", "CHIK", "ML"])
-    'BKS, CHIK and ML'
-    """
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

@@ -14,9 +14,9 @@ from lammpsfit.errors import InputError
 from lammpsfit.fit.run.conditions import Conditions, Samples
 from lammpsfit.fit.run.confirm import Repeat
 from lammpsfit.fit.run.open_fit import Fit, open_fit
-from lammpsfit.fit.run.problem import BEST, Problem
+from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.records import result_fields
-from lammpsfit.fit.run.run_folder import RunFolder, open_run, versions
+from lammpsfit.fit.run.run_folder import RunFolder, open_run
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
 from lammpsfit.md.evaluate import MAIN, Evaluation
@@ -24,9 +24,11 @@ from lammpsfit.md.export import FILES
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import pool
 from lammpsfit.md.system import System
-from lammpsfit.report.run_view import FIT, Condition, Parameter, Points, Record, RunView, Shown
+from lammpsfit.report.run_view import Condition, Parameter, Points, Record, RunView, Shown
 from lammpsfit.run_pages.slices import surrogate_slices
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.versions import FIT_PACKAGES, versions
+from lammpsfit.words import FITTED
 
 AT_BOUND: Final = 5e-3
 """Distance from a bound, as a fraction of the range, that counts as being there."""
@@ -90,7 +92,7 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         points=points_of(fit, best),
         slices=surrogate_slices(fit, np.array(best["x"])) if paper and slices and best else None,
         seed=job.seed,
-        versions=journal.of_type("header")[0].get("versions") or versions(),
+        versions=journal.of_type("header")[0].get("versions") or versions(FIT_PACKAGES),
         job=folder.job.read_text("utf-8"),
         files=_files(folder),
     )
@@ -128,14 +130,14 @@ def _fit_shown(fit: Fit, confirmed: Conditions, best: Record, result: Mapping[st
     """Show the best by its confirmations; before there are any, by its run in the search."""
     potential = fit.potential(dict(best))
     if result.get("status") == "finished":
-        found = _pooled(fit, confirmed, f"{BEST}-{best['id']}", result)
+        found = _pooled(fit, confirmed, f"{FITTED}-{best['id']}", result)
         if found is not None:
             fields, runs, rdfs = found
-            return Shown(FIT, fields, runs, True, potential, rdfs)
+            return Shown(FITTED, fields, runs, True, potential, rdfs)
     rdfs = {}
     with suppress(InputError):
         rdfs = _rdfs(fit.samples(f"{best['id']:06d}"))
-    return Shown(FIT, best, 1, False, potential, rdfs)
+    return Shown(FITTED, best, 1, False, potential, rdfs)
 
 
 def _compared(fit: Fit, confirmed: Conditions, result: Mapping[str, Any]) -> Iterator[Shown]:

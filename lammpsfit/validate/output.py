@@ -6,7 +6,6 @@ from typing import Any
 
 from lammpsfit.child.failure import Failure
 from lammpsfit.files import write_json, write_text
-from lammpsfit.fit.run.run_folder import versions
 from lammpsfit.reference.table import write_columns
 from lammpsfit.report.facts import facts_json
 from lammpsfit.report.panels import plot_panels
@@ -16,6 +15,7 @@ from lammpsfit.validate.known import angle_sets, bonded
 from lammpsfit.validate.pictures import all_pictures, columns
 from lammpsfit.validate.plan import Plan
 from lammpsfit.validate.run import Results
+from lammpsfit.versions import FIT_PACKAGES, versions
 
 ERRORS = (
     "standard errors: jackknife or scatter over the blocks of a run; of displacements, over the "
@@ -57,7 +57,7 @@ def as_json(plan: Plan, view: Validation) -> dict[str, Any]:
         "failures": view.failures,
         "curves": {p.name: [f"{p.name}.csv", f"{p.name}.png"] for p in view.pictures},
         "seed": plan.seed,
-        "versions": versions(),
+        "versions": versions(FIT_PACKAGES),
     }
 
 

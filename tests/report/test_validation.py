@@ -120,7 +120,7 @@ def test_progress_in_plain_lines():
         "2 run(s) to do: BKS liquid, BKS npt",
         "BKS liquid: running",
         "BKS npt: running",
-        "BKS npt: failed (lost atoms) after 2 min (1 of 2)",
+        "BKS npt: failed (lost atoms) after 2 min 10 s (1 of 2)",
         "BKS liquid: done after 42 s (2 of 2)",
     ]
 

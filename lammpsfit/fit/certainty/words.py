@@ -8,6 +8,7 @@ import numpy as np
 
 from lammpsfit.fit.base import Vector
 from lammpsfit.fit.certainty.uncertainty import Direction, Uncertainty
+from lammpsfit.words import list_words
 
 LOADING: Final = 0.2
 """Least component of a direction for a parameter to be named."""
@@ -65,7 +66,7 @@ def describe(
     by 0.10 points at most'
     """
     named = [i for i, loading in enumerate(direction.loadings) if abs(loading) >= LOADING]
-    who = _enumerated([names[i] for i in named])
+    who = list_words([names[i] for i in named])
     moves = [
         move(direction.reach * float(direction.loadings[i]), relative[i], names[i]) for i in named
     ]
@@ -123,7 +124,3 @@ def _combination(
         return " · ".join(f"{names[i]}^{loadings[i]:.2f}" for i in named)
     terms = (f"{loadings[i]:+.2f} {'ln ' if relative[i] else ''}{names[i]}" for i in named)
     return " ".join(terms).removeprefix("+")
-
-
-def _enumerated(names: Sequence[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

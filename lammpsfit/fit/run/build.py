@@ -16,8 +16,8 @@ from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
 from lammpsfit.fit.run.problem import build_problem
 from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
 from lammpsfit.forcefield.guard import collapse, margins
-from lammpsfit.forcefield.suggest import suggestion
 from lammpsfit.md.evaluate import MAIN
+from lammpsfit.suggest import suggestion
 
 STUCK: Final = 0.5
 """Share of the cost of a gas without structure at which a descent that ends has gone nowhere."""

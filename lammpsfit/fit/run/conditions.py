@@ -9,19 +9,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from lammpsfit.config import ConfirmTable
 from lammpsfit.errors import InputError
 from lammpsfit.fit.newton.local_model import Fluctuations, Several
-from lammpsfit.fit.run.problem import BEST, Problem
+from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.seeds import condition_seed
 from lammpsfit.forcefield import ParameterSpace, Potential, load_potential
 from lammpsfit.md.evaluate import MAIN, Evaluate, EvaluateSeveral, Evaluation, together
 from lammpsfit.md.sample import Sample
+from lammpsfit.words import FITTED, MEMBER
 
 Samples: TypeAlias = Mapping[str, Sample]
 """Samples of one evaluation by condition, the main one first."""
+
+OWN_LABEL: Final = re.compile(rf"({FITTED}|{MEMBER})(-\d+)*")
+"""Labels that runs of the fit itself have: no potential it is compared with may have one."""
 
 
 def samples_of(evaluation: Evaluation) -> Samples:
@@ -147,7 +151,7 @@ class Conditions:
         known: dict[str, Potential] = {}
         for name in names:
             potential = self.load(name)
-            if potential.name in known or re.fullmatch(rf"({BEST}|member)(-\d+)*", potential.name):
+            if potential.name in known or OWN_LABEL.fullmatch(potential.name):
                 raise InputError(
                     f"{name}: potentials that are compared must have names of their own, got "
                     f"{potential.name!r} again: change it in the file"

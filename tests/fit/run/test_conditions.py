@@ -510,7 +510,7 @@ def test_the_derivative_of_the_pressure_is_that_of_reweighted_frames(pressed):
 
 @pytest.mark.parametrize("size", ["system", "confirm"])
 def test_a_crystal_that_does_not_fill_the_box_is_refused_before_anything_runs(size):
-    job = read_job(Path(__file__).parents[2] / "examples" / "silica" / "quick.toml")
+    job = read_job(Path(__file__).parents[3] / "examples" / "silica" / "quick.toml")
     changed = getattr(job, size).model_copy(update={"atoms": 1500})
     job = job.model_copy(update={size: changed})
     with pytest.raises(InputError, match=r"fills a cube with 24 n³ atoms .*, got 1500"):
