@@ -14,7 +14,7 @@ import typer
 from lammpsfit import __version__
 from lammpsfit.cli_fit import describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
-from lammpsfit.cli_output import open_session, say, write_result
+from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, LammpsfitError, RunError
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ app = typer.Typer(
 )
 app.add_typer(gap_app, name="gap")
 
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="also write the result here, as JSON")
-]
 Workers = Annotated[
     int | None, typer.Option(help="evaluations at a time; default: one per available core")
 ]
@@ -45,9 +42,6 @@ Oversubscribe = Annotated[
 ]
 MaxEvaluations = Annotated[
     int | None, typer.Option(help="most evaluations of the search, instead of the job's")
-]
-Walltime = Annotated[
-    str | None, typer.Option(help="stop in time for this limit: seconds, mm:ss, [d-]hh:mm:ss")
 ]
 
 
@@ -80,14 +74,22 @@ def fit(
         bool, typer.Option("--dry-run", help="check everything, run nothing")
     ] = False,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Fit a potential to a reference."""
     from lammpsfit.config import override, read_job
     from lammpsfit.fit.run.open_fit import open_fit
     from lammpsfit.fit.run.run_folder import check_new_run, create_run, open_run
 
-    session = open_session(walltime, json_file)
     job = override(read_job(job_file), strategy=strategy, evaluations=max_evaluations)
+    session = open_session(
+        "fit",
+        json_file,
+        inputs=[job_file, *job.files],
+        run=output,
+        walltime=walltime,
+        force=force,
+    )
     farm = _farm(context, workers, oversubscribe, job)
     check_new_run(output)
     describe(job, session.console)
@@ -105,13 +107,14 @@ def resume(
     max_evaluations: MaxEvaluations = None,
     walltime: Walltime = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Continue a fit from its journal."""
     from lammpsfit.config import override
     from lammpsfit.fit.run.open_fit import open_fit
     from lammpsfit.fit.run.run_folder import open_run
 
-    session = open_session(walltime, json_file)
+    session = open_session("resume", json_file, run=run, walltime=walltime, force=force)
     folder, job, journal = open_run(run)
     farm = _farm(context, workers, oversubscribe, job)
     if journal.damaged:
@@ -137,34 +140,43 @@ def evaluate(
     oversubscribe: Oversubscribe = False,
     plot: Annotated[Path | None, typer.Option(help="draw g(r) into this PNG file")] = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Run potentials and tell how far each is from the reference."""
     from lammpsfit.config import read_job
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.files import check_file
     from lammpsfit.fit.run.build import build_conditions
     from lammpsfit.fit.run.evaluate_potentials import evaluate_potentials
     from lammpsfit.fit.run.run_folder import for_condition, potential_of
+    from lammpsfit.forcefield import names_file
+    from lammpsfit.md.evaluate import MAIN
     from lammpsfit.report.progress import ProgressMonitor
     from lammpsfit.report.results import levels, plot_results, results_json, rows, under
     from lammpsfit.report.tables import print_costs
 
-    session = open_session(None, json_file)
-    if plot is not None:
-        check_file(plot)
     job = read_job(job_file)
+    sources = {name: potential_of(name) for name in potentials}
+    names = [MAIN, *(other.name for other in job.also)]
+    plots = {} if plot is None else {name: for_condition(plot, name) for name in names}
+    session = open_session(
+        "evaluate",
+        json_file,
+        files=plots.values(),
+        inputs=[job_file, *job.files, *(Path(x) for x in sources.values() if names_file(x))],
+        force=force,
+    )
     farm = _farm(context, workers, oversubscribe, job)
     conditions = build_conditions(job)
-    loaded = {name: conditions.load(potential_of(name)) for name in potentials}
+    loaded = {name: conditions.load(source) for name, source in sources.items()}
     monitor = ProgressMonitor(session.console)
     with Stop() as stop:
         results = evaluate_potentials(loaded, repeats, conditions, job.seed, farm, monitor, stop)
     print_costs(rows(results), session.console)
-    if plot is not None:
-        for one in conditions.every:
-            path, found = for_condition(plot, one.name), under(results, one.name)
-            plot_results(one.problem.target.reference, found, path, job.title)
-    write_result(json_file, results_json(results))
+    with session.outputs.writing():
+        for one in conditions.every if plots else ():
+            found = under(results, one.name)
+            plot_results(one.problem.target.reference, found, plots[one.name], job.title)
+    write_result(session, results_json(results))
     if not levels(results):
         raise RunError("every run failed, see the notes above")
 
@@ -213,6 +225,7 @@ def validate(
     oversubscribe: Oversubscribe = False,
     walltime: Walltime = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Run potentials longer, and tell structure, density, diffusion and glass beside what is known.
 
@@ -220,16 +233,29 @@ def validate(
     """
     from lammpsfit.config import read_job
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.files import check_folder
+    from lammpsfit.fit.run.run_folder import potential_of
+    from lammpsfit.forcefield import names_file
     from lammpsfit.md.observe import Quench
     from lammpsfit.reference.options import parse_cutoffs
     from lammpsfit.report.facts import print_facts
     from lammpsfit.report.unit_progress import UnitProgress
     from lammpsfit.validate.command import validate as run_validation
+    from lammpsfit.validate.output import FILES
     from lammpsfit.validate.plan import Request, build_plan
 
-    session = open_session(walltime, json_file)
-    check_folder(output)
+    job = read_job(job_file)
+    session = open_session(
+        "validate",
+        json_file,
+        files=[output / name for name in FILES],
+        folder=output,
+        inputs=[
+            *(job_file, angles, *job.files),
+            *(Path(x) for x in map(potential_of, potentials) if names_file(x)),
+        ],
+        walltime=walltime,
+        force=force,
+    )
     request = Request(
         potentials,
         job_file,
@@ -242,15 +268,15 @@ def validate(
         parse_cutoffs(cutoff or []),
         angles,
     )
-    farm = _farm(context, workers, oversubscribe, read_job(job_file))
+    farm = _farm(context, workers, oversubscribe, job)
     plan = build_plan(request)
     command = shlex.join(["lammpsfit", *sys.argv[1:]])
-    with Stop(session.walltime) as stop:
+    with Stop(session.walltime) as stop, session.outputs.writing():
         view = run_validation(plan, output, farm, UnitProgress(session.console), stop, command)
     print_facts(view.facts, session.console)
     for line in view.lines:
         say(session.console, line)
-    write_result(json_file, view.content)
+    write_result(session, view.content)
     say(session.console, f"{output / 'validate.html'}: all of this, with pictures")
 
 
@@ -299,9 +325,9 @@ def reference(
     ] = None,
     png: Annotated[Path | None, typer.Option(help="draw g(r) and the angles here")] = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Make a reference: partial g(r), bond angles and coordination of trajectories."""
-    from lammpsfit.files import check_outputs
     from lammpsfit.reference.analyse import Settings
     from lammpsfit.reference.command import Request, make_reference
     from lammpsfit.reference.options import parse_cutoffs, parse_pairs, parse_types
@@ -309,8 +335,13 @@ def reference(
     from lammpsfit.report.count_progress import FrameProgress
     from lammpsfit.report.structure import plot_structure
 
-    session = open_session(None, json_file)
-    check_outputs([path for path in (output, angles, png, json_file) if path is not None], files)
+    session = open_session(
+        "reference",
+        json_file,
+        files=(output, angles, png),
+        inputs=[*files, *(Path(one) for one in cell or ())],
+        force=force,
+    )
     request = Request(
         tuple(files),
         form,
@@ -320,11 +351,12 @@ def reference(
         tuple(parse_pairs(pairs)),
         shlex.join(["lammpsfit", *sys.argv[1:]]),
     )
-    with FrameProgress(session.console) as progress:
-        result = make_reference(request, output, angles, progress)
-    if png is not None:
-        plot_structure(result.rdf, png, result.title, result.cutoffs, result.angles)
-    write_result(json_file, result.summary)
+    with session.outputs.writing():
+        with FrameProgress(session.console) as progress:
+            result = make_reference(request, output, angles, progress)
+        if png is not None:
+            plot_structure(result.rdf, png, result.title, result.cutoffs, result.angles)
+    write_result(session, result.summary)
     for line in result.lines:
         say(session.console, line)
 
@@ -336,25 +368,32 @@ def export(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Write a potential as LAMMPS files, run them again and compare the forces."""
     from lammpsfit.config import read_job
-    from lammpsfit.files import check_folder
     from lammpsfit.fit.run.build import build_conditions
     from lammpsfit.fit.run.run_folder import RunFolder, potential_of
-    from lammpsfit.forcefield import load_potential
-    from lammpsfit.md.export import export_potential
+    from lammpsfit.forcefield import load_potential, names_file
+    from lammpsfit.md.export import EXPORTED, export_potential
 
-    session = open_session(None, json_file)
-    check_folder(output)
     potential = potential_of(source)
+    session = open_session(
+        "export",
+        json_file,
+        files=[output / name for name in EXPORTED],
+        folder=output,
+        inputs=[Path(potential)] if names_file(potential) else (),
+        force=force,
+    )
     folder = RunFolder(Path(source))
-    if folder.job.exists():
-        check = export_fit(folder, build_conditions(read_job(folder.job)), output)
-    else:
-        check = export_potential(load_potential(potential), output)
+    with session.outputs.writing():
+        if folder.job.exists():
+            check = export_fit(folder, build_conditions(read_job(folder.job)), output)
+        else:
+            check = export_potential(load_potential(potential), output)
     say(session.console, f"{output}: {check}")
-    write_result(json_file, check.as_dict())
+    write_result(session, check.as_dict())
 
 
 @app.command()
@@ -365,29 +404,21 @@ def report(
         typer.Option("-o", "--output", help="HTML file; default for one run: RUN/report.html"),
     ] = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Write an HTML page about a run, finished or not; of several runs, one that compares them."""
-    from lammpsfit.files import check_outputs
-    from lammpsfit.fit.run.run_folder import RunFolder
     from lammpsfit.run_pages import as_data, write_comparison, write_page
 
-    session = open_session(None, json_file)
     if output is None:
         if len(runs) > 1:
             raise InputError("several runs need a name for their page: -o compare.html")
         output = runs[0] / "report.html"
-    if runs[0].is_dir():
-        # pages and results may be written again, but nothing that the runs are made of
-        own = [
-            path
-            for run in runs
-            for path in run.rglob("*")
-            if path.suffix not in (".html", ".htm", ".json") or path == RunFolder(run).result
-        ]
-        check_outputs([path for path in (output, json_file) if path is not None], own)
-    views = [write_page(runs[0], output)] if len(runs) == 1 else write_comparison(runs, output)
+    own = len(runs) == 1 and output.resolve() == (runs[0] / "report.html").resolve()
+    session = open_session("report", json_file, files=() if own else [output], force=force)
+    with session.outputs.writing():
+        views = [write_page(runs[0], output)] if len(runs) == 1 else write_comparison(runs, output)
     say(session.console, f"{output}: written")
-    write_result(json_file, as_data(views))
+    write_result(session, as_data(views))
 
 
 def _farm(

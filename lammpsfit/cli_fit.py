@@ -60,7 +60,7 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
         opened = opening()
         opened.deadline = stop.deadline
         result = run_fit(opened, farm, ProgressMonitor(session.console), stop)
-    write_result(session.json_file, result.summary)
+    write_result(session, result.summary)
     _present(result, session.console)
     if result.stopped is not None:
         again = f"lammpsfit resume {shlex.quote(str(opened.folder.path))}"

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from lammpsfit.cli_output import Session, open_session, say, write_result
+from lammpsfit.cli_output import (
+    Force,
+    JsonFile,
+    Session,
+    Walltime,
+    open_session,
+    say,
+    write_result,
+)
 from lammpsfit.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,14 +32,8 @@ app = typer.Typer(
     help="Fit GAP potentials with optimised descriptors to DFT energies, forces and stresses.",
 )
 
-JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="also write the result here, as JSON")
-]
 JobFile = Annotated[Path, typer.Argument(help="job file (TOML)", metavar="JOB.toml")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check everything, run nothing")]
-Walltime = Annotated[
-    str | None, typer.Option(help="stop in time for this limit: seconds, mm:ss, [d-]hh:mm:ss")
-]
 
 
 @app.command()
@@ -59,23 +61,25 @@ def label(
         bool, typer.Option("--retry-failed", help="try frames again that failed before")
     ] = False,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Label configurations with an ASE calculator; the same command again goes on."""
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.files import check_outputs
     from lammpsfit.gap.frames import read_frames
     from lammpsfit.gap.label import LabelRequest, label_frames
     from lammpsfit.report.count_progress import FrameProgress
 
     if not timeout > 0.0:
         raise InputError(f"--timeout must be positive, got {timeout:g} s")
-    session = open_session(None, json_file)
-    check_outputs([path for path in (output, json_file) if path is not None], files)
-    frames = read_frames(files, labelled=False)
     request = LabelRequest(calculator, output, workers, stress, timeout, retry_failed)
+    request.check(files)
+    session = open_session(
+        "gap label", json_file, inputs=[*files, output, request.journal], force=force
+    )
+    frames = read_frames(files, labelled=False)
     with FrameProgress(session.console) as progress, Stop() as stop:
         summary = label_frames(frames, request, progress, stop)
-    write_result(json_file, summary.as_dict())
+    write_result(session, summary.as_dict())
     for name, reason in list(summary.failed.items())[:5]:
         say(session.console, f"{name}: failed: {reason}")
     say(
@@ -92,15 +96,23 @@ def fit(
     dry_run: DryRun = False,
     walltime: Walltime = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
     from lammpsfit.gap.frame_roles import load_parts
     from lammpsfit.gap.job import read_gap_job
-    from lammpsfit.gap.run import GapRun, open_gap_run
+    from lammpsfit.gap.run import check_gap_run, open_gap_run
 
-    session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
-    _check_names(job_file, job, GapRun(output), json_file)
+    session = open_session(
+        "gap fit",
+        json_file,
+        inputs=[job_file, *job.files],
+        run=output,
+        walltime=walltime,
+        force=force,
+    )
+    check_gap_run(output, job)
     if dry_run:
         _describe(job, load_parts(job, _tell), session.console)
         return
@@ -112,13 +124,16 @@ def resume(
     run: Annotated[Path, typer.Argument(help="run folder", metavar="RUN")],
     walltime: Walltime = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Go on with the fit of a run folder."""
-    from lammpsfit.gap.run import find_gap_run
+    from lammpsfit.gap.run import check_sources, find_gap_run
 
-    session = open_session(walltime, json_file)
     folder, job = find_gap_run(run)
-    _check_names(folder.job, job, folder, json_file)
+    session = open_session(
+        "gap resume", json_file, inputs=job.files, run=run, walltime=walltime, force=force
+    )
+    check_sources(folder, job)
     _fit(lambda: folder, job, session)
 
 
@@ -140,9 +155,9 @@ def evaluate(
         typer.Option(help="draw predictions over labels here; the calibration beside it"),
     ] = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Tell how far a model is from labelled frames: MAE, RMSE, and its own errors."""
-    from lammpsfit.files import check_outputs
     from lammpsfit.gap.accuracy import as_data, compare, predict_all
     from lammpsfit.gap.frames import Keys, read_frames
     from lammpsfit.gap.model_file import load_model
@@ -150,12 +165,12 @@ def evaluate(
     from lammpsfit.report.count_progress import FrameProgress
     from lammpsfit.run_pages.gap import draw_errors, error_lines
 
-    session = open_session(None, json_file)
     path = GapRun(model_file).model if model_file.is_dir() else model_file
     # the calibration stands beside the parity plot
     second = None if png is None else png.with_name(f"{png.stem}-calibration.png")
-    outputs = [name for name in (png, second, json_file) if name is not None]
-    check_outputs(outputs, [path, *data])
+    session = open_session(
+        "gap evaluate", json_file, files=(png, second), inputs=[path, *data], force=force
+    )
     model = load_model(path)
     frames = read_frames(data, Keys(energy_key, forces_key, stress_key, virial_key), tell=_tell)
     with FrameProgress(session.console) as progress:
@@ -164,8 +179,9 @@ def evaluate(
     for line in error_lines(compared):
         say(session.console, line)
     if png is not None and second is not None:
-        draw_errors(compared, png, second, f"{path}: {len(frames)} frames")
-    write_result(json_file, {"frames": len(frames), "errors": as_data(compared)})
+        with session.outputs.writing():
+            draw_errors(compared, png, second, f"{path}: {len(frames)} frames")
+    write_result(session, {"frames": len(frames), "errors": as_data(compared)})
 
 
 @app.command(name="learning-curve")
@@ -175,19 +191,27 @@ def learning_curve(
     dry_run: DryRun = False,
     walltime: Walltime = None,
     json_file: JsonFile = None,
+    force: Force = False,
 ) -> None:
     """Draw errors over the number of training frames, descriptors as they were and optimised."""
     from lammpsfit.farm.stop import Stop
     from lammpsfit.gap.frame_roles import load_parts
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
-    from lammpsfit.gap.run import GapRun, open_gap_run
+    from lammpsfit.gap.run import check_gap_run, open_gap_run
     from lammpsfit.report.count_progress import StepProgress
     from lammpsfit.run_pages.gap import curve_lines, draw_curves
 
-    session = open_session(walltime, json_file)
     job = read_gap_job(job_file)
-    _check_names(job_file, job, GapRun(output), json_file)
+    session = open_session(
+        "gap learning-curve",
+        json_file,
+        inputs=[job_file, *job.files],
+        run=output,
+        walltime=walltime,
+        force=force,
+    )
+    check_gap_run(output, job)
     with Stop(session.walltime) as stop:
         parts = load_parts(job, _tell)
         check_curve(job, parts)
@@ -201,20 +225,7 @@ def learning_curve(
         say(session.console, line)
     for picture in draw_curves(curves, parts.held_out, folder, job.title):
         say(session.console, f"{picture}: drawn")
-    write_result(json_file, summary)
-
-
-def _check_names(job_file: Path, job: "GapJob", run: "GapRun", json_file: Path | None) -> None:
-    """Refuse what cannot be written, or over what is read: the job file, data, another model."""
-    from lammpsfit.files import check_folder, check_outputs
-
-    check_folder(run.path)
-    read = [job_file, *job.data.files]
-    if job.descriptors.from_model is not None:
-        read.append(job.descriptors.from_model)
-    # nothing that is read is in a folder that is still to be made
-    written = [run.model] if run.path.exists() else []
-    check_outputs(written if json_file is None else [*written, json_file], read)
+    write_result(session, summary)
 
 
 def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> None:
@@ -237,7 +248,7 @@ def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> No
     for line in error_lines(result.compared):
         say(session.console, line)
     say(session.console, f"{run.model}: {result.summary['centres']} centres")
-    write_result(session.json_file, result.summary)
+    write_result(session, result.summary)
 
 
 def _describe(job: "GapJob", parts: "Parts", console: Console) -> None:

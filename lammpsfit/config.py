@@ -303,6 +303,16 @@ class Job(Model):
         changes = {table: getattr(other, table) for table in tables}
         return self.model_copy(update={**changes, "also": ()})
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that it names: references, angles and potentials."""
+        every: tuple[Job | AlsoTable, ...] = (self, *self.also)
+        melting = [one.system.melt.potential or self.potential for one in every]
+        potentials = [self.potential, *self.confirm.compare, *melting]
+        tables = [path for one in every for path in (one.reference.file, one.reference.angles)]
+        named = [Path(name) for name in potentials if names_file(name)]
+        return [path for path in tables if path is not None] + named
+
     def dump(self) -> str:
         """Write the job as TOML, every default spelled out."""
         content = self.model_dump(mode="json", exclude_none=True)

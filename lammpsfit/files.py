@@ -1,14 +1,18 @@
 """Write a file whole or not at all."""
 
 import errno
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lammpsfit.errors import InputError, RunError
+
+LONGEST_NAME = 200
+"""Bytes of a file's name that leave room for what is put before it; systems take 255."""
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors that are no fault of the name that was given."""
@@ -39,7 +43,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     'r_A'
     """
     target = Path(path)
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    temporary = target.with_name(_temporary_name(target.name))
     try:
         yield temporary
         _sync(temporary)
@@ -54,6 +58,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _temporary_name(name: str) -> str:
+    """Make a name beside `name` that no other process makes, and that is not too long."""
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{os.getpid()}-{name}"
 
 
 def _sync(path: Path) -> None:
@@ -78,6 +89,12 @@ def check_file(path: Path) -> None:
         If it is a folder, or its folder is missing or must not be written to.
     """
     check_folder(path.parent)
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # such as a name that is too long
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
     if not path.parent.exists():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}: make it first")
     if path.is_dir():
@@ -110,19 +127,3 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file in one step."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refuse names of files to write that cannot be written, or would take another's place.
-
-    Raises
-    ------
-    InputError
-        If :func:`check_file` refuses one, two are the same, or one is a file that is read.
-    """
-    seen = {path.resolve(): "it is read" for path in inputs}
-    for path in outputs:
-        check_file(path)
-        if path.resolve() in seen:
-            raise InputError(f"cannot write {path}: {seen[path.resolve()]}: choose another name")
-        seen[path.resolve()] = "it is given twice"

@@ -69,6 +69,13 @@ def read_journal(path: Path) -> Journal:
     return Journal(tuple(records), damaged=len(lines) - len(records))
 
 
+def is_journal(path: Path) -> bool:
+    """Tell whether a file begins as a journal does, whole or torn; an empty one is one, too."""
+    with path.open("rb") as file:
+        begin = file.read(len(_HEAD) + 1).lstrip(b"\n")
+    return _HEAD.startswith(begin[: len(_HEAD)])
+
+
 class JournalWriter:
     """Appends records, each synced to disk before :meth:`append` returns.
 

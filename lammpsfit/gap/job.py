@@ -190,6 +190,12 @@ class GapJob(Model):
         chosen = self.training.model_dump(exclude={"optimise"})
         return TrainOptions(**chosen, seed=self.seed, fit=self.fit_options())
 
+    @property
+    def files(self) -> list[Path]:
+        """The files that it names: data, and a model to begin with."""
+        model = self.descriptors.from_model
+        return [*self.data.files, *(() if model is None else (model,))]
+
     def dump(self) -> str:
         """Write the job as TOML, every default spelled out."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))

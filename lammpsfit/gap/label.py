@@ -16,12 +16,13 @@ from typing import Any, Final
 import numpy as np
 
 from lammpsfit.errors import InputError, RunError, StoppedError
-from lammpsfit.farm.journal import JournalWriter, Record, read_journal
+from lammpsfit.farm.journal import JournalWriter, Record, is_journal, read_journal
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.gap.factory import load_factory
 from lammpsfit.gap.frame import digest
 from lammpsfit.gap.frames import Frame, write_frames
 from lammpsfit.gap.label_task import Labels, LabelTask
+from lammpsfit.outputs import check_outputs
 
 FORMAT: Final = 1
 """Version of the journal's records."""
@@ -68,6 +69,18 @@ class LabelRequest:
     def scratch(self) -> Path:
         """Where calculators may write files."""
         return self.output.with_name(f"{self.output.name}.work")
+
+    def check(self, files: Sequence[Path]) -> None:
+        """Refuse an output that cannot be written, or is one of the files to label.
+
+        Raises
+        ------
+        InputError
+            If it is so, or the journal beside it is somebody's.
+        """
+        check_outputs("gap label", [self.output, self.journal], files, force=True)
+        if self.journal.exists() and not is_journal(self.journal):
+            raise InputError(f"{self.journal} is no journal of labels: choose another output")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ the step after the last one it finished, and ends where it would have ended.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
+from lammpsfit.outputs import check_run_folder
 from lammpsfit.versions import GAP_PACKAGES, versions
 
 Progress = Callable[[str, int, int, str], None]
@@ -79,6 +81,45 @@ class GapResult:
     summary: dict[str, Any]
 
 
+def check_sources(run: GapRun, job: GapJob) -> None:
+    """Refuse a run that would write over what it reads.
+
+    Raises
+    ------
+    InputError
+        If the job begins with the model in this folder.
+    """
+    if run.model.resolve() in [path.resolve() for path in job.files]:
+        raise InputError(f"cannot write {run.model}: it is read: choose another folder")
+
+
+def check_gap_run(path: Path, job: GapJob) -> bool:
+    """Tell whether a folder holds the run of a job; refuse it where it holds anything else.
+
+    Raises
+    ------
+    InputError
+        If it holds the run of another job or files of these names, cannot be written to, or
+        :func:`check_sources` refuses it.
+    """
+    run = GapRun(path)
+    check_sources(run, job)
+    if not os.path.lexists(run.job):
+        check_run_folder(path)
+        return False
+    check_folder(path)
+    try:
+        found = run.job.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{run.job}: cannot be read ({error}): choose another folder") from None
+    if found != job.dump():
+        raise InputError(
+            f"{path} holds the run of another job: choose another folder, or go on with "
+            f"'lammpsfit gap resume {path}'"
+        )
+    return True
+
+
 def open_gap_run(path: Path, job: GapJob) -> GapRun:
     """Make a run folder, or find one of the same job to go on with.
 
@@ -87,20 +128,8 @@ def open_gap_run(path: Path, job: GapJob) -> GapRun:
     InputError
         If it cannot be made, or holds the run of another job.
     """
-    check_folder(path)
     run = GapRun(path)
-    if run.job.exists():
-        try:
-            found = run.job.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{run.job}: cannot be read ({error}): choose another folder"
-            ) from None
-        if found != job.dump():
-            raise InputError(
-                f"{path} holds the run of another job: choose another folder, or go on with "
-                f"'lammpsfit gap resume {path}'"
-            )
+    if check_gap_run(path, job):
         return run
     try:
         path.mkdir(parents=True, exist_ok=True)

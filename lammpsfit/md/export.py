@@ -45,6 +45,12 @@ ATOMS_PER_CUBIC_ANGSTROM: Final = 0.066
 CHECK_TEMPERATURE: Final = 3600.0
 """Temperature in K of the check where the system is not known."""
 
+EXPORTED: Final = (
+    *("potential.lmp", "potential-table.lmp", "remainder.table", "combined.table"),
+    *("potential.toml", "in.example", "example.data"),
+)
+"""What an export writes into its folder."""
+
 FILES: Final = {"overlay": "potential.lmp", "combined": "potential-table.lmp"}
 
 

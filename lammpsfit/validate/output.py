@@ -6,6 +6,7 @@ from typing import Any
 
 from lammpsfit.child.failure import Failure
 from lammpsfit.files import write_json, write_text
+from lammpsfit.md.observe import Part
 from lammpsfit.reference.table import write_columns
 from lammpsfit.report.facts import facts_json
 from lammpsfit.report.panels import plot_panels
@@ -16,6 +17,13 @@ from lammpsfit.validate.pictures import all_pictures, columns
 from lammpsfit.validate.plan import Plan
 from lammpsfit.validate.run import Results
 from lammpsfit.versions import FIT_PACKAGES, versions
+
+PICTURES = (*(f"{part}-{what}" for part in Part for what in ("gr", "angles", "sq")), "liquid-msd")
+FILES = (
+    *("validate.json", "validate.html"),
+    *(f"{name}.{end}" for name in PICTURES for end in ("csv", "png")),
+)
+"""What a validation writes into its folder, beside its runs."""
 
 ERRORS = (
     "standard errors: jackknife or scatter over the blocks of a run; of displacements, over the "

@@ -343,7 +343,7 @@ def test_what_a_run_is_made_of_is_not_replaced(make_run, call, option, tmp_path,
         refused = call(run, *page, option, run / name)
         assert refused.returncode == 2
         (line,) = refused.stderr.splitlines()
-        assert f"cannot write {run / name}: it is read" in line
+        assert f"cannot write {run / name}: it is of the run {run}" in line
         assert call(other, run, *page, option, run / name).returncode == 2
         assert (run / name).read_bytes() == before
     assert not (tmp_path / "page.html").exists()

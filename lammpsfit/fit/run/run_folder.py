@@ -10,10 +10,11 @@ from typing import Any
 from lammpsfit.config import AlsoTable, Job, ReferenceTable, SystemTable, read_job
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
-from lammpsfit.files import check_folder, replacing, write_text
+from lammpsfit.files import replacing, write_text
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.md.sample_file import CONFIGURATION
+from lammpsfit.outputs import check_run_folder
 from lammpsfit.reference.angle_table import read_angle_table
 from lammpsfit.versions import FIT_PACKAGES, versions
 
@@ -98,15 +99,12 @@ def check_new_run(path: Path) -> None:
     InputError
         If it holds a run or other files of these names already, or must not be written to.
     """
-    check_folder(path)
     if RunFolder(path).journal.exists():
         raise InputError(
             f"{path} holds a run already: continue it with 'lammpsfit resume {path}', or choose "
             "another folder"
         )
-    taken = [name for name in ("inputs", "samples", "job.toml") if (path / name).exists()]
-    if taken:
-        raise InputError(f"{path / taken[0]} would be written over: choose another folder")
+    check_run_folder(path)
 
 
 def create_run(path: Path, job: Job) -> RunFolder:
