@@ -367,6 +367,10 @@ def export(
         str, typer.Argument(help="run folder, name in the library, or TOML file", metavar="SOURCE")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
+    formula: Annotated[
+        str | None,
+        typer.Option(help="compound to export for: its species, with the charges they have in it"),
+    ] = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
@@ -376,6 +380,7 @@ def export(
     from lammpsfit.fit.run.run_folder import RunFolder, potential_of
     from lammpsfit.forcefield import load_potential, names_file
     from lammpsfit.md.export import EXPORTED, export_potential
+    from lammpsfit.md.system import composition_of
 
     potential = potential_of(source)
     session = open_session(
@@ -388,7 +393,12 @@ def export(
     )
     folder = RunFolder(Path(source))
     with session.outputs.writing():
-        if folder.job.exists():
+        if formula is not None:
+            composition = composition_of(formula)
+            compound = load_potential(potential).for_composition(composition)
+            compound.check_neutral(composition)
+            check = export_potential(compound, output, composition=composition)
+        elif folder.job.exists():
             check = export_fit(folder, build_conditions(read_job(folder.job)), output)
         else:
             check = export_potential(load_potential(potential), output)

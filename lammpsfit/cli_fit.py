@@ -112,7 +112,7 @@ def export_fit(folder: "RunFolder", conditions: "Conditions", output: Path) -> "
     system, temperature = whole.problem.system, whole.problem.protocol.temperature
     structure = folder.structure(system.atoms, whole.name)
     return export_potential(
-        potential.restricted(system.species),
+        potential.for_composition(system.composition),
         output,
         structure if structure.exists() else None,
         temperature,

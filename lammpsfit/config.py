@@ -124,6 +124,17 @@ class ChargesTable(Model):
     balance: str | None = Field(
         None, description="species whose charge follows from neutrality of the formula"
     )
+    per_composition: bool = Field(
+        False,
+        description="whether it follows from the formula of each condition, as that of oxygen in "
+        "SHIK, instead of from the job's own in all of them",
+    )
+
+    @model_validator(mode="after")
+    def _of_a_species(self) -> "ChargesTable":
+        if self.per_composition and self.balance is None:
+            raise ValueError("per_composition needs the species: add balance")
+        return self
 
 
 class StrategyTable(Model):

@@ -3,6 +3,7 @@
 from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
 from lammpsfit.forcefield.coulomb.dsf import DampedShiftedForce
 from lammpsfit.forcefield.forms import FORMS, Form
+from lammpsfit.forcefield.free import Free, Tie
 from lammpsfit.forcefield.guard import Guard, PairGuard, collapse
 from lammpsfit.forcefield.library import (
     dump_potential,
@@ -11,8 +12,9 @@ from lammpsfit.forcefield.library import (
     names_file,
 )
 from lammpsfit.forcefield.pairs import all_pairs, ordered_pair, pair_name, split_pair
-from lammpsfit.forcefield.potential import Potential, Species
-from lammpsfit.forcefield.space import Free, ParameterSpace, Tie
+from lammpsfit.forcefield.potential import Potential
+from lammpsfit.forcefield.space import ParameterSpace
+from lammpsfit.forcefield.species import Species
 from lammpsfit.forcefield.term import Term
 
 __all__ = [

@@ -34,7 +34,12 @@ _INNERMOST = 0.1
 
 
 def table_text(
-    potential: Potential, part: Part = "combined", n: int = TABLE_POINTS, header: str = ""
+    potential: Potential,
+    part: Part = "combined",
+    n: int = TABLE_POINTS,
+    header: str = "",
+    *,
+    within_secants: bool = False,
 ) -> str:
     """Return a LAMMPS table file, one section for each pair, named by the pair.
 
@@ -54,10 +59,16 @@ def table_text(
         Number of points of each section.
     header
         Lines of comment at the top, without the ``#``.
+    within_secants
+        Whether forces are moved between the slopes of the energy to the two neighbouring points
+        where they are not: LAMMPS warns of those, at extrema of the force and at a cutoff.
     """
     title = [f"# UNITS: metal  {potential.name}, {part} pair tables of lammpsfit"]
     title += [f"# {line}".rstrip() for line in header.splitlines()]
-    sections = (_pair_section(potential, pair, part, n) for pair in _tabulated(potential, part))
+    sections = (
+        _pair_section(potential, pair, part, n, within_secants)
+        for pair in _tabulated(potential, part)
+    )
     return "\n".join(title) + "\n\n" + "\n".join(sections)
 
 
@@ -157,13 +168,31 @@ def charge_lines(potential: Potential) -> tuple[str, ...]:
     )
 
 
-def _pair_section(potential: Potential, pair: str, part: Part, n: int) -> str:
+def _pair_section(potential: Potential, pair: str, part: Part, n: int, within_secants: bool) -> str:
     held = _held(potential, pair, part)
     inner, outer = inner_radius(potential, pair, part), held.outer_cutoff
     r = np.sqrt(np.linspace(inner**2, outer**2, n))
     r[0], r[-1] = inner, outer
     inside = np.minimum(r, np.nextafter(outer, 0.0))
-    return table_section(pair, r, held.energy(pair, inside), -held.slope(pair, inside))
+    U, force = held.energy(pair, inside), -held.slope(pair, inside)
+    if within_secants:
+        force = _within_secants(r, U, force)
+    return table_section(pair, r, U, force)
+
+
+def _within_secants(r: Array, U: Array, force: Array) -> Array:
+    """Return forces with the mean of the two secants where they lie outside of both.
+
+    At an extremum this differs from the force by its curvature times a sixth of the spacing
+    squared, which is about what the interpolation between points errs by.
+    """
+    secants = -np.diff(U) / np.diff(r)
+    low = np.minimum(secants[:-1], secants[1:])
+    high = np.maximum(secants[:-1], secants[1:])
+    moved = force.copy()
+    outside = (force[1:-1] <= low) | (force[1:-1] >= high)
+    moved[1:-1][outside] = 0.5 * (low + high)[outside]
+    return moved
 
 
 def _held(potential: Potential, pair: str, part: Part) -> Potential:
@@ -172,7 +201,7 @@ def _held(potential: Potential, pair: str, part: Part) -> Potential:
         return potential
     terms = tuple(t for t in potential.pairs.get(pair, ()) if not _style(potential, t))
     coulomb = None if _coulomb_style(potential) else potential.coulomb
-    return replace(potential, pairs={pair: terms}, coulomb=coulomb)
+    return replace(potential, pairs={pair: terms}, coulomb=coulomb, balance=None)
 
 
 def _style(potential: Potential, term: Term) -> LammpsStyle | None:

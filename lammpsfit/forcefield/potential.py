@@ -9,24 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
+from lammpsfit.forcefield.charges import NEUTRAL, balance_weights
 from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.forcefield.forms.base import Array
-from lammpsfit.forcefield.pairs import all_pairs, check_species_name, ordered_pair, split_pair
+from lammpsfit.forcefield.pairs import all_pairs, ordered_pair, split_pair
 from lammpsfit.forcefield.smoothing import ended, ended_slope
+from lammpsfit.forcefield.species import Species, check_species
 from lammpsfit.forcefield.term import Term, check_terms
 from lammpsfit.suggest import suggestion
 from lammpsfit.units import COULOMB_CONSTANT
-
-_NEUTRAL = 1e-8
-"""Net charge per atom (e) up to which a composition counts as neutral: rounding, not physics."""
-
-
-@dataclass(frozen=True)
-class Species:
-    """An atom type: mass in Da and charge in e."""
-
-    mass: float
-    charge: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,9 @@ class Potential:
     smoothing
         Width in Å of the smoothing that shifts the terms to zero at their cutoff, see
         :func:`~lammpsfit.forcefield.smoothing.ended`; zero: they end plainly.
+    balance
+        A species whose charge follows from the composition, as that of oxygen in SHIK; its own
+        holds for one composition only. None: all charges are the same in all compositions.
     title, doi, note
         Where it comes from, for people.
 
@@ -69,6 +63,7 @@ class Potential:
     coulomb: CoulombSum | None
     cutoff: float
     smoothing: float = 0.0
+    balance: str | None = None
     title: str = ""
     doi: str = ""
     note: str = ""
@@ -83,7 +78,9 @@ class Potential:
         if not self.species:
             raise InputError("a potential must have at least one species, got none")
         for name, species in self.species.items():
-            _check_species(name, species)
+            check_species(name, species)
+        if self.balance is not None:
+            self._check_balance(self.balance)
         pairs: dict[str, tuple[Term, ...]] = {}
         for given, terms in self.pairs.items():
             pair = ordered_pair(given, tuple(self.species))
@@ -113,6 +110,19 @@ class Potential:
             for term in terms:
                 named.update({f"{p}_{pair}": term.values[p] for p in term.form.parameter_names})
         return named
+
+    def parameter_name(self, name: str) -> str:
+        """Return the name of a parameter with its pair in the order of the species.
+
+        >>> from lammpsfit.forcefield import load_potential
+        >>> load_potential("BKS").parameter_name("A_O-Si")
+        'A_Si-O'
+        """
+        symbol, _, pair = name.rpartition("_")
+        ends = pair.split("-")
+        if symbol and len(ends) == 2 and all(end in self.species for end in ends):
+            return f"{symbol}_{self._pair(pair)}"
+        return name
 
     def energy(self, pair: str, r: ArrayLike, *, core: bool = True) -> Array:
         """Return U(r) of `pair` in eV.
@@ -191,6 +201,7 @@ class Potential:
             If a name is not among :attr:`parameters`, or a value is not allowed.
         """
         known = self.parameters
+        values = {self.parameter_name(name): value for name, value in values.items()}
         for name in values:
             if name not in known:
                 raise InputError(
@@ -223,7 +234,38 @@ class Potential:
         pairs = {
             pair: terms for pair, terms in self.pairs.items() if kept.keys() >= {*split_pair(pair)}
         }
-        return dataclasses.replace(self, species=kept, pairs=pairs)
+        balance = self.balance if self.balance in kept else None
+        return dataclasses.replace(self, species=kept, pairs=pairs, balance=balance)
+
+    def for_composition(self, composition: Mapping[str, int]) -> "Potential":
+        """Return this potential for the species of a composition, with the charges it has there.
+
+        Raises
+        ------
+        InputError
+            If the potential lacks a species.
+        """
+        restricted = self.restricted(tuple(composition))
+        if restricted.balance is None:
+            return restricted
+        return restricted.balanced(restricted.balance, composition)
+
+    def balanced(self, species: str, composition: Mapping[str, int]) -> "Potential":
+        """Return this potential with the charge of one species such that `composition` is neutral.
+
+        One that is neutral already is returned as it is.
+
+        Raises
+        ------
+        InputError
+            If there are no charges, or no such species in the potential or the composition.
+        """
+        self._check_balance(species)
+        weights = balance_weights(species, composition)
+        if self._is_neutral(composition):
+            return self
+        charge = math.fsum(w * self.species[name].charge for name, w in weights.items())
+        return self.replace({f"q_{species}": charge})
 
     def net_charge(self, composition: Mapping[str, int]) -> float:
         """Return the sum of charges in e of `composition`, numbers of atoms by species.
@@ -237,16 +279,34 @@ class Potential:
             self._require_species(name)
         return math.fsum(n * self.species[name].charge for name, n in composition.items())
 
-    def check_neutral(self, composition: Mapping[str, int]) -> None:
-        """Raise :class:`InputError` unless the charges of `composition` add up to zero."""
-        total = self.net_charge(composition)
-        if self.coulomb and abs(total) > _NEUTRAL * max(1, sum(composition.values())):
+    def check_neutral(
+        self,
+        composition: Mapping[str, int],
+        remedy: str = "correct the charges or the composition, or let one species balance",
+    ) -> None:
+        """Raise :class:`InputError` unless the charges of `composition` add up to zero.
+
+        The message ends with the `remedy`.
+        """
+        if not self._is_neutral(composition):
+            total = self.net_charge(composition)
             formula = " ".join(f"{name}{n}" for name, n in composition.items())
             charges = ", ".join(f"q_{name} = {self.species[name].charge:g}" for name in composition)
             raise InputError(
                 f"the charges of {formula} must add up to zero, got {total:+g} e with {charges}: "
-                "correct the charges or the composition, or let one species balance"
+                f"{remedy}"
             )
+
+    def _is_neutral(self, composition: Mapping[str, int]) -> bool:
+        total = self.net_charge(composition)
+        return not self.coulomb or abs(total) <= NEUTRAL * max(1, sum(composition.values()))
+
+    def _check_balance(self, species: str) -> None:
+        if species not in self.species:
+            hint = suggestion(species, self.species)
+            raise InputError(f"unknown species {species!r} to balance charges: {hint}")
+        if not self.coulomb:
+            raise InputError(f"potential {self.name} has no charges: remove the balance")
 
     def _pair(self, pair: str) -> str:
         return ordered_pair(pair, tuple(self.species))
@@ -263,11 +323,3 @@ class Potential:
     def _terms(self, pair: str, core: bool = True) -> Iterator[Term]:
         """Yield the terms of a pair, those flagged as core only if asked for."""
         return (term for term in self.pairs.get(pair, ()) if core or not term.form.core)
-
-
-def _check_species(name: str, species: Species) -> None:
-    check_species_name(name)
-    if not (math.isfinite(species.mass) and species.mass > 0.0):
-        raise InputError(f"mass of {name} must be positive (Da), got {species.mass!r}")
-    if not math.isfinite(species.charge):
-        raise InputError(f"q_{name} must be a finite number, got {species.charge!r}")

@@ -10,12 +10,13 @@ from typing import Any
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
 from lammpsfit.forcefield.forms import FORMS
-from lammpsfit.forcefield.potential import Potential, Species
+from lammpsfit.forcefield.potential import Potential
+from lammpsfit.forcefield.species import Species
 from lammpsfit.forcefield.term import Term
 from lammpsfit.suggest import suggestion
 
 _TEXTS = ("title", "doi", "note")
-_OPTIONAL = (*_TEXTS, "smoothing", "coulomb", "pairs")
+_OPTIONAL = (*_TEXTS, "smoothing", "balance", "coulomb", "pairs")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -27,7 +28,8 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
     text
         TOML with ``name``, ``cutoff``, ``[species.X]`` (``mass``, ``charge``),
         ``[pairs.X-Y]`` (one inline table for each form), optionally
-        ``[coulomb]``, ``smoothing``, ``title``, ``doi`` and ``note``. Å, eV, e and Da.
+        ``[coulomb]``, ``smoothing``, ``balance``, ``title``, ``doi`` and ``note``.
+        Å, eV, e and Da.
     source
         What to call it in messages: the path.
 
@@ -57,6 +59,10 @@ def dump_potential(potential: Potential) -> str:
     lines.append(f"cutoff = {float(potential.cutoff)!r}  # Å")
     if potential.smoothing:
         lines.append(f"smoothing = {float(potential.smoothing)!r}  # Å")
+    if potential.balance is not None:
+        lines.append(
+            f"balance = {_string(potential.balance)}  # its charge follows from the others"
+        )
     if potential.coulomb:
         lines += ["", "[coulomb]", f"style = {_string(potential.coulomb.style)}"]
         for setting in potential.coulomb.settings:
@@ -88,6 +94,7 @@ def _potential(document: Mapping[str, Any]) -> Potential:
         pairs={pair: _terms(_table(pairs, pair), pair) for pair in pairs},
         coulomb=coulomb,
         cutoff=_number(document, "cutoff", "cutoff"),
+        balance=_text(document, "balance") if "balance" in document else None,
         smoothing=_number(document, "smoothing", "smoothing") if "smoothing" in document else 0.0,
         **{key: _text(document, key) for key in _TEXTS if key in document},
     )

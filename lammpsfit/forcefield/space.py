@@ -2,109 +2,25 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
+from lammpsfit.forcefield.charges import balance_weights
 from lammpsfit.forcefield.forms.base import Array
+from lammpsfit.forcefield.free import ROUNDING, Free, Tie
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.suggest import suggestion
-
-_ROUNDING = 1e-9
-"""How far outside the unit cube, or relatively outside its bounds, a value may lie by rounding."""
-
-
-@dataclass(frozen=True)
-class Free:
-    """A parameter that the fit may change between two bounds.
-
-    Attributes
-    ----------
-    name
-        Name of the parameter, for instance ``"rho_Si-O"``.
-    lower, upper
-        Bounds, in the unit of the parameter.
-    log
-        Whether the unit interval is mapped geometrically, lower (upper/lower)^u,
-        rather than linearly. Bounds must then be positive.
-    """
-
-    name: str
-    lower: float
-    upper: float
-    log: bool = True
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.lower) and math.isfinite(self.upper)):
-            raise InputError(
-                f"bounds of {self.name} must be finite, got {self.lower!r} to {self.upper!r}"
-            )
-        if self.lower >= self.upper:
-            raise InputError(
-                f"the lower bound of {self.name} must be below the upper one, "
-                f"got {self.lower!r} to {self.upper!r}: swap or widen them"
-            )
-        if self.log and self.lower <= 0.0:
-            raise InputError(
-                f"bounds of {self.name} must be positive on a log scale, got {self.lower!r} to "
-                f"{self.upper!r}: raise the lower bound or set log = false"
-            )
-
-    def value(self, u: float) -> float:
-        """Return the value at `u` in [0, 1]; exactly the bounds at 0 and 1."""
-        if self.log:
-            # In this symmetric form 0 and 1 give the bounds to the bit.
-            return float(self.lower ** (1.0 - u) * self.upper**u)
-        return (1.0 - u) * self.lower + u * self.upper
-
-    def derivative(self, u: float) -> float:
-        """Return dvalue/du at `u`."""
-        if self.log:
-            return self.value(u) * math.log(self.upper / self.lower)
-        return self.upper - self.lower
-
-    def unit(self, value: float) -> float:
-        """Return the `u` in [0, 1] at which the parameter has `value`.
-
-        Raises
-        ------
-        InputError
-            If the value lies outside the bounds.
-        """
-        slack = _ROUNDING * max(abs(self.lower), abs(self.upper))
-        if not self.lower - slack <= value <= self.upper + slack:
-            raise InputError(
-                f"{self.name} must be within its bounds {self.lower:g} to {self.upper:g}, "
-                f"got {value:g}: widen the bounds or start elsewhere"
-            )
-        value = min(max(value, self.lower), self.upper)
-        if self.log:
-            return math.log(value / self.lower) / math.log(self.upper / self.lower)
-        return (value - self.lower) / (self.upper - self.lower)
-
-
-@dataclass(frozen=True)
-class Tie:
-    """A parameter that follows another one: name = factor x to."""
-
-    name: str
-    to: str
-    factor: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.factor):
-            raise InputError(f"the factor of the tie of {self.name} must be finite")
-        if self.name == self.to:
-            raise InputError(f"{self.name} is tied to itself: tie it to another parameter")
 
 
 @dataclass(frozen=True)
 class ParameterSpace:
     """Which parameters of a potential are free, and how the others follow.
 
-    Parameters that are neither free, tied nor balanced keep their value in `base`.
+    Parameters that are neither free, tied nor balanced keep their value in `base`. Names may have
+    their pair in either order; they are brought into that of the species.
 
     Attributes
     ----------
@@ -146,8 +62,11 @@ class ParameterSpace:
     _balance_weights: dict[str, float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "free", tuple(self.free))
-        object.__setattr__(self, "ties", tuple(self.ties))
+        named = self.base.parameter_name
+        axes = tuple(replace(free, name=named(free.name)) for free in self.free)
+        ties = tuple(replace(tie, name=named(tie.name), to=named(tie.to)) for tie in self.ties)
+        object.__setattr__(self, "free", axes)
+        object.__setattr__(self, "ties", ties)
         self._check_names()
         object.__setattr__(self, "_balance_weights", self._weights())
         self._check_charges()
@@ -186,13 +105,28 @@ class ParameterSpace:
             If one lies outside its bounds or is missing from the potential.
         """
         known = potential.parameters
-        for name in self.names:
+        values = []
+        for free in self.free:
+            name = potential.parameter_name(free.name)
             if name not in known:
                 raise InputError(
                     f"potential {potential.name} has no parameter {name!r}: "
                     f"{suggestion(name, known)}"
                 )
-        return np.array([free.unit(known[free.name]) for free in self.free], dtype=float)
+            values.append(free.unit(known[name]))
+        return np.array(values, dtype=float)
+
+    def under(self, composition: Mapping[str, int]) -> "ParameterSpace":
+        """Return this space as another composition sees it.
+
+        It differs where the potential has a charge that follows from the composition.
+
+        Raises
+        ------
+        InputError
+            If the charges of the composition do not add up to zero everywhere.
+        """
+        return self if self.base.balance is None else replace(self, composition=composition)
 
     def gradient(self, u: ArrayLike, pair: str, r: ArrayLike) -> Array:
         """Return dU(r)/du of `pair` at `u`, in eV, by the chain rule.
@@ -253,7 +187,7 @@ class ParameterSpace:
         point = np.asarray(u, dtype=float)
         if point.shape != (self.dim,):
             raise ValueError(f"u must have the shape ({self.dim},), got {point.shape}")
-        if not np.all((point >= -_ROUNDING) & (point <= 1.0 + _ROUNDING)):
+        if not np.all((point >= -ROUNDING) & (point <= 1.0 + ROUNDING)):
             raise ValueError(f"u must lie in the unit cube, got {point}")
         return [float(x) for x in np.clip(point, 0.0, 1.0)]
 
@@ -281,23 +215,14 @@ class ParameterSpace:
         """Return -n_s/n_b for the charges of all species but the balancing one."""
         if self.balance is None:
             return {}
-        species, composition = self.base.species, self.composition or {}
-        if self.balance not in species:
-            hint = suggestion(self.balance, species)
-            raise InputError(f"unknown species {self.balance!r} to balance charges: {hint}")
-        if not self.base.coulomb:
-            raise InputError(f"potential {self.base.name} has no charges: remove the balance")
-        self.base.net_charge(composition)
         own = f"q_{self.balance}"
         involved = {*self.names, *(tie.name for tie in self.ties), *(tie.to for tie in self.ties)}
         if own in involved:
             raise InputError(f"{own} balances the charges: it must not be free, tied or tied to")
-        if composition.get(self.balance, 0) <= 0:
-            raise InputError(
-                f"the composition must have atoms of {self.balance}, whose charge balances"
-            )
-        n = composition[self.balance]
-        return {f"q_{s}": -k / n for s, k in composition.items() if s != self.balance}
+        composition = self.composition or {}
+        self.base.balanced(self.balance, composition)
+        weights = balance_weights(self.balance, composition)
+        return {f"q_{species}": weight for species, weight in weights.items()}
 
     def _check_charges(self) -> None:
         """Check neutrality where the net charge, linear in each free charge, is decided."""

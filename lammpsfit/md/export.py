@@ -3,6 +3,7 @@
 import math
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -141,6 +142,7 @@ def export_potential(
     output: Path,
     structure: Path | None = None,
     temperature: float = CHECK_TEMPERATURE,
+    composition: Mapping[str, int] | None = None,
 ) -> Check:
     """Write a potential as LAMMPS files that were run again to prove them.
 
@@ -158,6 +160,8 @@ def export_potential(
     structure, temperature
         A hot configuration (LAMMPS data file, types in the potential's order) and its
         temperature in K. By default a small box is molten for it.
+    composition
+        The compound of that box; by default the smallest neutral one with all species.
 
     Raises
     ------
@@ -169,7 +173,7 @@ def export_potential(
     with tempfile.TemporaryDirectory(prefix="lammpsfit-") as name:
         folder = Path(name)
         if structure is None:
-            _hot_structure(potential, folder, temperature)
+            _hot_structure(potential, folder, temperature, composition)
         else:
             shutil.copyfile(structure, folder / "example.data")
         for points in TABLE_POINTS:
@@ -202,9 +206,14 @@ def pair_forces(potential: Potential, state: Forces) -> FloatArray:
     return forces
 
 
-def _hot_structure(potential: Potential, folder: Path, temperature: float) -> Path:
-    """Melt a small box of the simplest neutral compound of the potential."""
-    composition = neutral_composition(potential)
+def _hot_structure(
+    potential: Potential,
+    folder: Path,
+    temperature: float,
+    composition: Mapping[str, int] | None,
+) -> Path:
+    """Melt a small box of a compound, or of the simplest neutral one of the potential."""
+    composition = composition or neutral_composition(potential)
     mass = sum(n * potential.species[name].mass for name, n in composition.items())
     per_unit = sum(composition.values())
     atoms_wanted = ATOMS_PER_CUBIC_ANGSTROM * (2.1 * potential.outer_cutoff) ** 3
@@ -247,8 +256,9 @@ def _write_files(potential: Potential, folder: Path, temperature: float, points:
             pair_potential="\n".join(lines),
         )
         write_text(folder / FILES[variant], text)
-    write_text(folder / "remainder.table", table_text(potential, "remainder", points))
-    write_text(folder / "combined.table", table_text(potential, "combined", points))
+    for part in ("remainder", "combined"):
+        text = table_text(potential, part, points, within_secants=True)
+        write_text(folder / f"{part}.table", text)
     write_text(folder / "potential.toml", dump_potential(potential))
     write_text(folder / "in.example", render("example", temperature=temperature))
 

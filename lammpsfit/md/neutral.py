@@ -46,8 +46,8 @@ def neutral_composition(potential: Potential) -> dict[str, int]:
     if not matched.size:
         raise InputError(
             f"{potential.name} must be neutral for some compound to be exported, found none with "
-            f"up to {MOST} atoms of each of {', '.join(names)}: correct its charges, or export "
-            "the run folder of its fit, which holds the compound"
+            f"up to {MOST} atoms of each of {', '.join(names)}: correct its charges, say "
+            "the compound with --formula, or export the run folder of its fit, which holds it"
         )
     compounds = np.hstack((first[matched], second[partner[matched]]))
     smallest = compounds[np.argmin(compounds.sum(axis=1))]

@@ -57,13 +57,7 @@ class System:
     @cached_property
     def composition(self) -> dict[str, int]:
         """Atoms of each species in one formula unit, in the order of the formula."""
-        try:
-            amounts = Composition(self.formula).get_el_amt_dict()
-        except ValueError as error:
-            raise InputError(f"formula {self.formula!r} cannot be read: {error}") from error
-        if not amounts or any(n != int(n) or n < 1 for n in amounts.values()):
-            raise InputError(f"formula {self.formula!r} must have whole numbers of atoms")
-        return {species: int(n) for species, n in amounts.items()}
+        return composition_of(self.formula)
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -80,3 +74,23 @@ class System:
         """Edge of the cubic box in Å, from the masses in Da."""
         mass = sum(n * masses[species] for species, n in self.counts.items())
         return float((mass / (self.density * DALTON_PER_CUBIC_ANGSTROM)) ** (1 / 3))
+
+
+def composition_of(formula: str) -> dict[str, int]:
+    """Return the atoms of each species in one unit of a chemical formula, in its order.
+
+    >>> composition_of("Na2Si3O7")
+    {'Na': 2, 'Si': 3, 'O': 7}
+
+    Raises
+    ------
+    InputError
+        If the formula cannot be read, or has no whole numbers of atoms.
+    """
+    try:
+        amounts = Composition(formula).get_el_amt_dict()
+    except ValueError as error:
+        raise InputError(f"formula {formula!r} cannot be read: {error}") from error
+    if not amounts or any(n != int(n) or n < 1 for n in amounts.values()):
+        raise InputError(f"formula {formula!r} must have whole numbers of atoms")
+    return {species: int(n) for species, n in amounts.items()}

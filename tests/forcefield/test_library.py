@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,11 @@ def test_dump_reads_back_any_text_and_number(text, C, rho):
     assert parse_potential(dump_potential(potential)) == potential
 
 
+def test_dump_keeps_how_terms_end_and_charges_follow():
+    potential = replace(parse_potential(GOOD), smoothing=0.2, balance="O")
+    assert parse_potential(dump_potential(potential)) == potential
+
+
 def test_dump_quotes_keys_that_need_it():
     text = dump_potential(parse_potential(GOOD.replace("Si", "'Fe3+'").replace("O-'Fe", "'O-Fe")))
     assert set(tomllib.loads(text)["species"]) == {"Fe3+", "O"}
@@ -133,6 +139,8 @@ def test_missing_and_unreadable_files(tmp_path):
         ('style = "dsf"', "style = 3", "style must be a text in quotes, got 3"),
         ("cutoff = 8\n", "cutoff = 8\nsmoothing = -1\n", "smoothing must be zero or positive"),
         ("alpha = 0.25", "alpha = -1", "coulomb alpha must be zero or positive \\(1/Å\\), got -1"),
+        ("cutoff = 8\n", "cutoff = 8\nbalance = 'N'\n", "unknown species 'N' to balance"),
+        ("cutoff = 8\n", "cutoff = 8\nbalance = true\n", "balance must be a text in quotes"),
         ("[species.O]", "[species.N]", "unknown species 'O'"),
         ("[pairs.O-Si]", "[pairs.OSi]", "two species with a hyphen, like 'Si-O', got 'OSi'"),
         ("buckingham =", "buckinghan =", "unknown form 'buckinghan' of pair O-Si: did you mean"),

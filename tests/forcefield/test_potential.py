@@ -1,5 +1,6 @@
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,25 @@ def test_without_coulomb_there_are_no_charges():
     assert not bare.energy("O-O", R).any()
     assert bare.outer_cutoff == 8.0
     bare.check_neutral({"Si": 1, "O": 1})
+
+
+def test_one_charge_follows_from_the_composition(three):
+    rule = replace(three, balance="O")
+    silica = rule.for_composition({"Si": 1, "O": 2})
+    assert list(silica.species) == ["Si", "O"]
+    assert silica.parameters["q_O"] == -1.2
+    rich = rule.for_composition({"O": 3, "Na": 4, "Si": 1})
+    assert list(rich.species) == ["O", "Na", "Si"]
+    assert rich.parameters["q_O"] == pytest.approx(-(4 * 0.6 + 2.4) / 3)
+    rich.check_neutral({"Na": 4, "Si": 1, "O": 3})
+    assert three.for_composition({"Na": 1, "O": 1}) == three.restricted(("Na", "O"))
+    assert rule.restricted(("Na", "Si")).balance is None
+    with pytest.raises(InputError, match="unknown species 'N' to balance charges"):
+        replace(three, balance="N")
+    with pytest.raises(InputError, match="has no charges: remove the balance"):
+        replace(three, coulomb=None, balance="O")
+    with pytest.raises(InputError, match="must have atoms of O"):
+        three.balanced("O", {"Si": 1})
 
 
 def test_net_charge(bks, three):

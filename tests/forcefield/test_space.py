@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,34 @@ def test_gradient_is_the_derivative_in_the_unit_cube(three, seed):
             expected = (up - down) / (2 * step)
             scale = np.abs(expected).max()
             np.testing.assert_allclose(gradient[k], expected, rtol=1e-5, atol=1e-7 + 1e-7 * scale)
+
+
+def test_names_are_taken_in_either_order_of_their_pair(three):
+    ties = (Tie("A_O-Na", "A_O-Si", 0.3),)
+    space = space_of(
+        Free("rho_O-Si", 0.1, 0.3), base=three, balance=None, composition=None, ties=ties
+    )
+    assert space.names == ("rho_Si-O",)
+    assert (space.ties[0].name, space.ties[0].to) == ("A_Na-O", "A_Si-O")
+    turned = three.restricted(("O", "Si", "Na"))
+    np.testing.assert_array_equal(space.unit(turned), space.unit(three))
+
+
+def test_a_charge_that_follows_from_the_composition_has_derivatives_of_its_own(three):
+    rule = replace(three, balance="O")
+    space = ParameterSpace(
+        rule, (Free("q_Si", 1.6, 3.2), Free("q_Na", 0.4, 0.9)), (), "O", {"Na": 2, "Si": 1, "O": 3}
+    )
+    there, u, step = space.under({"Na": 2, "Si": 3, "O": 7}), np.array([0.3, 0.6]), 1e-6
+    q = there.potential(u).parameters
+    assert q["q_O"] == pytest.approx(-(2 * q["q_Na"] + 3 * q["q_Si"]) / 7)
+    gradient = there.gradient(u, "Na-O", R)
+    for k, e in enumerate(np.eye(2) * step):
+        up, down = (there.potential(u + s * e).energy("Na-O", R) for s in (1, -1))
+        np.testing.assert_allclose(gradient[k], (up - down) / (2 * step), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(gradient, space.gradient(u, "Na-O", R))
+    plain = replace(space, base=three)
+    assert plain.under({"Na": 2, "Si": 3, "O": 7}) is plain
 
 
 def test_potential_survives_rounding_at_the_faces_of_the_cube():

@@ -76,6 +76,7 @@ def test_an_export_runs_as_it_stands(problem, structure, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-500:]
     assert "Loop time" in done.stdout
+    assert "WARNING" not in done.stdout
 
 
 @pytest.mark.lammps
@@ -126,6 +127,66 @@ def test_nan_is_no_agreement():
     assert Check(1, 1.0, 1e-5, 1.0, 1e-5, 1.0).agrees
 
 
+@pytest.mark.lammps
+@pytest.mark.parametrize("include", ["potential.lmp", "potential-table.lmp"])
+def test_an_include_file_takes_metal_units_only(include, tmp_path, silica_export):
+    for units in ("metal", "real", "lj", "electron", "si"):
+        lines = (
+            f"units {units}",
+            "atom_style charge",
+            "region box block 0 20 0 20 0 20",
+            "create_box 2 box",
+            "create_atoms 1 single 5 5 5",
+            "create_atoms 2 single 6.7 5 5",
+            f'variable potential_dir index "{silica_export}"',
+            f'include "{silica_export}/{include}"',
+            "run 0",
+        )
+        (tmp_path / "in.units").write_text("\n".join(lines) + "\n")
+        done = subprocess.run(
+            [LMP, "-in", "in.units", "-log", "none"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == (units == "metal"), output
+        assert ("say 'units metal' at the top of the input" in output) == (units != "metal"), output
+        assert "force values" not in output
+
+
+@pytest.fixture(scope="module")
+def silica_export(problem, structure, tmp_path_factory):
+    """The folder of an exported potential with a table whose force has an extremum."""
+    folder = tmp_path_factory.mktemp("export") / "silica"
+    export_potential(problem.potential, folder, structure)
+    return folder
+
+
+@pytest.mark.lammps
+def test_a_compound_is_exported_with_its_own_species_and_charges(lammpsfit, tmp_path):
+    rule = replace(load_potential("Teter"), balance="O")
+    write_text(tmp_path / "rule.toml", dump_potential(rule))
+    done = lammpsfit(
+        "export", tmp_path / "rule.toml", "--formula", "Na4SiO3", "-o", tmp_path / "out"
+    )
+    assert done.returncode == 0, done.stderr
+    exported = load_potential(str(tmp_path / "out/potential.toml"))
+    assert exported.parameters["q_O"] == pytest.approx(-1.6)
+    for formula, message in {
+        "SiO3": "the charges of Si1 O3 must add up to zero",
+        "KSiO3": "no species 'K'",
+        "Si(": "formula 'Si(' cannot be read",
+    }.items():
+        done = lammpsfit("export", "Teter", "--formula", formula, "-o", tmp_path / "bad")
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "bad").exists()
+
+
 @pytest.fixture(scope="module")
 def silicate_run(tmp_path_factory):
     """The folder of a finished fit of Na2Si6O13, the only compound that its charges fit."""
@@ -166,6 +227,7 @@ def test_a_fitted_potential_alone_has_no_small_compound(lammpsfit, silicate_run,
     assert done.returncode == 2
     assert "up to 12 atoms of each of Na, Si, O" in done.stderr
     assert "export the run folder of its fit" in done.stderr
+    assert "say the compound with --formula" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

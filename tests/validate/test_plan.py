@@ -9,7 +9,7 @@ import pytest
 
 from lammpsfit.config import read_job
 from lammpsfit.fit.run.run_folder import create_run, open_run
-from lammpsfit.forcefield.potential import Species
+from lammpsfit.forcefield import Species
 from lammpsfit.md.observe import Part, Quench
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.validate.known import onto, reference_coordination

@@ -13,11 +13,17 @@ from lammpsfit.fit.paper.conjugate_gradient import DescentSettings
 from lammpsfit.fit.paper.explore import ExploreSettings
 from lammpsfit.fit.paper.optimiser import PaperSettings, PaperStrategy
 from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
-from lammpsfit.fit.run.problem import build_problem
-from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
+from lammpsfit.fit.run.problem import build_problem, start_potential
+from lammpsfit.forcefield import Free, ParameterSpace, Tie
 from lammpsfit.forcefield.guard import collapse, margins
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.suggest import suggestion
+
+NEUTRAL_IN_ALL: Final = (
+    "tie the charges so that every composition is neutral, or let one follow from each of them "
+    "([charges] per_composition = true)"
+)
+"""What helps where one set of charges must leave several compositions neutral."""
 
 STUCK: Final = 0.5
 """Share of the cost of a gas without structure at which a descent that ends has gone nowhere."""
@@ -31,7 +37,8 @@ def build_conditions(job: Job) -> Conditions:
     InputError
         At the first thing that does not.
     """
-    main = build_problem(job)
+    start = start_potential(job)
+    main = build_problem(job, start)
     if not job.also:
         return Conditions.only(main)
     if job.strategy.race:
@@ -44,12 +51,14 @@ def build_conditions(job: Job) -> Conditions:
         if other.name == MAIN:
             raise InputError(f"[[also]] must not be named {MAIN!r}, as the job's own condition is")
         with of_condition(other.name):
-            every.append(Condition(other.name, other.weight, build_problem(job.under(other))))
+            every.append(
+                Condition(other.name, other.weight, build_problem(job.under(other), start))
+            )
     orders = [one.problem.system.species for one in every]
     union = tuple(dict.fromkeys(name for order in orders for name in order))
     # names of pairs are best those of a formula that has them all
     species = next((order for order in orders if len(order) == len(union)), union)
-    return Conditions(load_potential(job.potential).restricted(species), tuple(every))
+    return Conditions(start.restricted(species), tuple(every))
 
 
 def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
@@ -63,7 +72,8 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
     """
     known = conditions.potential.parameters
     free, ties = [], []
-    for name, table in job.parameters.items():
+    for given, table in job.parameters.items():
+        name = conditions.potential.parameter_name(given)
         if name not in known:
             raise InputError(f"[parameters]: no parameter {name!r}: {suggestion(name, known)}")
         if table.tied_to is not None:
@@ -76,22 +86,31 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
         base=conditions.potential,
         free=tuple(free),
         ties=tuple(ties),
-        balance=job.charges.balance,
+        balance=job.charges.balance or conditions.potential.balance,
         composition=conditions.main.system.composition,
     )
     # a net charge is a sum of functions of one parameter each: these corners decide
-    corners = [space.potential(u) for u in (np.zeros(space.dim), *np.eye(space.dim))]
+    corners = [np.zeros(space.dim), *np.eye(space.dim)]
     for one in conditions.every[1:]:
         with of_condition(one.name):
-            for potential in corners:
-                potential.check_neutral(one.problem.system.composition)
+            composition = one.problem.system.composition
+            there = space.under(composition)
+            for u in corners:
+                there.potential(u).check_neutral(composition, NEUTRAL_IN_ALL)
     return space
 
 
 def build_constraint(job: Job, conditions: Conditions, space: ParameterSpace) -> Constraint:
     """Make the guard against collapse as a constraint on points of the unit cube."""
     temperature, barrier = conditions.temperature, job.strategy.guard
-    return lambda points: margins(space, points, temperature, barrier)
+    spaces: list[ParameterSpace] = []
+    for one in conditions.every:
+        there = space.under(one.problem.system.composition)
+        if there not in spaces:
+            spaces.append(there)
+    return lambda points: np.hstack(
+        [margins(there, points, temperature, barrier) for there in spaces]
+    )
 
 
 def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> Optimiser:

@@ -183,7 +183,7 @@ class Conditions:
         """
         tasks = {
             one.name: Evaluate(
-                potential.restricted(one.problem.system.species),
+                potential.for_composition(one.problem.system.composition),
                 one.problem.protocol,
                 structures[one.name],
                 condition_seed(seed, number),
@@ -207,7 +207,11 @@ class Conditions:
             {
                 one.name: (
                     shares[one.name],
-                    Fluctuations(space, one.problem.target, one.problem.protocol.temperature),
+                    Fluctuations(
+                        space.under(one.problem.system.composition),
+                        one.problem.target,
+                        one.problem.protocol.temperature,
+                    ),
                 )
                 for one in self.every
             }

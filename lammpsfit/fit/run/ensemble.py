@@ -133,7 +133,8 @@ def _draw(fit: Fit, known: _Known) -> tuple[Vector, Vector]:
 def _bend(fit: Fit, known: _Known, one: Condition) -> Bend:
     kept = [(u, samples[one.name].frames) for u, samples in known.runs]
     runs = [(u, frames) for u, frames in kept if frames is not None]
-    return Bend(fit.space, one.problem.target, one.problem.protocol.temperature, runs)
+    space = fit.space.under(one.problem.system.composition)
+    return Bend(space, one.problem.target, one.problem.protocol.temperature, runs)
 
 
 def member_label(fit: Fit, evaluation: int, number: int) -> str:

@@ -12,7 +12,7 @@ from lammpsfit.md.evaluate import PressureTarget, Target
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.melt import Melting, melted_structure
 from lammpsfit.md.protocol import Protocol
-from lammpsfit.md.system import System
+from lammpsfit.md.system import System, composition_of
 from lammpsfit.reference import Reference, read_reference, require_pairs
 from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.cost import cost
@@ -118,8 +118,27 @@ class Problem:
             )
 
 
-def build_problem(job: Job) -> Problem:
+def start_potential(job: Job) -> Potential:
+    """Load the potential that a fit begins at, with the charges that the job asks for.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or its charges cannot be balanced so.
+    """
+    potential, balance = load_potential(job.potential), job.charges.balance
+    if balance is None:
+        return potential
+    if job.charges.per_composition:
+        return replace(potential, balance=balance)
+    composition = composition_of(job.system.formula)
+    return replace(potential.balanced(balance, composition), balance=None)
+
+
+def build_problem(job: Job, start: Potential | None = None) -> Problem:
     """Load everything a job names, and check that it fits together.
+
+    The fit begins at `start`, or where the job says.
 
     Raises
     ------
@@ -127,7 +146,7 @@ def build_problem(job: Job) -> Problem:
         At the first thing that does not.
     """
     system = System(job.system.formula, job.system.atoms, job.system.density)
-    potential = _for_system(load_potential(job.potential), system)
+    potential = _for_system(start_potential(job) if start is None else start, system)
     reference = read_reference(job.reference.file)
     require_pairs(reference, potential.pair_names)
     table = job.reference
@@ -160,9 +179,9 @@ def build_problem(job: Job) -> Problem:
 
 def _for_system(potential: Potential, system: System) -> Potential:
     """Restrict a potential to the species of a system, in its order, and check the charges."""
-    restricted = potential.restricted(system.species)
-    restricted.check_neutral(system.composition)
-    return restricted
+    ours = potential.for_composition(system.composition)
+    ours.check_neutral(system.composition)
+    return ours
 
 
 def _spelled_like(reference: Reference, potential: Potential) -> list[str]:

@@ -29,6 +29,7 @@ from lammpsfit.report.results import levels, results_json, rows, under
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, BOLTZMANN_CONSTANT
 
+POTENTIALS = Path(__file__).parents[3] / "potentials"
 COOLER = {"name": "2500K", "weight": 3.0, "protocol": {"temperature": 2500.0}}
 SILICATE = {
     "name": "Na2Si2O5",
@@ -155,6 +156,56 @@ def test_charges_that_are_neutral_under_one_condition_only_are_refused(job_of, s
     job = job_of([silicate], **(TETER | {"parameters": loose}))
     with pytest.raises(InputError, match=r"\[\[also\]\] Na2Si2O5: the charges .* add up to zero"):
         build_space(job, build_conditions(job))
+
+
+def test_one_charge_may_follow_from_each_composition(job_of, silicate, tmp_path):
+    """As the oxygen of SHIK: cations keep their charges, that of oxygen differs."""
+    charges = {"balance": "O", "per_composition": True}
+    free = {"q_Si": {"factor": 1.1}, "q_Na": {"factor": 1.1}}
+    job = job_of([silicate], **(TETER | {"parameters": free}), charges=charges)
+    conditions = build_conditions(job)
+    space = build_space(job, conditions)
+    structures = {name: tmp_path / name for name in conditions.names}
+    task = conditions.task(space.potential([0.9, 0.2]), structures, 7)
+    silica, silicate = (one.potential.parameters for one in task.tasks.values())
+    assert silica["q_Si"] == silicate["q_Si"]
+    assert silica["q_O"] == pytest.approx(-silica["q_Si"] / 2)
+    assert silicate["q_O"] == pytest.approx(-(2 * silica["q_Si"] + 2 * silicate["q_Na"]) / 5)
+    points = np.array([[0.2, 0.7], [0.5, 0.5]])
+    margins = build_constraint(job, conditions, space)(points)
+    assert margins.shape == (2, 2 * len(conditions.potential.pair_names))
+    build_optimiser(job, conditions, space)
+
+
+def test_what_helps_with_two_compositions_is_said(job_of, silicate):
+    job = job_of([silicate], **(TETER | {"parameters": {"q_Si": {"factor": 1.1}}}))
+    with pytest.raises(InputError, match=r"\[charges\] per_composition = true"):
+        build_space(job, build_conditions(job))
+
+
+def test_the_start_is_balanced_before_it_is_checked(job_of, tmp_path):
+    """Only the balancing charge is off: the job says what it is to be."""
+    text = (POTENTIALS / "BKS.toml").read_text("utf-8").replace("charge = -1.2", "charge = -1.5")
+    (tmp_path / "start.toml").write_text(text, encoding="utf-8")
+    start = {"potential": str(tmp_path / "start.toml")}
+    assert build_conditions(job_of(**start)).potential.parameters["q_O"] == pytest.approx(-1.2)
+    with pytest.raises(InputError, match=r"the charges of Si1 O2 must add up to zero, got -0\.6 e"):
+        build_conditions(job_of(**start, charges={"balance": None}))
+    with pytest.raises(InputError, match="unknown species 'N' to balance charges"):
+        build_conditions(job_of(**start, charges={"balance": "N"}))
+
+
+@pytest.mark.parametrize("formula", ["SiO2", "O2Si"])
+@pytest.mark.parametrize("name", ["A_Si-O", "A_O-Si"])
+def test_a_parameter_is_the_same_whatever_the_order_of_its_pair(job_of, formula, name):
+    job = job_of(system={"formula": formula}, parameters={name: {"factor": 1.2}})
+    conditions = build_conditions(job)
+    space = build_space(job, conditions)
+    assert space.names == (f"A_{'O-Si' if formula == 'O2Si' else 'Si-O'}",)
+    assert space.values([0.5])[space.names[0]] == pytest.approx(18003.7572)
+    twice = job_of(parameters={"A_Si-O": {"factor": 1.2}, "A_O-Si": {"factor": 1.3}})
+    with pytest.raises(InputError, match="A_Si-O must be free or tied once, got it twice"):
+        build_space(twice, build_conditions(twice))
 
 
 def test_the_guard_is_that_of_the_hottest_condition(job_of):
