@@ -141,7 +141,7 @@ def overlay_pair_lines(
         idle = (pair for pair in potential.pair_names if pair not in active)
         lines += [f"pair_coeff {_types(potential, pair)} none" for pair in idle]
     for pair, style, values in native:
-        numbers = " ".join(f"{float(values[name])!r}" for name in style.coefficients)
+        numbers = " ".join(map(repr, style.numbers(values)))
         lines.append(f"pair_coeff {_types(potential, pair)} {style.style} {numbers}  # {pair}")
     if tabulated:
         styles.append(f"table linear {n}")

@@ -52,3 +52,5 @@ def check_terms(pair: str, terms: tuple[Term, ...]) -> None:
                 raise InputError(f"{name} must be a finite number, got {value!r}")
             if not parameter.allows(value):
                 raise InputError(f"{name} must be {parameter.sign}, got {value!r}")
+        if (why := form.refused(values)) is not None:
+            raise InputError(f"{form.name} of pair {pair}: {why}")

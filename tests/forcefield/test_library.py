@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from lammpsfit import resources
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.forcefield import dump_potential, library_names, load_potential
+from lammpsfit.forcefield import (
+    DampedShiftedForce,
+    dump_potential,
+    library_names,
+    load_potential,
+)
+from lammpsfit.forcefield.coulomb.wolf_smooth import SmoothWolf
 from lammpsfit.forcefield.potential_file import parse_potential
 
 GOOD = """
@@ -36,6 +42,7 @@ LITERATURE = {
     "ML-SiO": {"q_Si": 1.484, "A_Si-O": 3968.508, "A_O-O": 0.0, "C_O-O": 0.0},
     "ML-ALL": {"q_Si": 1.955, "A_Si-O": 20453.601, "C_Si-Si": 232.009},
 }
+WITH_DSF = (*LITERATURE, "Teter")
 FORMULA = {"Teter": {"Na": 2, "Si": 1, "O": 3}}
 
 
@@ -46,7 +53,30 @@ def test_library_file_is_sound(name):
     assert potential.title
     assert potential.doi.startswith("10.")
     potential.check_neutral(FORMULA.get(name, {"Si": 1, "O": 2}))
-    assert (potential.cutoff, potential.coulomb.alpha, potential.coulomb.cutoff) == (8, 0.25, 8)
+    if name in WITH_DSF:
+        assert (potential.cutoff, potential.coulomb) == (8, DampedShiftedForce(0.25, 8.0))
+
+
+def test_shik_is_as_published():
+    """Digits of the authors' input files; their charges are in units of 3.79475 per e."""
+    shik = load_potential("SHIK")
+    assert (shik.cutoff, shik.smoothing, shik.coulomb) == (8, 0.2, SmoothWolf(0.2, 10.0))
+    p = shik.parameters
+    assert (p["A_Si-O"], p["C_Si-O"], p["D_Si-O"]) == (23107.84764, 139.6947857, 66)
+    assert (p["rho_O-O"], p["rho_Na-O"]) == (1 / 2.892741833, 1 / 6.8986)
+    in_lj = {"Si": 6.737574454, "Na": 2.283679136, "Ca": 5.683210502, "B": 6.119348098}
+    scale = in_lj["Si"] / p["q_Si"]
+    for name, charge in in_lj.items():
+        assert p[f"q_{name}"] == pytest.approx(charge / scale, abs=5e-5)
+    glasses = {
+        -3.501961788: {"Na": 2, "Si": 4, "O": 9},
+        -3.947393046: {"Ca": 2, "Si": 3, "O": 8},
+        -4.117087927: {"Na": 1, "B": 4, "O": 6.5},
+        -4.371160055: {"Ca": 2, "B": 6, "O": 11},
+    }
+    for charge, composition in glasses.items():
+        there = shik.for_composition({name: int(2 * n) for name, n in composition.items()})
+        assert there.parameters["q_O"] == pytest.approx(charge / scale, abs=5e-5)
 
 
 @pytest.mark.parametrize("name", LITERATURE)
@@ -106,7 +136,7 @@ def test_names_are_found_in_any_case_and_paths_are_read(tmp_path, monkeypatch):
 def test_unknown_name_lists_what_there_is():
     with pytest.raises(InputError, match="no potential 'BKZ' in the library: did you mean 'BKS'"):
         load_potential("BKZ")
-    with pytest.raises(InputError, match="known: BKS, CHIK, ML, ML-ALL, ML-SiO, Teter"):
+    with pytest.raises(InputError, match="known: BKS, CHIK, ML, ML-ALL, ML-SiO, SHIK, Teter"):
         load_potential("tersoff-1988")
 
 

@@ -8,6 +8,11 @@ from lammpsfit.forcefield.forms.base import Form, LammpsStyle, Parameter
 _MODULES = (
     "buckingham",
     "repulsion",
+    "morse",
+    "born_mayer_huggins",
+    "power",
+    "lennard_jones",
+    "mie",
 )
 
 FORMS: Mapping[str, Form] = {

@@ -45,11 +45,24 @@ class LammpsStyle:
     style
         Name of the style; its one argument is the cutoff.
     coefficients
-        Parameters of the form in the order of ``pair_coeff``.
+        Parameters of the form in the order of ``pair_coeff``; with a ``-`` in front where LAMMPS
+        has the other sign.
     """
 
     style: str
     coefficients: tuple[str, ...]
+
+    def numbers(self, values: Values) -> tuple[float, ...]:
+        """Return the coefficients for the values of the form's parameters."""
+        return tuple(
+            -float(values[name[1:]]) if name.startswith("-") else float(values[name])
+            for name in self.coefficients
+        )
+
+
+def _nothing(values: Values) -> str | None:
+    """Refuse nothing."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,8 @@ class Form:
         reaches: the guard never counts it as the wall that holds a structure.
     lammps
         The LAMMPS style that has this formula, or None where it must be tabulated.
+    refused
+        Says why values make no sense together, each of them being allowed; None if they do.
     """
 
     name: str
@@ -85,6 +100,7 @@ class Form:
     parameter_gradient: Callable[[Array, Values], Array]
     core: bool = False
     lammps: LammpsStyle | None = None
+    refused: Callable[[Values], str | None] = _nothing
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
