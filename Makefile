@@ -21,8 +21,9 @@ demo: install
 	@if [ -e runs/demo/journal.jsonl ]; then $(BIN)/lammpsfit resume runs/demo; \
 	else $(BIN)/lammpsfit fit examples/silica/quick.toml -o runs/demo; fi
 
+# in as many processes as there are cores; one that has nothing left to do takes over of another
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

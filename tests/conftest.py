@@ -1,6 +1,12 @@
-"""What several packages' tests share: one molten box of silica, and where it is kept."""
+"""What several packages' tests share: one molten box of silica, and where it is kept.
 
+Tests may run side by side in several processes (``pytest -n 2``). What takes long to make and is
+only read is made by the first process that needs it, in a folder that all of them see.
+"""
+
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -58,10 +64,35 @@ compare = ["CHIK"]
 """
 
 
+@pytest.fixture(scope="session")
+def common_folder(tmp_path_factory):
+    """Return the folder that all processes of this run of the tests see."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def made_once(common_folder):
+    """Make a folder once for all processes; those that need it meanwhile wait."""
+
+    def once(name, make):
+        folder, done = common_folder / name, common_folder / f"{name}.done"
+        with (common_folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                make(folder)
+                done.touch()
+        return folder
+
+    return once
+
+
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
+def own_cache(common_folder):
     """Keep molten structures of the tests apart from the user's."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = common_folder / "cache"
+    folder.mkdir(exist_ok=True)
     before = os.environ.get("XDG_CACHE_HOME")
     os.environ["XDG_CACHE_HOME"] = str(folder)
     yield folder
@@ -113,12 +144,14 @@ def lammpsfit():
 
 
 @pytest.fixture(scope="session")
-def finished_run(lammpsfit, job_file, structure, tmp_path_factory):
+def finished_run(lammpsfit, job_file, structure, made_once):
     """The run folder of a whole fit with one worker: copy it before changing it."""
-    path = tmp_path_factory.mktemp("runs") / "finished"
-    done = lammpsfit("fit", job_file, "-o", path, "--workers", 1)
-    assert done.returncode == 0, done.stderr
-    return path
+
+    def fit(path):
+        done = lammpsfit("fit", job_file, "-o", path, "--workers", 1)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("finished", fit)
 
 
 @pytest.fixture(scope="session")

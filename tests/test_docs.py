@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from functools import cache
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,32 +45,35 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relativ
 
 
 @pytest.fixture(scope="session")
-def run_page(tmp_path_factory, own_cache):
+def run_page(made_once, own_cache):
     """Run the blocks of a page in order, once, and return the folder they ran in."""
 
-    @cache
     def run(page):
-        folder = work_folder(page)
-        for block in blocks(page):
-            if block.save is not None:
-                path = folder / block.save
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.short, encoding="utf-8")
-            elif not block.names_only and block.language in ("sh", "python"):
-                execute(block, folder)
-        return folder
-
-    def work_folder(page):
         where = place(page)
         if isinstance(where, Path):
-            return run(where)
-        folder = tmp_path_factory.mktemp(page.stem)
-        if where == "clone":
+            folder = run(where)
+            run_blocks(page, folder)
+            return folder
+        return made_once(f"page-{page.parent.name}-{page.stem}", partial(begin, page))
+
+    def begin(page, folder):
+        folder.mkdir()
+        if place(page) == "clone":
             for name in CLONED:
                 copy(ROOT / name, folder / name)
-        return folder
+        run_blocks(page, folder)
 
     return run
+
+
+def run_blocks(page, folder):
+    for block in blocks(page):
+        if block.save is not None:
+            path = folder / block.save
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.short, encoding="utf-8")
+        elif not block.names_only and block.language in ("sh", "python"):
+            execute(block, folder)
 
 
 def copy(source, target):
