@@ -1,7 +1,6 @@
 """Design of experiments: where to look before anything is known."""
 
 import numpy as np
-from scipy.stats import qmc
 
 from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Vector
@@ -53,6 +52,8 @@ def random_point(domain: Domain, rng: np.random.Generator) -> Vector:
 
 def _allowed_sobol(n: int, domain: Domain, rng: np.random.Generator) -> Vector:
     """Return the first `n` allowed points of the sequence that `rng` scrambles, shape (n, d)."""
+    from scipy.stats import qmc  # takes as long to import as the rest of a fit
+
     sequence = qmc.Sobol(domain.dimension, scramble=True, seed=rng)
     found = np.empty((0, domain.dimension))
     drawn = 0
