@@ -20,7 +20,7 @@ from lammpsfit.cli_output import (
 from lammpsfit.errors import InputError
 
 if TYPE_CHECKING:
-    from lammpsfit.gap.frame_roles import Parts
+    from lammpsfit.gap.frame_roles import FrameRoles
     from lammpsfit.gap.job import GapJob
     from lammpsfit.gap.run import GapRun
 
@@ -99,7 +99,7 @@ def fit(
     force: Force = False,
 ) -> None:
     """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
-    from lammpsfit.gap.frame_roles import load_parts
+    from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.run import check_gap_run, open_gap_run
 
@@ -114,7 +114,7 @@ def fit(
     )
     check_gap_run(output, job)
     if dry_run:
-        _describe(job, load_parts(job, _tell), session.console)
+        _describe(job, load_frame_roles(job, _tell), session.console)
         return
     _fit(lambda: open_gap_run(output, job), job, session)
 
@@ -195,7 +195,7 @@ def learning_curve(
 ) -> None:
     """Draw errors over the number of training frames, descriptors as they were and optimised."""
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.gap.frame_roles import load_parts
+    from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
     from lammpsfit.gap.run import check_gap_run, open_gap_run
@@ -213,7 +213,7 @@ def learning_curve(
     )
     check_gap_run(output, job)
     with Stop(session.walltime) as stop:
-        parts = load_parts(job, _tell)
+        parts = load_frame_roles(job, _tell)
         check_curve(job, parts)
         if dry_run:
             _describe(job, parts, session.console)
@@ -231,13 +231,13 @@ def learning_curve(
 def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> None:
     """Run a fit to its end; signals stop it after the step it is at."""
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.gap.frame_roles import load_parts
+    from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.run import run_gap_fit
     from lammpsfit.report.count_progress import StepProgress
     from lammpsfit.run_pages.gap import draw_errors, draw_training, error_lines
 
     with Stop(session.walltime) as stop:
-        parts = load_parts(job, _tell)
+        parts = load_frame_roles(job, _tell)
         run = opening()
         with StepProgress(session.console) as progress:
             result = run_gap_fit(run, job, parts, progress, stop)
@@ -251,7 +251,7 @@ def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> No
     write_result(session, result.summary)
 
 
-def _describe(job: "GapJob", parts: "Parts", console: Console) -> None:
+def _describe(job: "GapJob", parts: "FrameRoles", console: Console) -> None:
     """Say what a job will do."""
     from lammpsfit.gap.frame_roles import first_descriptors
 

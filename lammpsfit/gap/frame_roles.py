@@ -21,7 +21,7 @@ from lammpsfit.gap.split import split
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class FrameRoles:
     """Frames by what they are for.
 
     Attributes
@@ -44,7 +44,7 @@ class Parts:
     spare: tuple[Frame, ...]
 
 
-def load_parts(job: GapJob, tell: Callable[[str], None] = lambda line: None) -> Parts:
+def load_frame_roles(job: GapJob, tell: Callable[[str], None] = lambda line: None) -> FrameRoles:
     """Read the frames of a job and share them out.
 
     Raises
@@ -71,7 +71,7 @@ def load_parts(job: GapJob, tell: Callable[[str], None] = lambda line: None) -> 
         n = wanted.validation
         inner = split(len(train), len(train) - n, n, wanted.how, job.seed + 1)
         learn, validation = _picked(train, inner.train), _picked(train, inner.held_out)
-    parts = Parts(
+    parts = FrameRoles(
         train, learn, validation, _picked(frames, chosen.held_out), _picked(frames, spare)
     )
     _check(job, parts)
@@ -82,7 +82,7 @@ def _picked(frames: tuple[Frame, ...] | list[Frame], which: np.ndarray) -> tuple
     return tuple(frames[k] for k in which)
 
 
-def _check(job: GapJob, parts: Parts) -> None:
+def _check(job: GapJob, parts: FrameRoles) -> None:
     """Refuse now what would fail after a run folder was made, or after the whole fit."""
     path = job.descriptors.from_model
     seen = known = {symbol for frame in parts.train for symbol in frame.symbols}
@@ -119,7 +119,7 @@ def _check(job: GapJob, parts: Parts) -> None:
         )
 
 
-def first_descriptors(job: GapJob, parts: Parts) -> tuple[Descriptors, Parameters]:
+def first_descriptors(job: GapJob, parts: FrameRoles) -> tuple[Descriptors, Parameters]:
     """Return descriptors with the parameters a training begins with."""
     path = job.descriptors.from_model
     if path is None:

@@ -22,7 +22,7 @@ from lammpsfit.gap.accuracy import as_data, compare, predict_all
 from lammpsfit.gap.descriptors import Descriptors, Parameters
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
 from lammpsfit.gap.frame import FloatArray, Frame
-from lammpsfit.gap.frame_roles import OTHERS, Parts, first_descriptors, mark_of
+from lammpsfit.gap.frame_roles import OTHERS, FrameRoles, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob
 from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors
 from lammpsfit.versions import GAP_PACKAGES, versions
@@ -63,7 +63,7 @@ class Curve:
 
 
 def learning_curves(
-    folder: Path, job: GapJob, parts: Parts, progress: Progress, stop: Stopping
+    folder: Path, job: GapJob, parts: FrameRoles, progress: Progress, stop: Stopping
 ) -> tuple[dict[str, Curve], dict[str, Any]]:
     """Fit models to training sets of each size and judge them; go on from what is on disk.
 
@@ -120,7 +120,7 @@ def learning_curves(
     return curves, summary
 
 
-def check_curve(job: GapJob, parts: Parts) -> None:
+def check_curve(job: GapJob, parts: FrameRoles) -> None:
     """Refuse a job whose curve cannot be made, before a folder is made for it.
 
     Raises
@@ -156,7 +156,7 @@ def _points(job: GapJob) -> Iterator[Point]:
 
 
 def _kinds(
-    folder: Path, job: GapJob, parts: Parts, progress: Progress, stop: Stopping
+    folder: Path, job: GapJob, parts: FrameRoles, progress: Progress, stop: Stopping
 ) -> dict[str, Kind]:
     """Prepare the descriptors: as they are at first, and trained."""
     descriptors, parameters = first_descriptors(job, parts)
@@ -231,7 +231,7 @@ def _curve(kind: str, done: dict[Point, Record], job: GapJob) -> Curve:
     return Curve(np.array(sizes), table("forces"), table("energy"), predicted)
 
 
-def _summary(job: GapJob, parts: Parts, curves: dict[str, Curve]) -> dict[str, Any]:
+def _summary(job: GapJob, parts: FrameRoles, curves: dict[str, Curve]) -> dict[str, Any]:
     found = {
         name: {
             "sizes": curve.sizes.tolist(),

@@ -20,7 +20,7 @@ from lammpsfit.errors import InputError, StoppedError
 from lammpsfit.files import check_folder, write_json, write_text
 from lammpsfit.gap.accuracy import Compared, as_data, compare, predict_all
 from lammpsfit.gap.fit import fit_model
-from lammpsfit.gap.frame_roles import OTHERS, Parts, first_descriptors, mark_of
+from lammpsfit.gap.frame_roles import OTHERS, FrameRoles, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
@@ -154,7 +154,7 @@ def find_gap_run(path: Path) -> tuple[GapRun, GapJob]:
 
 
 def run_gap_fit(
-    run: GapRun, job: GapJob, parts: Parts, progress: Progress, stop: Stopping
+    run: GapRun, job: GapJob, parts: FrameRoles, progress: Progress, stop: Stopping
 ) -> GapResult:
     """Train the descriptors, fit the model, and judge it by the held-out frames.
 
@@ -200,7 +200,7 @@ def run_gap_fit(
 
 
 def train_descriptors(
-    run: GapRun, job: GapJob, parts: Parts, progress: Progress, stop: Stopping
+    run: GapRun, job: GapJob, parts: FrameRoles, progress: Progress, stop: Stopping
 ) -> TrainResult:
     """Train from the state on disk, if any, and write it after every step.
 
@@ -267,7 +267,7 @@ def _read_state(path: Path, mark: str) -> TrainState | None:
 
 def _summary(
     job: GapJob,
-    parts: Parts,
+    parts: FrameRoles,
     model: Model,
     compared: dict[str, Compared],
     trained: TrainResult | None,

@@ -15,7 +15,7 @@ import pytest
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.gap.accuracy import Compared, calibration, compare
-from lammpsfit.gap.frame_roles import first_descriptors, load_parts
+from lammpsfit.gap.frame_roles import first_descriptors, load_frame_roles
 from lammpsfit.gap.frames import read_frames
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.model_file import load_model
@@ -56,7 +56,7 @@ def test_a_killed_fit_goes_on_and_ends_where_it_would_have(here):
 def test_the_result_is_that_of_the_model_on_the_held_out_frames(here):
     here("fit", "job.toml", "-o", "run")
     found = json.loads(Path("run/result.json").read_text())
-    parts = load_parts(read_gap_job(Path("job.toml")))
+    parts = load_frame_roles(read_gap_job(Path("job.toml")))
     model = load_model(Path("run/model.json"))
     errors = [predict(model, f).forces - f.forces for f in parts.held_out]
     mae = found["held_out"]["forces"]["mae_eV_per_A"]
@@ -200,7 +200,7 @@ def test_what_cannot_be_optimised_can_be_fitted_to(here, old, new):
 def test_an_element_only_held_out_frames_have_is_said_before_the_fit(here, images):
     """And one that the descriptors of another model lack, whichever frames have it."""
     here("fit", "job.toml", "-o", "run")
-    held_out = _indices(load_parts(read_gap_job(Path("job.toml"))).held_out)
+    held_out = _indices(load_frame_roles(read_gap_job(Path("job.toml"))).held_out)
     foreign = [atoms.copy() for atoms in images]
     foreign[held_out[2]].symbols[0] = "Cu"
     ase.io.write("al.extxyz", foreign)
@@ -267,14 +267,14 @@ def test_without_jax_one_line_says_what_to_install(here, monkeypatch):
 
 def test_blocks_and_validation_are_what_they_say(here):
     job = read_gap_job(Path("job.toml"))
-    parts = load_parts(job)
+    parts = load_frame_roles(job)
     everyone = [*parts.train, *parts.held_out, *parts.spare]
     assert len({frame.label for frame in everyone}) == 20
     assert len(parts.spare) == 7
     assert {f.label for f in (*parts.learn, *parts.validation)} == {f.label for f in parts.train}
     assert np.all(np.diff(_indices(parts.held_out)) == 1)
     spread = job.model_copy(update={"split": job.split.model_copy(update={"how": "random"})})
-    assert not np.all(np.diff(_indices(load_parts(spread).held_out)) == 1)
+    assert not np.all(np.diff(_indices(load_frame_roles(spread).held_out)) == 1)
 
 
 def test_errors_of_the_right_size_are_calibrated():

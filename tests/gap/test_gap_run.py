@@ -12,7 +12,7 @@ import pytest
 from lammpsfit.errors import StoppedError
 from lammpsfit.gap import learning
 from lammpsfit.gap import run as running
-from lammpsfit.gap.frame_roles import load_parts
+from lammpsfit.gap.frame_roles import load_frame_roles
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.learning import learning_curves
 from lammpsfit.gap.model_file import load_model, save_model
@@ -116,7 +116,7 @@ def test_no_atom_without_an_energy_of_its_own(here, images):
     Path("alloy.toml").write_text(UNTRAINED.replace("al.extxyz", "alloy.extxyz"))
     assert here("fit", "alloy.toml", "-o", "alloy").returncode == 0
     job = read_gap_job(Path("job.toml"))
-    which = sorted(labels(load_parts(job).held_out))[0]
+    which = sorted(labels(load_frame_roles(job).held_out))[0]
     foreign = [atoms.copy() for atoms in images]
     foreign[int(which.rsplit(" ", 1)[1]) - 1].symbols[0] = "Cu"
     ase.io.write("al.extxyz", foreign)
@@ -133,7 +133,7 @@ def test_no_atom_without_an_energy_of_its_own(here, images):
 
 def test_a_fit_stops_at_any_part_and_ends_the_same(here):
     job = read_gap_job(Path("job.toml"))
-    parts = load_parts(job)
+    parts = load_frame_roles(job)
     asked = []
     whole = run_gap_fit(
         open_gap_run(Path("whole"), job), job, parts, quiet, lambda: asked.append(0)
@@ -171,13 +171,13 @@ def test_the_search_of_an_untrained_fit_can_be_stopped(here):
         return "walltime" if len(asked) == 3 else None
 
     with pytest.raises(StoppedError, match="walltime"):
-        run_gap_fit(open_gap_run(Path("run"), job), job, load_parts(job), quiet, stop)
+        run_gap_fit(open_gap_run(Path("run"), job), job, load_frame_roles(job), quiet, stop)
     assert not Path("run/model.json").exists()
 
 
 def test_validation_frames_decide_which_step_is_kept(here, monkeypatch):
     job = read_gap_job(Path("job.toml"))
-    parts = load_parts(job)
+    parts = load_frame_roles(job)
     seen = []
     monkeypatch.setattr(running, "train", lambda *args: seen.extend(args[:2]))
     train_descriptors(GapRun(Path()), job, parts, quiet, go)
@@ -191,7 +191,7 @@ def test_training_sets_of_a_curve(here, monkeypatch):
     job = read_gap_job(Path("job.toml"))
     curve = job.learning_curve.model_copy(update={"sizes": (2, 15), "repeats": 3})
     job = job.model_copy(update={"learning_curve": curve})
-    parts = load_parts(job)
+    parts = load_frame_roles(job)
     fit, seen = learning.fit_model, []
 
     def fake(frames, descriptors, parameters, options):
@@ -231,7 +231,7 @@ def test_a_damaged_state_is_one_clear_line(here, change, message):
     (name, value), size = next(iter(change.items())), 8
     odd = {"minus": [-1.0] * size, "nan": [float("nan")] * size}
     arrays = {key: [0.0] * size for key in ("origin", "vector", "first_moment", "second_moment")}
-    parts = load_parts(job)
+    parts = load_frame_roles(job)
     mark = running.mark_of(job, [*parts.learn, *parts.validation])
     state = {"frames": mark, "steps": [], **arrays, "best": [0.0] * size}
     state[name] = odd.get(value, value) if isinstance(value, str) else value

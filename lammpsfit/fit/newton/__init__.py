@@ -9,6 +9,6 @@ what a search by costs alone needs a thousand for. The front door is :class:`Gau
 
 from lammpsfit.fit.newton.descent import GaussNewtonSettings
 from lammpsfit.fit.newton.local_model import LocalModel
-from lammpsfit.fit.newton.optimiser import ChainSettings, GaussNewton
+from lammpsfit.fit.newton.optimiser import GaussNewton, MultistartSettings
 
-__all__ = ["ChainSettings", "GaussNewton", "GaussNewtonSettings", "LocalModel"]
+__all__ = ["GaussNewton", "GaussNewtonSettings", "LocalModel", "MultistartSettings"]

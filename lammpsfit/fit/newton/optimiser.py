@@ -32,7 +32,7 @@ STAGE = "descent"
 
 
 @dataclass(frozen=True)
-class ChainSettings:
+class MultistartSettings:
     """How many descents, and how each goes.
 
     Attributes
@@ -60,7 +60,7 @@ class ChainSettings:
             )
 
 
-class Chain:
+class RunningDescent:
     """One descent: asks in batches, and goes on when all of a batch is told.
 
     Parameters
@@ -172,7 +172,7 @@ class GaussNewton:
     def __init__(
         self,
         dimension: int,
-        settings: ChainSettings,
+        settings: MultistartSettings,
         linearise: Linearise[Any],
         seed: int,
         constraint: Constraint | None = None,
@@ -180,8 +180,8 @@ class GaussNewton:
     ) -> None:
         domain = Domain(dimension, constraint)
         self._starts = _Starts(domain, seed, start)
-        self._chains = [
-            Chain(k, self._starts.next(), domain, Trail(linearise, settings.descent))
+        self._descents = [
+            RunningDescent(k, self._starts.next(), domain, Trail(linearise, settings.descent))
             for k in range(settings.starts)
         ]
         self._restarts, self._stuck = settings.restarts, settings.stuck
@@ -192,8 +192,8 @@ class GaussNewton:
     def ask(self, n: int) -> list[Ask]:
         """Return up to `n` new points; an empty list means: tell me more first."""
         asks: list[Ask] = []
-        for chain in self._chains:
-            while len(asks) < n and (ask := chain.ask(self._next_id())) is not None:
+        for descent in self._descents:
+            while len(asks) < n and (ask := descent.ask(self._next_id())) is not None:
                 self._used.add(ask.id)
                 self._pending.add(ask.id)
                 asks.append(ask)
@@ -203,27 +203,27 @@ class GaussNewton:
         """Take in the outcome of a point, whether asked by this object or before a resume."""
         self._used.add(ask.id)
         self._pending.discard(ask.id)
-        chain = self._chain(ask)
-        chain.tell(ask, outcome)
-        if chain.is_stuck(self._stuck) and self._restarts:
+        descent = self._descent_of(ask)
+        descent.tell(ask, outcome)
+        if descent.is_stuck(self._stuck) and self._restarts:
             self._restarts -= 1
-            chain.begin(self._starts.next())
+            descent.begin(self._starts.next())
 
     def expect(self, ask: Ask) -> None:
         """Take note of a point that was asked before a resume and is still to be told."""
         self._used.add(ask.id)
         self._pending.add(ask.id)
-        self._chain(ask).expect(ask)
+        self._descent_of(ask).expect(ask)
 
     @property
     def done(self) -> bool:
         """Whether all descents have come to their end."""
-        return not self._pending and all(chain.end is not None for chain in self._chains)
+        return not self._pending and all(descent.end is not None for descent in self._descents)
 
     @property
     def ends(self) -> list[End | None]:
         """Why each descent ended, None for those that go on."""
-        return [chain.end for chain in self._chains]
+        return [descent.end for descent in self._descents]
 
     def ranking(self, k: int) -> list[Candidate]:
         """Return the points of lowest pooled cost, to be confirmed by longer runs.
@@ -234,20 +234,20 @@ class GaussNewton:
             Where nothing that was told gave a cost.
         """
         found = []
-        for chain in self._chains:
-            for seen, cost2 in ranked(chain.trail, k):
+        for descent in self._descents:
+            for seen, cost2 in ranked(descent.trail, k):
                 cost = float(np.sqrt(max(cost2.mean, 0.0)))
                 error = cost2.error / (2 * cost) if cost else float(np.sqrt(cost2.error))
-                ask = Ask(seen.id, seen.x, chain.stage)
+                ask = Ask(seen.id, seen.x, descent.stage)
                 found.append(Candidate(ask, seen.outcome, cost, error))
         if not found:
             raise RunError("no evaluation of the search gave a cost")
         return sorted(found, key=lambda candidate: candidate.cost)[:k]
 
-    def _chain(self, ask: Ask) -> Chain:
-        for chain in self._chains:
-            if chain.stage == ask.stage:
-                return chain
+    def _descent_of(self, ask: Ask) -> RunningDescent:
+        for descent in self._descents:
+            if descent.stage == ask.stage:
+                return descent
         raise InputError(f"evaluation {ask.id} belongs to a stage this search has not: {ask.stage}")
 
     def _next_id(self) -> int:

@@ -5,3 +5,19 @@ front door is :func:`run_fit`; :func:`open_fit` reads a run folder without runni
 was evaluated is in the journal before the search goes on, so that a fit can be resumed after any
 death.
 """
+
+from lammpsfit.fit.run.loop import run_fit
+from lammpsfit.fit.run.open_fit import Fit, Monitor, open_fit
+from lammpsfit.fit.run.result import FitResult
+from lammpsfit.fit.run.run_folder import RunFolder, create_run, open_run
+
+__all__ = [
+    "Fit",
+    "FitResult",
+    "Monitor",
+    "RunFolder",
+    "create_run",
+    "open_fit",
+    "open_run",
+    "run_fit",
+]

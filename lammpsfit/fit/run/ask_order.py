@@ -1,4 +1,4 @@
-"""Between optimiser and farm: in which order is asked and told.
+"""The order in which an optimiser is asked for points and told their outcomes.
 
 ``Eager`` asks as soon as a worker is idle and tells as soon as one is back. No worker
 waits for another, but what is asked depends on who came back first, so that a fit with several
@@ -22,14 +22,14 @@ Read: TypeAlias = Callable[[Record], tuple[Ask, Outcome]]
 """Turns a record into what is told."""
 
 
-class Dialogue(Protocol):
-    """An order of asking and telling."""
+class AskOrder(Protocol):
+    """Stands between optimiser and farm: hands out points, takes in records."""
 
     def ask(self, room: int) -> list[Ask]:
         """Return up to `room` points to evaluate now."""
 
     def note(self, ask: Ask) -> Record:
-        """Return what the record of a point must hold besides, to resume this dialogue."""
+        """Return what the record of a point must hold besides, to resume the fit."""
 
     def take(self, record: Record) -> None:
         """Take in the record of an evaluation that is back."""
@@ -72,7 +72,7 @@ class Eager:
 class Ordered:
     """Keep `ahead` questions open, and tell the answers in the order of asking.
 
-    After each answer, as many questions are asked as keep `ahead` open. A resumed dialogue is
+    After each answer, as many questions are asked as keep `ahead` open. A resumed fit is
     brought to where it was: what had been told is told, what was open then is declared so, and
     the last `ahead` answers are told one by one with the questions in between, so that the
     open questions come out as they were. Answers that were in the journal but not yet told
@@ -92,7 +92,7 @@ class Ordered:
     Raises
     ------
     InputError
-        If the evaluations are not those of an ordered dialogue.
+        If the evaluations are not those of an ordered fit.
     """
 
     def __init__(

@@ -8,10 +8,7 @@ from lammpsfit.config import Job, ParameterTable
 from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Constraint, Optimiser
 from lammpsfit.fit.newton.descent import GaussNewtonSettings
-from lammpsfit.fit.newton.optimiser import ChainSettings, GaussNewton
-from lammpsfit.fit.paper.conjugate_gradient import DescentSettings
-from lammpsfit.fit.paper.explore import ExploreSettings
-from lammpsfit.fit.paper.optimiser import PaperSettings, PaperStrategy
+from lammpsfit.fit.newton.optimiser import GaussNewton, MultistartSettings
 from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
 from lammpsfit.fit.run.problem import build_problem, start_potential
 from lammpsfit.forcefield import Free, ParameterSpace, Tie
@@ -137,8 +134,11 @@ def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> 
             radius=table.radius, spread=table.spread, patience=table.quiet, batch=table.batch
         )
         stuck = STUCK * conditions.structureless
-        chains = ChainSettings(table.starts, stuck=stuck, descent=descent)
-        return GaussNewton(space.dim, chains, linearise, job.seed, constraint, start)
+        multistart = MultistartSettings(table.starts, stuck=stuck, descent=descent)
+        return GaussNewton(space.dim, multistart, linearise, job.seed, constraint, start)
+    # with scikit-learn, which takes longer to import than all else
+    from lammpsfit.fit.paper import DescentSettings, ExploreSettings, PaperSettings, PaperStrategy
+
     explore = ExploreSettings(
         n_design=table.design,
         plateau=table.plateau,

@@ -8,7 +8,7 @@ from lammpsfit.errors import RunError, StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record
 from lammpsfit.fit.base import Ask
-from lammpsfit.fit.run.ask_order import Dialogue, Eager, Ordered
+from lammpsfit.fit.run.ask_order import AskOrder, Eager, Ordered
 from lammpsfit.fit.run.build import build_optimiser
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.job_killers import start_of
@@ -36,7 +36,7 @@ def search(
     monitor.begin("search", total, len(fit.records))
     _try_suspects(fit, farm, journal, monitor, stop, structures)
     ahead = fit.job.farm.ordered
-    dialogue: Dialogue = (
+    order: AskOrder = (
         Eager(optimiser, fit.records, fit.told)
         if ahead is None
         else Ordered(optimiser, fit.records, ahead, fit.told)
@@ -44,10 +44,10 @@ def search(
     running: dict[int, Ask] = {}
     while (why := stop()) is None:
         room = 0 if fit.late else min(farm.idle, limit - len(fit.records) - farm.busy)
-        for ask in dialogue.ask(int(room)):
+        for ask in order.ask(int(room)):
             running[ask.id] = ask
             if fit.exposed:
-                journal.append(start_of(ask, dialogue.note(ask)))
+                journal.append(start_of(ask, order.note(ask)))
             farm.submit(ask.id, *_task(fit, ask, structures))
         if not farm.busy:
             why = "walltime" if fit.late else None
@@ -56,13 +56,13 @@ def search(
         for back in sorted(farm.wait(0.5), key=lambda back: str(back.key)):
             assert isinstance(back.key, int)
             ask = running.pop(back.key)
-            record = _record(fit, journal, ask, back.result, back.seconds) | dialogue.note(ask)
+            record = _record(fit, journal, ask, back.result, back.seconds) | order.note(ask)
             journal.append(record)
             finished.append(record)
         # an optimiser may think for seconds: first whatever is finished is on disk
         for record in finished:
             fit.records.append(record)
-            dialogue.take(record)
+            order.take(record)
             monitor.finished(record)
     monitor.end()
     if why is not None:

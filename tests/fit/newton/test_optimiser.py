@@ -11,7 +11,7 @@ from lammpsfit.fit.design import sobol_design
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.newton.descent import End, GaussNewtonSettings
 from lammpsfit.fit.newton.local_model import LocalModel
-from lammpsfit.fit.newton.optimiser import STAGE, ChainSettings, GaussNewton
+from lammpsfit.fit.newton.optimiser import STAGE, GaussNewton, MultistartSettings
 from lammpsfit.fit.run.ask_order import Eager, Ordered
 from lammpsfit.fit.run.records import as_told
 from lammpsfit.structure.fluctuations import Response
@@ -54,7 +54,7 @@ def optimiser(
     starts=1, start=START, batch=1, restarts=20, constraint=None, stuck=np.inf, **descent
 ):
     descent = GaussNewtonSettings(batch=batch, patience=3, **descent)
-    settings = ChainSettings(starts, restarts, stuck, descent)
+    settings = MultistartSettings(starts, restarts, stuck, descent)
     return GaussNewton(2, settings, linearise, SEED, constraint, start)
 
 
@@ -98,11 +98,11 @@ def same(asks, others):
 @pytest.mark.parametrize("workers", [1, 5])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_all_descents_arrive(workers, batch):
-    chains = optimiser(starts=3, batch=batch)
-    told = search(chains, workers)
-    assert chains.done
-    assert chains.ends == [End.QUIET] * 3
-    assert chains.ask(5) == []
+    several = optimiser(starts=3, batch=batch)
+    told = search(several, workers)
+    assert several.done
+    assert several.ends == [End.QUIET] * 3
+    assert several.ask(5) == []
     stages = {ask.stage for ask, _ in told}
     assert stages == {STAGE, f"{STAGE} 2", f"{STAGE} 3"}
     for stage in stages:
@@ -121,13 +121,13 @@ def test_asks_are_kept_and_numbered_without_gaps():
 
 
 def test_the_smallest_unused_number_is_given():
-    chains = optimiser(starts=4)
+    several = optimiser(starts=4)
     first, second, third, fourth = optimiser(starts=4).ask(4)
     assert [ask.id for ask in (first, second, third, fourth)] == [0, 1, 2, 3]
     # 0 and 2 were lost
     for ask in (second, fourth):
-        chains.tell(ask, outcome(ask))
-    asks = chains.ask(9)
+        several.tell(ask, outcome(ask))
+    asks = several.ask(9)
     assert [ask.id for ask in asks] == [0, 2, 4, 5]
     assert [(ask.stage, ask.origin) for ask in asks] == [
         (first.stage, None),
@@ -160,17 +160,17 @@ def test_nothing_it_asks_is_forbidden():
 
 
 def test_as_many_are_asked_as_there_are_descents_and_steps():
-    chains = optimiser(starts=3, batch=2)
-    starts = chains.ask(99)
+    several = optimiser(starts=3, batch=2)
+    starts = several.ask(99)
     assert len(starts) == 3
-    assert chains.ask(99) == []
+    assert several.ask(99) == []
     for ask in starts[:2]:
-        chains.tell(ask, outcome(ask))
-    steps = chains.ask(99)
+        several.tell(ask, outcome(ask))
+    steps = several.ask(99)
     assert [ask.stage for ask in steps] == [STAGE] * 2 + [f"{STAGE} 2"] * 2
-    chains.tell(steps[0], outcome(steps[0]))
-    assert chains.ask(99) == [], "the first descent waits for its other step"
-    assert not chains.done
+    several.tell(steps[0], outcome(steps[0]))
+    assert several.ask(99) == [], "the first descent waits for its other step"
+    assert not several.done
 
 
 def paths(told):
@@ -181,19 +181,19 @@ def paths(told):
 
 def test_descents_do_not_depend_on_each_others_order():
     # the noise belongs to the point here, as numbers depend on who asks first
-    def tell(chains, ask):
+    def tell(several, ask):
         number = int(abs(float(ask.x @ [1e6, 3e6]))) % 2**31
         cost = float(np.linalg.norm(residuals(ask.x)))
-        chains.tell(ask, Outcome(cost, 0.01, run=run_of(number)))
+        several.tell(ask, Outcome(cost, 0.01, run=run_of(number)))
         return ask, None
 
     def play(first):
-        chains, told, waiting = optimiser(starts=3), [], []
-        while not chains.done:
-            waiting += chains.ask(9)
+        several, told, waiting = optimiser(starts=3), [], []
+        while not several.done:
+            waiting += several.ask(9)
             # always the descent `first`, until it has ended; then the next one
             waiting.sort(key=lambda ask: (ask.stage != first, ask.stage))
-            told.append(tell(chains, waiting.pop(0)))
+            told.append(tell(several, waiting.pop(0)))
         return paths(told)
 
     one = play(STAGE)
@@ -233,11 +233,11 @@ def test_told_everything_it_is_done():
 def test_the_order_in_a_batch_does_not_matter(seed):
     """Repetitions of one step are told apart by their numbers alone."""
     rng = np.random.default_rng(seed)
-    chains, told = optimiser(start=TRUTH + np.array([0.01, 0.0]), batch=3), []
-    while not chains.done:
-        for ask in rng.permutation(np.array(chains.ask(9), dtype=object)):
+    several, told = optimiser(start=TRUTH + np.array([0.01, 0.0]), batch=3), []
+    while not several.done:
+        for ask in rng.permutation(np.array(several.ask(9), dtype=object)):
             told.append((ask, outcome(ask)))
-            chains.tell(*told[-1])
+            several.tell(*told[-1])
     points = np.array([ask.x for ask, _ in told[1:4]])
     np.testing.assert_array_equal(points[0], points[1])
     for n in range(0, len(told), 3):
@@ -248,7 +248,7 @@ def test_the_order_in_a_batch_does_not_matter(seed):
         same(fresh.ask(9), expected)
 
 
-# Through the dialogues
+# In both orders of asking
 
 
 def record(ask, note):
@@ -265,17 +265,17 @@ def read(record):
     return ask, outcome(ask) if told.ok else told
 
 
-def farm(dialogue, workers, seed, records, length):
+def farm(order, workers, seed, records, length):
     """Play a farm whose workers come back at random, until `length` evaluations are there."""
     rng = np.random.default_rng(seed)
     running = []
     while len(records) < length:
-        running += dialogue.ask(min(workers - len(running), length - len(records) - len(running)))
+        running += order.ask(min(workers - len(running), length - len(records) - len(running)))
         if not running:
             break
         ask = running.pop(rng.integers(len(running)))
-        records.append(record(ask, dialogue.note(ask)))
-        dialogue.take(records[-1])
+        records.append(record(ask, order.note(ask)))
+        order.take(records[-1])
     return records
 
 
@@ -310,10 +310,10 @@ def test_an_ordered_fit_that_is_broken_off_goes_on_as_it_would_have(batch):
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_eager_fit_goes_on_after_any_interruption(batch, workers):
     """What was out is lost each time; all the journal says must still fit."""
-    chains = lambda: optimiser(starts=2, batch=batch)  # noqa: E731
+    several = lambda: optimiser(starts=2, batch=batch)  # noqa: E731
     records = []
     for round_ in itertools.count():
-        search = chains()
+        search = several()
         farm(Eager(search, records, read), workers, round_, records, len(records) + 5)
         if search.done:
             break
@@ -321,7 +321,7 @@ def test_an_eager_fit_goes_on_after_any_interruption(batch, workers):
     numbers = [r["id"] for r in records]
     assert len(set(numbers)) == len(numbers)
     assert all(r["kept"] for r in records)
-    again = chains()
+    again = several()
     Eager(again, records, read)
     assert again.done
     assert again.ends == search.ends
@@ -332,9 +332,9 @@ def test_an_eager_fit_broken_off_nowhere_replays_at_every_point():
     records = farm(Eager(optimiser(starts=2, batch=2), [], read), 4, 1, [], ENDLESS)
     for n in range(0, len(records), 3):
         fresh = optimiser(starts=2, batch=2)
-        dialogue = Eager(fresh, records[:n], read)
+        order = Eager(fresh, records[:n], read)
         following = {tuple(r["x"]) for r in records[n:]}
-        asks = dialogue.ask(1)
+        asks = order.ask(1)
         assert all(tuple(ask.x) in following for ask in asks)
 
 
@@ -343,8 +343,8 @@ def test_an_eager_fit_broken_off_nowhere_replays_at_every_point():
 
 def test_a_start_that_fails_takes_the_next_point():
     bad = lambda ask: bool(ask.x[0] < 0.6)  # noqa: E731
-    chains = optimiser(starts=2)
-    told = search(chains, workers=2, fails=bad)
+    several = optimiser(starts=2)
+    told = search(several, workers=2, fails=bad)
     begun = [tuple(ask.x) for ask, _ in told if ask.origin is None]
     points = list(dict.fromkeys(begun))
     n = len(points) - 1
@@ -352,7 +352,7 @@ def test_a_start_that_fails_takes_the_next_point():
     np.testing.assert_array_equal(points, [START, *sobol_design(n, Domain(2), SEED)])
     # those that fail are tried twice
     assert [begun.count(x) for x in points] == [2 if x[0] < 0.6 else 1 for x in points]
-    assert chains.ends == [End.QUIET] * 2
+    assert several.ends == [End.QUIET] * 2
 
 
 def test_a_descent_that_ends_far_up_begins_elsewhere():
@@ -374,23 +374,23 @@ def test_a_descent_that_ends_far_enough_down_does_not():
 
 @pytest.mark.parametrize("restarts", [0, 3])
 def test_restarts_are_limited(restarts):
-    chains = optimiser(starts=2, restarts=restarts)
-    told = search(chains, fails=lambda ask: True)
-    assert chains.done
-    assert chains.ends == [End.FAILED] * 2
+    several = optimiser(starts=2, restarts=restarts)
+    told = search(several, fails=lambda ask: True)
+    assert several.done
+    assert several.ends == [End.FAILED] * 2
     # each start twice
     assert len(told) == 2 * (2 + restarts)
     assert len({tuple(ask.x) for ask, _ in told}) == 2 + restarts
     with pytest.raises(RunError, match="no evaluation of the search gave a cost"):
-        chains.ranking(1)
+        several.ranking(1)
 
 
 def test_a_descent_that_got_somewhere_is_not_begun_anew():
-    chains = optimiser(failures=2)
-    told = search(chains, fails=lambda ask: ask.origin is not None)
-    assert chains.ends == [End.FAILED]
+    several = optimiser(failures=2)
+    told = search(several, fails=lambda ask: ask.origin is not None)
+    assert several.ends == [End.FAILED]
     assert len(told) == 3
-    assert [candidate.ask.id for candidate in chains.ranking(5)] == [0]
+    assert [candidate.ask.id for candidate in several.ranking(5)] == [0]
 
 
 def test_a_restart_replays():
@@ -406,9 +406,9 @@ def test_a_restart_replays():
 
 
 def test_the_ranking_is_across_descents_by_rising_cost():
-    chains = optimiser(starts=3)
-    told = dict((ask.id, (ask, o)) for ask, o in search(chains))  # noqa: C402
-    ranking = chains.ranking(6)
+    several = optimiser(starts=3)
+    told = dict((ask.id, (ask, o)) for ask, o in search(several))  # noqa: C402
+    ranking = several.ranking(6)
     assert len(ranking) == 6
     assert len({candidate.ask.stage for candidate in ranking}) > 1
     costs = [candidate.cost for candidate in ranking]
@@ -420,7 +420,7 @@ def test_the_ranking_is_across_descents_by_rising_cost():
         assert candidate.outcome.cost == was.cost
         assert abs(candidate.cost - was.cost) < 4 * candidate.error + 0.01
     np.testing.assert_allclose(ranking[0].ask.x, TRUTH, atol=0.02)
-    assert chains.ranking(2)[1].ask.id == ranking[1].ask.id
+    assert several.ranking(2)[1].ask.id == ranking[1].ask.id
 
 
 # What a journal of other processors brings
@@ -443,15 +443,15 @@ def test_points_a_little_off_are_those_that_were_asked(batch):
 
 
 def test_points_nobody_asks_for_any_more_are_used_all_the_same():
-    chains = optimiser()
-    search(chains, most=3)
+    several = optimiser()
+    search(several, most=3)
     foreign = [Ask(number, TRUTH + 0.01, STAGE) for number in (90, 91)]
     for ask in foreign:
-        chains.expect(ask)
-        chains.tell(ask, outcome(ask))
-    assert chains.ranking(1)[0].ask.id in (90, 91)
-    search(chains)
-    assert chains.ends == [End.QUIET]
+        several.expect(ask)
+        several.tell(ask, outcome(ask))
+    assert several.ranking(1)[0].ask.id in (90, 91)
+    search(several)
+    assert several.ends == [End.QUIET]
 
 
 # What it refuses
@@ -466,9 +466,9 @@ def test_a_stage_that_is_not_searched_is_refused():
 
 def test_inputs_are_checked():
     with pytest.raises(InputError, match="at least one start, got 0"):
-        ChainSettings(starts=0)
+        MultistartSettings(starts=0)
     with pytest.raises(InputError, match="no fewer than 0 restarts, got -1"):
-        ChainSettings(restarts=-1)
+        MultistartSettings(restarts=-1)
     with pytest.raises(InputError, match="start must lie in the unit cube"):
         optimiser(start=np.array([0.5, 1.5]))
     with pytest.raises(InputError, match=r"start must have shape \(2,\), got \(3,\)"):

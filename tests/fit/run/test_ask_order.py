@@ -27,17 +27,17 @@ def record(ask, note):
     return head | outcome | note
 
 
-def run(dialogue, workers, seed, records, length=LENGTH):
+def run(order, workers, seed, records, length=LENGTH):
     """Play a farm whose workers come back at random, until `length` evaluations are there."""
     rng = np.random.default_rng(seed)
     running = []
     while len(records) < length:
-        running += dialogue.ask(min(workers - len(running), length - len(records) - len(running)))
+        running += order.ask(min(workers - len(running), length - len(records) - len(running)))
         if not running:
             break
         ask = running.pop(rng.integers(len(running)))
-        records.append(record(ask, dialogue.note(ask)))
-        dialogue.take(records[-1])
+        records.append(record(ask, order.note(ask)))
+        order.take(records[-1])
     return records
 
 
