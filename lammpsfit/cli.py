@@ -1,5 +1,6 @@
 """The command line: parse, call, print."""
 
+import errno
 import io
 import os
 import shlex
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,6 +17,7 @@ from lammpsfit.cli_fit import describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
 from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, LammpsfitError, RunError
+from lammpsfit.inputs import one_line, shown
 
 if TYPE_CHECKING:
     from lammpsfit.config import Job
@@ -449,6 +451,8 @@ def main() -> None:
     for variable in THREAD_VARIABLES:
         # the cores belong to the evaluations: threads of this process would take them away
         os.environ.setdefault(variable, "1")
+    # pictures are files: what a notebook sets for its own windows may not even be installed here
+    os.environ["MPLBACKEND"] = "agg"
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Å and ± must not end a fit
@@ -475,6 +479,17 @@ def _one_line_errors() -> Iterator[None]:
     """End on errors a user can act on with one line, without a traceback."""
     try:
         yield
+    except InputError as error:
+        _refuse(str(error))
     except LammpsfitError as error:
         print(f"lammpsfit: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _refuse(f"{shown(str(error.filename))}: the name is longer than the system allows")
+
+
+def _refuse(why: str) -> NoReturn:
+    print(one_line(f"lammpsfit: {why}"), file=sys.stderr)
+    sys.exit(InputError.exit_code)

@@ -5,7 +5,6 @@ bar, g/cm³).
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import names_file
 from lammpsfit.forcefield.guard import BARRIER, SAFE_BARRIER
+from lammpsfit.inputs import QUOTED, parse_toml, quoted, read_text, shown
 from lammpsfit.suggest import suggestion
 
 
@@ -23,6 +23,15 @@ class Model(BaseModel):
     """Base of the job file's tables: frozen, and strict about unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        """Refuse names that no system has; a message about such a file would come too late."""
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str | Path) and "\0" in str(text):
+                raise ValueError("must not hold a NUL")
+        return value
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -305,7 +314,7 @@ class Job(Model):
         names = [other.name for other in also]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"names must differ, got {name!r} more than once")
+                raise ValueError(f"names must differ, got {quoted(name)} more than once")
         return also
 
     def under(self, other: AlsoTable) -> "Job":
@@ -371,15 +380,8 @@ def read_tables(path: Path, kind: type[AnyModel]) -> AnyModel:
         If it is missing, is no TOML, or does not fit the models: the first thing wrong, in
         one line, with the nearest known name for an unknown key.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such job file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
-    except ValueError as error:  # also of numbers with thousands of digits
-        raise InputError(f"{path}: not valid TOML: {error}") from error
-    return checked(kind, content, str(path))
+    content = parse_toml(read_text(path, what="job file"), shown(path))
+    return checked(kind, content, shown(path))
 
 
 def checked(kind: type[AnyModel], content: Mapping[str, Any], source: str) -> AnyModel:
@@ -433,14 +435,14 @@ def _first_line(error: ValidationError, kind: type[Model]) -> str:
     """Say the first thing wrong with a file of one kind of model in one line."""
     # where a key is misspelt another one is missing, and the first tells more
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    place = ".".join(str(part) for part in first["loc"]) or "the file"
+    place = ".".join(str(part)[:QUOTED] for part in first["loc"])[-QUOTED:] or "the file"
     if first["type"] == "extra_forbidden":
-        return f"unknown key {place!r}: {_suggestion(first['loc'], kind)}"
+        return f"unknown key {quoted(place)}: {_suggestion(first['loc'], kind)}"
     if first["type"] == "missing":
         return f"{place} is missing"
     message = str(first["msg"]).removeprefix("Value error, ")
     given = first.get("input")
-    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
+    shown = f", got {quoted(given)}" if isinstance(given, str | int | float | bool) else ""
     return f"{place}: {message[0].lower()}{message[1:]}{shown}"
 
 

@@ -12,6 +12,7 @@ BASE = {
     "units",
     "errors",
     "files",
+    "inputs",
     "outputs",
     "resources",
     "suggest",

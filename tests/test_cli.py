@@ -110,7 +110,7 @@ BAD_JOBS = {
         "must free at least one parameter",
     ),
     "potential": ("job.toml", '"mine.toml"', '"BSK"', "did you mean 'BKS'?"),
-    "potential file": ("job.toml", '"mine.toml"', '"your.toml"', "no potential file"),
+    "potential file": ("job.toml", '"mine.toml"', '"your.toml"', "no such potential file"),
     "compared": ("job.toml", '"CHIK"', '"CHICK"', "did you mean 'CHIK'?"),
     "compared twice": ("job.toml", '"CHIK"', '"BKS", "mine.toml"', "names of their own"),
     "compared cutoff": ("job.toml", '"CHIK"', '"mine.toml"', "names of their own, got 'fit' again"),
@@ -119,7 +119,7 @@ BAD_JOBS = {
     "weight": ("job.toml", 'gr.csv"', 'gr.csv"\nweights = { Na-O = 2.0 }', "no pair of the"),
     "no reference": ("job.toml", "gr.csv", "rg.csv", "no such file"),
     "reference a folder": ("job.toml", "gr.csv", ".", "cannot be read"),
-    "null in a name": ("job.toml", "gr.csv", "gr\\u0000.csv", "cannot be read"),
+    "null in a name": ("job.toml", "gr.csv", "gr\\u0000.csv", "must not hold a NUL"),
     "pair missing": ("gr.csv", "g_Si-Si", "g_Na-Na", "Si-Si is missing"),
     "not a number": ("gr.csv", "\n0.0300,0.00000", "\n0.0300,nan", "finite number, got 'nan'"),
     "short range cutoff": (

@@ -8,6 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -85,8 +86,10 @@ def parse_walltime(text: str) -> float:
     """
     match = _WALLTIME.fullmatch(text)
     if match is None:
-        raise InputError(f"walltime must be seconds, mm:ss, hh:mm:ss or d-hh:mm:ss, got {text!r}")
+        raise InputError(
+            f"walltime must be seconds, mm:ss, hh:mm:ss or d-hh:mm:ss, got {quoted(text)}"
+        )
     seconds = float(sum(_UNITS[name] * int(part or 0) for name, part in match.groupdict().items()))
     if seconds <= RESERVE_S:
-        raise InputError(f"walltime must be longer than {RESERVE_S:g} s, got {text!r}")
+        raise InputError(f"walltime must be longer than {RESERVE_S:g} s, got {quoted(text)}")
     return seconds

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 
 ROUNDING = 1e-9
 """How far outside the unit cube, or relatively outside its bounds, a value may lie by rounding."""
@@ -32,17 +33,18 @@ class Free:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lower) and math.isfinite(self.upper)):
             raise InputError(
-                f"bounds of {self.name} must be finite, got {self.lower!r} to {self.upper!r}"
+                f"bounds of {self.name} must be finite, got {quoted(self.lower)} to "
+                f"{quoted(self.upper)}"
             )
         if self.lower >= self.upper:
             raise InputError(
                 f"the lower bound of {self.name} must be below the upper one, "
-                f"got {self.lower!r} to {self.upper!r}: swap or widen them"
+                f"got {quoted(self.lower)} to {quoted(self.upper)}: swap or widen them"
             )
         if self.log and self.lower <= 0.0:
             raise InputError(
-                f"bounds of {self.name} must be positive on a log scale, got {self.lower!r} to "
-                f"{self.upper!r}: raise the lower bound or set log = false"
+                f"bounds of {self.name} must be positive on a log scale, got {quoted(self.lower)} "
+                f"to {quoted(self.upper)}: raise the lower bound or set log = false"
             )
 
     def value(self, u: float) -> float:

@@ -50,6 +50,7 @@ from lammpsfit.forcefield.forms.base import Array
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.space import ParameterSpace
+from lammpsfit.inputs import quoted
 from lammpsfit.units import BOLTZMANN_CONSTANT, COULOMB_CONSTANT
 
 BARRIER = 35.0
@@ -147,7 +148,7 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
     """
     for name, value in (("temperature", temperature), ("barrier", barrier)):
         if not (math.isfinite(value) and value > 0.0):
-            raise InputError(f"{name} must be positive, got {value!r}")
+            raise InputError(f"{name} must be positive, got {quoted(value)}")
     kT = BOLTZMANN_CONSTANT * temperature
     r, V = _grid(potential.cutoff, potential.coulomb)
     return Guard(
@@ -179,7 +180,7 @@ def margins(
 def _grid(cutoff: float, coulomb: CoulombSum | None) -> tuple[Array, Array]:
     """Return distances in Å and k_e V(r) at them, the same for every candidate of a fit."""
     if not cutoff > _INNERMOST:
-        raise InputError(f"cutoff must be above {_INNERMOST:g} Å, got {cutoff!r} Å")
+        raise InputError(f"cutoff must be above {_INNERMOST:g} Å, got {quoted(cutoff)} Å")
     n = max(2, math.ceil(math.log(cutoff / _INNERMOST) / _STEP))
     r = np.geomspace(_INNERMOST, cutoff, n, endpoint=False)
     V = COULOMB_CONSTANT * coulomb.energy(r) if coulomb else np.zeros_like(r)

@@ -6,6 +6,7 @@ from lammpsfit import resources
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.potential_file import dump_potential, parse_potential
+from lammpsfit.inputs import quoted, read_text, shown
 from lammpsfit.suggest import suggestion
 
 __all__ = ["dump_potential", "library_names", "load_potential", "names_file"]
@@ -45,13 +46,7 @@ def load_potential(name_or_path: str | Path) -> Potential:
     path = Path(name_or_path)
     if not names_file(name_or_path):
         path = _library_path(str(name_or_path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"there is no potential file {path}") from None
-    except (OSError, ValueError) as error:  # ValueError: no text, or a name with a null in it
-        raise InputError(f"cannot read the potential file {path}: {error}") from error
-    return parse_potential(text, str(path))
+    return parse_potential(read_text(path, what="potential file"), shown(path))
 
 
 def _library_paths() -> list[Path]:
@@ -66,5 +61,5 @@ def _library_path(name: str) -> Path:
     if not hint.startswith("known"):
         hint += f" (known: {', '.join(library_names())})"
     raise InputError(
-        f"no potential {name!r} in the library: {hint}; a file of your own must end in .toml"
+        f"no potential {quoted(name)} in the library: {hint}; a file of your own must end in .toml"
     )

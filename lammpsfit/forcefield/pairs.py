@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 
 _SPECIES = re.compile(r"[A-Za-z][A-Za-z0-9+]*")
@@ -14,7 +15,8 @@ def check_species_name(name: str) -> None:
     """Raise :class:`InputError` unless `name` can be part of pair and parameter names."""
     if not _SPECIES.fullmatch(name):
         raise InputError(
-            f"a species name must be letters, digits and '+', starting with a letter, got {name!r}"
+            f"a species name must be letters, digits and '+', starting with a letter, got "
+            f"{quoted(name)}"
         )
 
 
@@ -31,7 +33,7 @@ def pair_name(a: str, b: str, order: Sequence[str]) -> str:
     """
     for species in (a, b):
         if species not in order:
-            raise InputError(f"unknown species {species!r}: {suggestion(species, order)}")
+            raise InputError(f"unknown species {quoted(species)}: {suggestion(species, order)}")
     first, second = sorted((a, b), key=list(order).index)
     return f"{first}-{second}"
 
@@ -49,7 +51,9 @@ def split_pair(pair: str) -> tuple[str, str]:
     """
     parts = pair.split("-")
     if len(parts) != 2 or not all(parts):
-        raise InputError(f"a pair must be two species with a hyphen, like 'Si-O', got {pair!r}")
+        raise InputError(
+            f"a pair must be two species with a hyphen, like 'Si-O', got {quoted(pair)}"
+        )
     return parts[0], parts[1]
 
 

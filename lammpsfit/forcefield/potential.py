@@ -16,6 +16,7 @@ from lammpsfit.forcefield.pairs import all_pairs, ordered_pair, split_pair
 from lammpsfit.forcefield.smoothing import ended, ended_slope
 from lammpsfit.forcefield.species import Species, check_species
 from lammpsfit.forcefield.term import Term, check_terms
+from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 from lammpsfit.units import COULOMB_CONSTANT
 
@@ -70,11 +71,15 @@ class Potential:
 
     def __post_init__(self) -> None:
         if not (self.name and self.name.isprintable()):
-            raise InputError(f"the name of a potential must be a line of text, got {self.name!r}")
+            raise InputError(
+                f"the name of a potential must be a line of text, got {quoted(self.name)}"
+            )
         if not (math.isfinite(self.cutoff) and self.cutoff > 0.0):
-            raise InputError(f"cutoff must be positive (Å), got {self.cutoff!r}")
+            raise InputError(f"cutoff must be positive (Å), got {quoted(self.cutoff)}")
         if not (math.isfinite(self.smoothing) and self.smoothing >= 0.0):
-            raise InputError(f"smoothing must be zero or positive (Å), got {self.smoothing!r}")
+            raise InputError(
+                f"smoothing must be zero or positive (Å), got {quoted(self.smoothing)}"
+            )
         if not self.species:
             raise InputError("a potential must have at least one species, got none")
         for name, species in self.species.items():
@@ -205,7 +210,8 @@ class Potential:
         for name in values:
             if name not in known:
                 raise InputError(
-                    f"potential {self.name} has no parameter {name!r}: {suggestion(name, known)}"
+                    f"potential {self.name} has no parameter {quoted(name)}: "
+                    f"{suggestion(name, known)}"
                 )
         species = {
             name: Species(s.mass, float(values.get(f"q_{name}", s.charge)))
@@ -304,7 +310,7 @@ class Potential:
     def _check_balance(self, species: str) -> None:
         if species not in self.species:
             hint = suggestion(species, self.species)
-            raise InputError(f"unknown species {species!r} to balance charges: {hint}")
+            raise InputError(f"unknown species {quoted(species)} to balance charges: {hint}")
         if not self.coulomb:
             raise InputError(f"potential {self.name} has no charges: remove the balance")
 
@@ -314,7 +320,7 @@ class Potential:
     def _require_species(self, name: str) -> None:
         if name not in self.species:
             hint = suggestion(name, self.species)
-            raise InputError(f"potential {self.name} has no species {name!r}: {hint}")
+            raise InputError(f"potential {self.name} has no species {quoted(name)}: {hint}")
 
     def _charge_product(self, pair: str) -> float:
         a, b = split_pair(pair)

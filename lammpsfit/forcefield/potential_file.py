@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from lammpsfit.forcefield.forms import FORMS
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.species import Species
 from lammpsfit.forcefield.term import Term
+from lammpsfit.inputs import parse_toml, quoted
 from lammpsfit.suggest import suggestion
 
 _TEXTS = ("title", "doi", "note")
@@ -38,10 +38,7 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
     InputError
         If the TOML is malformed, a key unknown or missing, or a value not allowed.
     """
-    try:
-        document = tomllib.loads(text)
-    except ValueError as error:  # also of numbers with thousands of digits
-        raise InputError(f"{source}: not valid TOML: {error}") from error
+    document = parse_toml(text, source)
     try:
         return _potential(document)
     except InputError as error:
@@ -105,7 +102,9 @@ def _coulomb(table: Mapping[str, Any]) -> CoulombSum:
         raise InputError("the key 'coulomb.style' is missing: add it")
     style = _text(table, "style")
     if style not in COULOMB_SUMS:
-        raise InputError(f"unknown coulomb.style {style!r}: {suggestion(style, COULOMB_SUMS)}")
+        raise InputError(
+            f"unknown coulomb.style {quoted(style)}: {suggestion(style, COULOMB_SUMS)}"
+        )
     kind = COULOMB_SUMS[style]
     names = tuple(setting.name for setting in kind.settings)
     _check_keys(table, ("style", *names), (), "coulomb.")
@@ -124,7 +123,9 @@ def _terms(table: Mapping[str, Any], pair: str) -> tuple[Term, ...]:
     terms = []
     for name in table:
         if name not in FORMS:
-            raise InputError(f"unknown form {name!r} of pair {pair}: {suggestion(name, FORMS)}")
+            raise InputError(
+                f"unknown form {quoted(name)} of pair {pair}: {suggestion(name, FORMS)}"
+            )
         given = _table(table, name)
         values = {key: _number(given, key, f"{key}_{pair}") for key in given}
         terms.append(Term(FORMS[name], values))
@@ -137,30 +138,30 @@ def _check_keys(
     for key in table:
         if key not in needed + optional:
             hint = suggestion(key, needed + optional)
-            raise InputError(f"unknown key {where + key!r}: {hint}")
+            raise InputError(f"unknown key {quoted(where + key)}: {hint}")
     for key in needed:
         if key not in table:
-            raise InputError(f"the key {where + key!r} is missing: add it")
+            raise InputError(f"the key {quoted(where + key)} is missing: add it")
 
 
 def _table(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = parent[key]
     if not isinstance(value, dict):
-        raise InputError(f"{key} must be a table, got {value!r}")
+        raise InputError(f"{key} must be a table, got {quoted(value)}")
     return value
 
 
 def _number(table: Mapping[str, Any], key: str, name: str) -> float:
     value = table[key]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number, got {value!r}")
+        raise InputError(f"{name} must be a finite number, got {quoted(value)}")
     return float(value)
 
 
 def _text(table: Mapping[str, Any], key: str) -> str:
     value = table[key]
     if not isinstance(value, str):
-        raise InputError(f"{key} must be a text in quotes, got {value!r}")
+        raise InputError(f"{key} must be a text in quotes, got {quoted(value)}")
     return value
 
 

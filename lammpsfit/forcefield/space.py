@@ -12,6 +12,7 @@ from lammpsfit.forcefield.charges import balance_weights
 from lammpsfit.forcefield.forms.base import Array
 from lammpsfit.forcefield.free import ROUNDING, Free, Tie
 from lammpsfit.forcefield.potential import Potential
+from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 
 
@@ -110,7 +111,7 @@ class ParameterSpace:
             name = potential.parameter_name(free.name)
             if name not in known:
                 raise InputError(
-                    f"potential {potential.name} has no parameter {name!r}: "
+                    f"potential {potential.name} has no parameter {quoted(name)}: "
                     f"{suggestion(name, known)}"
                 )
             values.append(free.unit(known[name]))
@@ -197,7 +198,7 @@ class ParameterSpace:
         for name in [*set_names, *(tie.to for tie in self.ties)]:
             if name not in known:
                 raise InputError(
-                    f"potential {self.base.name} has no parameter {name!r}: "
+                    f"potential {self.base.name} has no parameter {quoted(name)}: "
                     f"{suggestion(name, known)}"
                 )
         for name in set_names:

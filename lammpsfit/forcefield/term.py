@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.forms.base import Array, Form
+from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 
 
@@ -37,7 +38,7 @@ def check_terms(pair: str, terms: tuple[Term, ...]) -> None:
         for given in values:
             if given not in form.parameter_names:
                 raise InputError(
-                    f"{form.name} of pair {pair} has no parameter {given!r}: "
+                    f"{form.name} of pair {pair} has no parameter {quoted(given)}: "
                     f"{suggestion(given, form.parameter_names)}"
                 )
         for parameter in form.parameters:
@@ -49,8 +50,8 @@ def check_terms(pair: str, terms: tuple[Term, ...]) -> None:
             seen.add(name)
             value = values[parameter.name]
             if not math.isfinite(value):
-                raise InputError(f"{name} must be a finite number, got {value!r}")
+                raise InputError(f"{name} must be a finite number, got {quoted(value)}")
             if not parameter.allows(value):
-                raise InputError(f"{name} must be {parameter.sign}, got {value!r}")
+                raise InputError(f"{name} must be {parameter.sign}, got {quoted(value)}")
         if (why := form.refused(values)) is not None:
             raise InputError(f"{form.name} of pair {pair}: {why}")

@@ -11,6 +11,7 @@ from typing import cast
 from ase.calculators.calculator import BaseCalculator
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 
 Factory = Callable[[], BaseCalculator]
 
@@ -36,7 +37,8 @@ def load_factory(name: str) -> Factory:
     module_name, colon, attribute = name.partition(":")
     if not (module_name and colon and attribute):
         raise InputError(
-            f"a calculator must be module:factory, as in ase.calculators.emt:EMT, got {name!r}"
+            f"a calculator must be module:factory, as in ase.calculators.emt:EMT, got "
+            f"{quoted(name)}"
         )
     here = str(Path.cwd())
     if here not in sys.path:

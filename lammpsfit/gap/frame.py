@@ -12,6 +12,7 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 from lammpsfit.structure.neighbours import pairs_within
 
 FloatArray = NDArray[np.float64]
@@ -73,7 +74,7 @@ class Frame:
             raise InputError(f"{self.label}: no atoms")
         unknown = [s for s in self.symbols if not atomic_numbers.get(s)]
         if unknown:
-            raise InputError(f"{self.label}: {unknown[0]!r} is no element: name the atoms so")
+            raise InputError(f"{self.label}: {quoted(unknown[0])} is no element: name the atoms so")
         self._set("positions", (n, 3))
         self._set("cell", (3, 3))
         self._set("forces", (n, 3))

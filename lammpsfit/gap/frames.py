@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
 from lammpsfit.gap.frame import LABELS, FloatArray, Frame, check_overlap, roomy_cell
+from lammpsfit.inputs import quoted
 
 __all__ = [
     "Frame",
@@ -229,7 +230,7 @@ def _number(value: object, label: str) -> float | None:
     try:
         return float(np.asarray(value, dtype=np.float64).reshape(()))
     except (TypeError, ValueError):
-        raise InputError(f"{label}: the energy must be one number, got {value!r}") from None
+        raise InputError(f"{label}: the energy must be one number, got {quoted(value)}") from None
 
 
 def voigt(value: ArrayLike | None, label: str) -> FloatArray | None:
@@ -239,7 +240,7 @@ def voigt(value: ArrayLike | None, label: str) -> FloatArray | None:
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{label}: a stress must be numbers, got {value!r}") from None
+        raise InputError(f"{label}: a stress must be numbers, got {quoted(value)}") from None
     if array.size == 9:
         full = array.reshape(3, 3)
         if not np.allclose(full, full.T, rtol=1e-4, atol=1e-6 * float(np.abs(full).max())):

@@ -14,6 +14,7 @@ from lammpsfit.gap.descriptors.combined import Descriptors
 from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import Centres
 from lammpsfit.gap.hyperparameters import Hyperparameters
+from lammpsfit.inputs import quoted
 
 FloatArray = NDArray[np.float64]
 
@@ -126,7 +127,7 @@ class Model:
                 bool(data["inducing"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"this is no GAP potential: {error!r}") from None
+            raise InputError(f"this is no GAP potential: {quoted(error)}") from None
         found._check()
         return found
 
@@ -136,7 +137,7 @@ class Model:
         m, d = len(centres.a), len(self.descriptors)
         for part in layout.parts:
             if not (isinstance(part.cutoff, float | int) and 0.0 < part.cutoff < np.inf):
-                raise InputError(f"damaged: a cutoff must be a length, got {part.cutoff!r}")
+                raise InputError(f"damaged: a cutoff must be a length, got {quoted(part.cutoff)}")
         noises = vars(self.hyper.noises).values()
         expected = {
             "theta": (self.hyper.theta, (len(layout.parts),)),

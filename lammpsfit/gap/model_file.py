@@ -19,10 +19,14 @@ from lammpsfit import __version__
 from lammpsfit.errors import InputError
 from lammpsfit.files import write_text
 from lammpsfit.gap.model import Model
+from lammpsfit.inputs import quoted, read_json
 
 FORMAT: Final = "lammpsfit GAP"
 VERSION: Final = 1
 """Of the file around the model; the model has its own."""
+
+MODEL_BYTES: Final = 2_000_000_000
+"""Most of a model file: thousands of centres with thousands of descriptors."""
 
 _SHORT: Final = 64
 """Arrays of so many numbers or fewer are written as decimal digits."""
@@ -53,14 +57,7 @@ def load_model(path: Path) -> Model:
     InputError
         If there is no such file, it is damaged, something else, or of another version.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such model file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no model file, or a damaged one: {error}") from None
+    content = read_json(path, MODEL_BYTES, "model file")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not the model file of a GAP")
     if content.get("version") != VERSION:
@@ -74,7 +71,7 @@ def load_model(path: Path) -> Model:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
-        raise InputError(f"{path}: damaged: {error!r}") from None
+        raise InputError(f"{path}: damaged: {quoted(error)}") from None
 
 
 def _plain(value: Any) -> Any:

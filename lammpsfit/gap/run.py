@@ -6,7 +6,6 @@ the step after the last one it finished, and ends where it would have ended.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
+from lammpsfit.inputs import read_json, read_text
 from lammpsfit.outputs import check_run_folder
 from lammpsfit.versions import GAP_PACKAGES, versions
 
@@ -109,9 +109,9 @@ def check_gap_run(path: Path, job: GapJob) -> bool:
         return False
     check_folder(path)
     try:
-        found = run.job.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{run.job}: cannot be read ({error}): choose another folder") from None
+        found = read_text(run.job)
+    except InputError as error:
+        raise InputError(f"{error}: choose another folder") from None
     if found != job.dump():
         raise InputError(
             f"{path} holds the run of another job: choose another folder, or go on with "
@@ -251,12 +251,12 @@ def ask(stop: Stopping) -> None:
 
 
 def _read_state(path: Path, mark: str) -> TrainState | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}): remove it to begin anew") from None
+    try:
+        content = read_json(path)
+    except InputError as error:
+        raise InputError(f"{error}: remove it to begin anew") from None
     if not isinstance(content, dict) or content.get("frames") != mark:
         raise InputError(f"{path}: {OTHERS}")
     try:

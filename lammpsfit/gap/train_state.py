@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.fit import FitOptions
+from lammpsfit.inputs import quoted
 
 FloatArray = NDArray[np.float64]
 
@@ -123,7 +124,7 @@ class TrainState:
             )
             arrays = [np.asarray(data[name], dtype=np.float64) for name in _ARRAYS]
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"this is no state of a training: {error!r}") from None
+            raise InputError(f"this is no state of a training: {quoted(error)}") from None
         state = cls(steps, *arrays)
         for name, values in zip(_ARRAYS, arrays, strict=True):
             if values.ndim != 1 or values.shape != state.vector.shape:

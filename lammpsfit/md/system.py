@@ -8,6 +8,7 @@ from functools import cached_property
 from pymatgen.core import Composition
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 from lammpsfit.units import DALTON_PER_CUBIC_ANGSTROM
 
 
@@ -90,7 +91,7 @@ def composition_of(formula: str) -> dict[str, int]:
     try:
         amounts = Composition(formula).get_el_amt_dict()
     except ValueError as error:
-        raise InputError(f"formula {formula!r} cannot be read: {error}") from error
+        raise InputError(f"formula {quoted(formula)} cannot be read: {error}") from error
     if not amounts or any(n != int(n) or n < 1 for n in amounts.values()):
-        raise InputError(f"formula {formula!r} must have whole numbers of atoms")
+        raise InputError(f"formula {quoted(formula)} must have whole numbers of atoms")
     return {species: int(n) for species, n in amounts.items()}

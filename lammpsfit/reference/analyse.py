@@ -11,7 +11,10 @@ from typing import Final
 import numpy as np
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import shown
 from lammpsfit.reference.frame import Hints
+from lammpsfit.reference.plausible import check_first_peak
+from lammpsfit.reference.repeats import Repeats
 from lammpsfit.reference.spool import Spool
 from lammpsfit.reference.trajectory import Selection, read_trajectory
 from lammpsfit.structure.bonding import (
@@ -28,6 +31,9 @@ Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how many frames of it are, and of how many (None: not known)."""
 
 MAX_BINS: Final = 100_000
+
+THINNEST: Final = 1e-4
+"""Å that a bin has at least: thinner ones are empty."""
 
 WIDTH: Final = 0.02
 """Width of a bin in Å where none is asked for."""
@@ -58,8 +64,8 @@ class Settings:
     cutoffs: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.width < np.inf:
-            raise InputError(f"dr must be positive, got {self.width:g} Å")
+        if not THINNEST <= self.width < np.inf:
+            raise InputError(f"dr must be at least {THINNEST:g} Å, got {self.width:g} Å")
         if self.r_max is not None and not 2 * self.width <= self.r_max <= MAX_BINS * self.width:
             raise InputError(
                 f"r_max must hold at least two bins of {self.width:g} Å, and {MAX_BINS} at most, "
@@ -176,6 +182,7 @@ def analyse(
         dropped = len(spool) - length * settings.blocks
         n_bins = _bins(settings, spool.smallest_height, warnings.append)
         rdf = _rdf(spool, settings, dropped, n_bins, progress)
+        check_first_peak(rdf, ", ".join(map(shown, files)))
         cutoffs = _cutoffs(rdf, settings.cutoffs, spool.smallest_height, warnings.append)
         coordination, angles = _bonding(spool, settings, dropped, cutoffs, progress)
     volumes = spool.volumes[dropped:]
@@ -218,14 +225,19 @@ def _read(
     skip = selection.frames(interval)
     counts = []
     seen = 0
+    repeats = Repeats()
     for path, form, hints in sources:
         before = seen
         for frame in read_trajectory(path, form, hints, warn):
+            if repeats.is_one(frame):
+                continue
             if seen >= skip and (seen - skip) % selection.stride == 0:
                 spool.append(frame, f"{path}, frame {seen - before + 1}")
             seen += 1
             progress("reading", seen, None)
         counts.append(seen - before)
+    for line in repeats.notes():
+        warn(line)
     if not len(spool):
         raise InputError(
             f"no frame is left: all {seen} are skipped by --skip {selection.skip}: skip fewer"

@@ -26,6 +26,7 @@ import numpy as np
 from scipy.integrate import trapezoid
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import TABLE_BYTES, quoted, read_text
 from lammpsfit.structure.rdf import FloatArray
 
 OWN: Final = "reference"
@@ -76,7 +77,7 @@ def read_angle_table(path: Path | str) -> AngleTable:
         If the file cannot be read or is no such table; the message names file and line.
     """
     source = Path(path)
-    text = _read(source)
+    text = read_text(source, TABLE_BYTES)
     header = tuple(line[1:].strip() for line in text.splitlines() if line.startswith("#"))
     lines = [(n, x.strip()) for n, x in enumerate(text.splitlines(), 1) if x.strip()]
     rows = [(n, line.split(",")) for n, line in lines if not line.startswith("#")]
@@ -85,7 +86,8 @@ def read_angle_table(path: Path | str) -> AngleTable:
     names = [name.strip() for name in rows[0][1]]
     if names[0] != "theta_deg":
         raise InputError(
-            f"{source}, line {rows[0][0]}: the first column must be theta_deg, got {names[0]!r}"
+            f"{source}, line {rows[0][0]}: the first column must be theta_deg, got "
+            f"{quoted(names[0])}"
         )
     values = np.array([_numbers(cells, len(names), f"{source}, line {n}") for n, cells in rows[1:]])
     theta = values[:, 0]
@@ -98,7 +100,8 @@ def read_angle_table(path: Path | str) -> AngleTable:
         match = _COLUMN.fullmatch(name)
         if match is None:
             raise InputError(
-                f"{source}: column {name!r} must name an angle and whose it is, as in O-Si-O_aimd"
+                f"{source}: column {quoted(name)} must name an angle and whose it is, as in "
+                f"O-Si-O_aimd"
             )
         triple, whose = match[1], match[2] or OWN
         curves.setdefault(whose, {})[triple] = _mended(theta, column, name, triple, header, source)
@@ -107,24 +110,15 @@ def read_angle_table(path: Path | str) -> AngleTable:
     return AngleTable(theta, curves, header, source, text)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-
-
 def _numbers(cells: list[str], wanted: int, where: str) -> list[float]:
     try:
         values = [float(cell) for cell in cells]
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
     if len(values) != wanted or not np.all(np.isfinite(values)):
-        raise InputError(f"{where}: must have {wanted} finite numbers, got {','.join(cells)}")
+        raise InputError(
+            f"{where}: must have {wanted} finite numbers, got {quoted(','.join(cells))}"
+        )
     return values
 
 
@@ -147,6 +141,8 @@ def _mended(
     p = np.interp(theta, theta[sound], p[sound]) if sound.any() else 0.0 * p
     total = trapezoid(p, theta)
     if not (total > 0 and p.min() >= 0):
-        raise InputError(f"{source}: column {name!r} must be positive somewhere, negative nowhere")
+        raise InputError(
+            f"{source}: column {quoted(name)} must be positive somewhere, negative nowhere"
+        )
     normalised: FloatArray = p / total
     return normalised

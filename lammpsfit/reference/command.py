@@ -9,12 +9,7 @@ from typing import Any
 
 from lammpsfit.errors import InputError
 from lammpsfit.reference.analyse import Analysis, Progress, Settings, analyse
-from lammpsfit.reference.convert import (
-    Converted,
-    pair_names,
-    read_lammps_rdf,
-    read_two_columns,
-)
+from lammpsfit.reference.convert import Converted, pair_names
 from lammpsfit.reference.describe import (
     angle_columns,
     angle_header,
@@ -24,8 +19,10 @@ from lammpsfit.reference.describe import (
     header,
     summary,
 )
+from lammpsfit.reference.lammps_rdf import read_lammps_rdf
 from lammpsfit.reference.options import file_formats, file_hints, is_table
 from lammpsfit.reference.table import write_columns, write_rdf_table
+from lammpsfit.reference.two_columns import read_two_columns
 from lammpsfit.structure.bonding import BondAngles
 from lammpsfit.structure.rdf import PartialRdf
 

@@ -9,45 +9,60 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Final
 
 import numpy as np
 from ase import Atoms
 from ase.io.lammpsrun import read_lammps_dump_text
 
 from lammpsfit.errors import InputError
-from lammpsfit.reference.frame import CUT_SHORT, EndsEarly, Frame, Hints
+from lammpsfit.inputs import one_line, quoted
+from lammpsfit.reference.frame import CUT_SHORT, MOST_ATOMS, EndsEarly, Frame, Hints, check_count
 
 _BEGIN = "ITEM: TIMESTEP"
+_HEADER: Final = 30
+"""More lines than stand above the atoms of a frame."""
+
 _HEAD = re.compile(r"ITEM: (\w+)")
 
 
-def read_dump(path: Path, stream: TextIO, hints: Hints) -> Iterator[Frame]:
+def read_dump(path: Path, lines: Iterator[str], hints: Hints) -> Iterator[Frame]:
     """Yield the frames of a dump.
 
     The species are those of the hints by type; without, those of the column ``element``.
     """
-    for number, lines in enumerate(_split(stream), start=1):
+    for number, rows in enumerate(_split(path, lines), start=1):
         where = f"{path}, frame {number}"
-        columns = _columns(lines, where)
-        atoms = _atoms("".join(lines), where)
+        columns = _columns(rows, where)
+        atoms = _atoms("".join(rows), where)
         if not atoms.pbc.all():
             raise InputError(f"{where}: the box must be periodic, got boundaries {atoms.pbc}")
         # the origin of the box stays where it is: only differences of positions matter
-        yield Frame(_species(atoms, columns, hints, where), atoms.positions, np.array(atoms.cell))
+        species = _species(atoms, columns, hints, where)
+        yield Frame(species, atoms.positions, np.array(atoms.cell), step=_step(rows, where))
 
 
-def _split(stream: TextIO) -> Iterator[list[str]]:
-    lines: list[str] = []
-    for line in stream:
+def _split(path: Path, lines: Iterator[str]) -> Iterator[list[str]]:
+    rows: list[str] = []
+    number = 0
+    for line in lines:
         if line.startswith(_BEGIN):
-            if lines:
-                yield lines
-            lines = []
-        if lines or line.startswith(_BEGIN):  # units and time stand before the first step
-            lines.append(line)
-    if lines:
-        yield lines
+            if rows:
+                yield rows
+            rows, number = [], number + 1
+        if rows or line.startswith(_BEGIN):  # units and time stand before the first step
+            rows.append(line)
+        if len(rows) > MOST_ATOMS + _HEADER:
+            raise InputError(f"{path}, frame {number}: more than {MOST_ATOMS} atoms")
+    if rows:
+        yield rows
+
+
+def _step(rows: list[str], where: str) -> int:
+    try:
+        return int(rows[1])
+    except ValueError:
+        raise InputError(f"{where}: the step must be a number, got {quoted(rows[1])}") from None
 
 
 def _columns(lines: list[str], where: str) -> list[str]:
@@ -64,6 +79,7 @@ def _columns(lines: list[str], where: str) -> list[str]:
         n = -1
     if n < 0:
         raise InputError(f"{where}: the number of atoms is none")
+    check_count(n, where)
     rows = lines[heads["ATOMS"] + 1 :][:n]
     columns = lines[heads["ATOMS"]].split()[2:]
     if len(rows) < n or (rows and not rows[-1].endswith("\n")):
@@ -77,7 +93,7 @@ def _atoms(text: str, where: str) -> Atoms:
     except KeyError as error:
         raise InputError(f"{where}: {error} is no chemical symbol or no column") from None
     except (ValueError, IndexError, RuntimeError, TypeError) as error:
-        raise InputError(f"{where}: no frame of a dump: {' '.join(str(error).split())}") from None
+        raise InputError(f"{where}: no frame of a dump: {one_line(str(error))}") from None
     return atoms
 
 

@@ -13,6 +13,9 @@ from lammpsfit.errors import InputError
 
 FloatArray = NDArray[np.float64]
 
+MOST_ATOMS: Final = 1_000_000
+"""Most atoms of a frame: no ab initio run has so many, and a damaged number may have any size."""
+
 CUT_SHORT: Final = (
     "not all of it is there, but more follows, as where a run was restarted: take it out of the "
     "file"
@@ -38,12 +41,15 @@ class Frame:
         Cell vectors as rows.
     time : float or None, ps
         Where the file tells it.
+    step : int or None
+        Number of the step of the run, where the file tells it.
     """
 
     species: tuple[str, ...]
     positions: FloatArray
     cell: FloatArray
     time: float | None = None
+    step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,19 @@ class Hints:
 
     types: Mapping[int, str] = field(default_factory=dict)
     cell: str | None = None
+
+
+def check_count(n: int, where: str) -> int:
+    """Return the number of atoms that a file says a frame has, before so much of it is read.
+
+    Raises
+    ------
+    InputError
+        If there are none or more than :data:`MOST_ATOMS`.
+    """
+    if not 1 <= n <= MOST_ATOMS:
+        raise InputError(f"{where}: the number of atoms must be 1 to {MOST_ATOMS}, got {n}")
+    return n
 
 
 def check_frame(frame: Frame, where: str) -> None:

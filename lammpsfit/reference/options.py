@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 from lammpsfit.reference.frame import Hints
 from lammpsfit.reference.trajectory import FORMATS, READERS, TABLES, detect_format
 from lammpsfit.structure.rdf import canonical_pair
@@ -28,8 +30,12 @@ def parse_types(text: str | None) -> dict[int, str]:
     types: dict[int, str] = {}
     for item in _items([] if text is None else [text]):
         number, _, name = (part.strip() for part in item.partition("="))
-        if not number.isdigit() or not name.isalnum() or name.isdigit() or int(number) in types:
-            raise InputError(f"species must be given once by type, as in 1=Si,2=O, got {text!r}")
+        if not re.fullmatch("[0-9]{1,9}", number) or not name.isalnum() or name.isdecimal():
+            raise InputError(
+                f"species must be given once by type, as in 1=Si,2=O, got {quoted(text)}"
+            )
+        if int(number) in types:
+            raise InputError(f"species of type {number} is given twice, in {quoted(text)}")
         types[int(number)] = name
     return types
 
@@ -54,7 +60,9 @@ def parse_cutoffs(texts: Sequence[str]) -> dict[str, float]:
         try:
             cutoff = float(number)
         except ValueError:
-            raise InputError(f"a cutoff must be given as Si-O=2.2 (Å), got {item!r}") from None
+            raise InputError(
+                f"a cutoff must be given as Si-O=2.2 (Å), got {quoted(item)}"
+            ) from None
         if not 0.0 < cutoff < math.inf:
             raise InputError(f"the cutoff of {pair} must be positive, got {number} Å")
         if canonical_pair(pair) in seen:
@@ -111,7 +119,7 @@ def file_formats(files: Sequence[Path], form: str) -> list[str]:
         If a format is unknown, or trajectories and tables are mixed.
     """
     if form != "auto" and form not in FORMATS:
-        raise InputError(f"format must be auto or one of {', '.join(FORMATS)}, got {form!r}")
+        raise InputError(f"format must be auto or one of {', '.join(FORMATS)}, got {quoted(form)}")
     forms = [detect_format(path) if form == "auto" else form for path in files]
     if not set(forms) <= set(READERS) and len(set(forms)) > 1:
         found = ", ".join(f"{path} ({name})" for path, name in zip(files, forms, strict=True))

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
+from lammpsfit.inputs import TABLE_BYTES, quoted, read_text, shown
+from lammpsfit.reference.plausible import check_first_peak
 from lammpsfit.structure.rdf import BIN_TOLERANCE, PartialRdf, canonical_pair
 from lammpsfit.suggest import nearest
 
@@ -87,9 +89,10 @@ def read_reference(path: Path | str) -> Reference:
     ('Si-O',)
     """
     source = Path(path)
-    lines = [(n, line.strip()) for n, line in enumerate(_read_lines(source), start=1)]
+    text = read_text(source, TABLE_BYTES)
+    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
     header = tuple(line[1:].strip() for _, line in lines if line.startswith("#"))
-    rows = [(n, line) for n, line in lines if line and not line.startswith("#")]
+    rows = [(n, line) for n, line in lines if not line.startswith("#")]
     if not rows:
         raise InputError(f"{source}: empty table: it must have a header r_A,g_Si-O,... and rows")
     number, first = rows[0]
@@ -106,6 +109,7 @@ def read_reference(path: Path | str) -> Reference:
         rdf = PartialRdf(tuple(curves), table["r_A"], np.array(list(curves.values())))
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    check_first_peak(rdf, shown(source))
     own_spelling = {canonical_pair(pair): pair for pair in curves}
     errors = {
         own_spelling[canonical_pair(name[4:])]: column
@@ -193,24 +197,13 @@ def write_columns(
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8") from None
-    except ValueError as error:  # a name with a null in it
-        raise InputError(f"{str(path)!r}: cannot be read: {error}") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-
-
 def _read_header(line: str, where: str) -> list[str]:
     """Split the header and check that every column means something, once."""
     columns = [name.strip() for name in line.split(",")]
     if _is_number(columns[0]) or len(columns) == 1:
-        raise InputError(f"{where}: no header: expected r_A,g_Si-O,... with commas, got {line!r}")
+        raise InputError(
+            f"{where}: no header: expected r_A,g_Si-O,... with commas, got {quoted(line)}"
+        )
     if "r_A" not in columns:
         raise InputError(f"{where}: no column r_A (bin centres in Å), got {', '.join(columns)}")
     seen: dict[str, str] = {}
@@ -232,7 +225,7 @@ def _column_key(name: str, where: str) -> str:
     prefix, _, pair = name.partition("_")
     if prefix not in ("g", "err"):
         raise InputError(
-            f"{where}: column {name!r} must be r_A, g_<pair> or err_<pair>, as in g_Si-O"
+            f"{where}: column {quoted(name)} must be r_A, g_<pair> or err_<pair>, as in g_Si-O"
         )
     try:
         return f"{prefix}_{canonical_pair(pair)}"
@@ -240,7 +233,7 @@ def _column_key(name: str, where: str) -> str:
         species = re.findall("[A-Z][a-z]?", pair)
         hint = f": write {prefix}_{'-'.join(species)}" if len(species) == 2 else ""
         raise InputError(
-            f"{where}: column {name!r} must name two species joined by '-'{hint}"
+            f"{where}: column {quoted(name)} must name two species joined by '-'{hint}"
         ) from None
 
 
@@ -252,7 +245,7 @@ def _read_row(line: str, columns: Sequence[str], where: str) -> list[float]:
         )
     for name, cell in zip(columns, cells, strict=True):
         if not _is_number(cell) or not math.isfinite(float(cell)):
-            raise InputError(f"{where}: {name} must be a finite number, got {cell!r}")
+            raise InputError(f"{where}: {name} must be a finite number, got {quoted(cell)}")
     return [float(cell) for cell in cells]
 
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final, TextIO, cast
+from typing import Final
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import open_input, quoted, shown, text_lines, unreadable
 from lammpsfit.reference.dump import read_dump
 from lammpsfit.reference.frame import CUT_SHORT, EndsEarly, Frame, Hints, check_frame
-from lammpsfit.reference.vasp import read_vasprun, read_xdatcar
+from lammpsfit.reference.vasprun import read_vasprun
+from lammpsfit.reference.xdatcar import BEGINS_CONFIGURATION, read_xdatcar
 from lammpsfit.reference.xyz import read_xyz_frames
 
-Reader = Callable[[Path, TextIO, Hints], Iterator[Frame]]
+Reader = Callable[[Path, Iterator[str], Hints], Iterator[Frame]]
 Warn = Callable[[str], None]
 
-READERS: Final[dict[str, Reader]] = {
-    "vasprun": read_vasprun,
+TEXTS: Final[dict[str, Reader]] = {
     "xdatcar": read_xdatcar,
     "xyz": read_xyz_frames,
     "lammps-dump": read_dump,
 }
-"""Formats of trajectories. xyz is extended xyz and that of CP2K."""
+"""Formats of trajectories that are read line by line. xyz is extended xyz and that of CP2K."""
+
+READERS: Final = ("vasprun", *TEXTS)
+"""Formats of trajectories; XML is read as bytes, since it says itself how it is encoded."""
 
 TABLES: Final = ("rdf-table", "lammps-rdf")
 """Formats that are pair distributions already: see :mod:`lammpsfit.reference.convert`."""
@@ -37,7 +40,23 @@ FORMATS: Final = (*READERS, *TABLES)
 NO_HINTS: Final = Hints()
 
 HEAD: Final = 20
-"""Lines looked at to tell the format."""
+"""Lines looked at to tell the format, of comments and of others."""
+
+LONGEST_HEAD: Final = 2000
+"""Lines among which they must be: xmgrace's files have long heads of comments."""
+
+_OTHERS: Final = (
+    (
+        r"creator:\s*LAMMPS",
+        "a dump of LAMMPS in yaml: write text instead (dump ... custom ... id type element x y z)",
+    ),
+    (
+        r"CAR\b",
+        "an XDATCAR of VASP 4, which has neither cell nor species: write it as extended xyz with "
+        "both, or read the vasprun.xml of the run",
+    ),
+)
+"""Beginnings of lines in files that are known but not read, and what to do about them."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +101,7 @@ class Selection:
         if found is None:
             raise InputError(
                 f"skip must be a number of frames or a time in ps, as in 500 or 2.5ps, "
-                f"got {self.skip!r}"
+                f"got {quoted(self.skip)}"
             )
         return (float(found[1]), False) if found[1] else (float(found[2]), True)
 
@@ -95,20 +114,35 @@ def detect_format(path: Path) -> str:
     InputError
         If it cannot be read, is empty, or is of no known format.
     """
-    with open_text(path) as stream:
-        head = [line.strip() for line in (next(stream, "") for _ in range(HEAD))]
-    lines = [line for line in head if line]
+    lines = _first_lines(path)
     if not lines:
         raise InputError(f"{path}: empty file")
+    if any("\0" in line for line in lines):
+        raise unreadable(path, "not a text file")
     if lines[0].startswith("<?xml") or lines[0].startswith("<modeling"):
         return "vasprun"
     if any(line.startswith("ITEM: ") for line in lines):
         return "lammps-dump"
-    if any("configuration" in line.lower() for line in lines[5:]):
+    if any(BEGINS_CONFIGURATION.match(line) for line in lines):
         return "xdatcar"
-    if re.fullmatch(r"\d+", lines[0]):
+    if re.fullmatch(r"[0-9]+", lines[0]):
         return "xyz"
+    for pattern, what in _OTHERS:
+        if any(re.match(pattern, line) for line in lines):
+            raise InputError(f"{shown(path)}: {what}")
     return _table_format(path, lines)
+
+
+def _first_lines(path: Path) -> list[str]:
+    """Return the first lines that are not empty, and of comments only so many as make a head."""
+    found: list[str] = []
+    with open_input(path) as stream:
+        for line in islice(text_lines(path, stream), LONGEST_HEAD):
+            if line.strip() and (len(found) < HEAD or not line.lstrip().startswith(("#", "@"))):
+                found.append(line.strip())
+            if len(found) == 2 * HEAD:
+                break
+    return found
 
 
 def _table_format(path: Path, lines: Sequence[str]) -> str:
@@ -119,29 +153,6 @@ def _table_format(path: Path, lines: Sequence[str]) -> str:
     if numbers and len(numbers) >= len(rows) - 1 and len(re.split(r"[,;\s]+", numbers[-1])) > 1:
         return "rdf-table"
     raise InputError(f"{path}: unknown format: give --format, one of {', '.join(FORMATS)}")
-
-
-@contextmanager
-def open_text(path: Path) -> Iterator[TextIO]:
-    """Open a text file, compressed by gzip or not; errors of reading it become those of the input.
-
-    Raises
-    ------
-    InputError
-        If it cannot be opened, or what is read within the block is no text.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8") as stream:
-            yield cast(TextIO, stream)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8") from None
-    except EOFError:
-        raise InputError(f"{path}: the compressed file ends early") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
 def read_trajectory(
@@ -159,14 +170,16 @@ def read_trajectory(
         not whole but not the last.
     """
     number = 0
-    with open_text(path) as stream:
+    with open_input(path) as stream:
+        lines = text_lines(path, stream)
+        given = read_vasprun(path, stream, warn) if form == "vasprun" else None
         try:
-            for frame in READERS[form](path, stream, hints):
+            for frame in given or TEXTS[form](path, lines, hints):
                 number += 1
                 check_frame(frame, f"{path}, frame {number}")
                 yield frame
         except EndsEarly:
-            if any(line.strip() for line in stream):
+            if given is None and any(line.strip() for line in lines):
                 raise InputError(f"{path}, frame {number + 1}: {CUT_SHORT}") from None
             if number:
                 warn(f"{path}: ends within frame {number + 1}, which is left out")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 
 FloatArray = NDArray[np.float64]
 
@@ -45,7 +46,9 @@ def canonical_pair(pair: str) -> str:
     """
     species = pair.split("-")
     if len(species) != 2 or not all(name and name == name.strip() for name in species):
-        raise InputError(f"a pair must be two species joined by '-', as in Si-O, got {pair!r}")
+        raise InputError(
+            f"a pair must be two species joined by '-', as in Si-O, got {quoted(pair)}"
+        )
     return "-".join(sorted(species))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import periodictable
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 from lammpsfit.structure.rdf import FloatArray
 
 
@@ -70,7 +71,9 @@ def _element(name: str) -> periodictable.core.Element:
     try:
         return periodictable.elements.symbol(name)
     except ValueError:
-        raise InputError(f"scattering needs chemical elements, got species {name!r}") from None
+        raise InputError(
+            f"scattering needs chemical elements, got species {quoted(name)}"
+        ) from None
 
 
 def _known(name: str, values: object) -> FloatArray:

@@ -11,6 +11,7 @@ from lammpsfit.fit.run.run_folder import potential_of
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.pairs import split_pair
+from lammpsfit.inputs import quoted
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.md.observe import Observe, Part, Quench
 from lammpsfit.reference.angle_table import AngleTable, read_angle_table
@@ -151,7 +152,7 @@ def _condition(job: Job, name: str) -> Job:
         if other.name == name:
             return job.under(other)
     known = ", ".join([MAIN, *(other.name for other in job.also)])
-    raise InputError(f"the job has no condition {name!r}, only {known}")
+    raise InputError(f"the job has no condition {quoted(name)}, only {known}")
 
 
 def _potentials(sources: Sequence[str], problem: Problem) -> dict[str, Potential]:
@@ -163,7 +164,7 @@ def _potentials(sources: Sequence[str], problem: Problem) -> dict[str, Potential
         if label in potentials:
             raise InputError(
                 f"{source}: potentials that are compared must have names of their own, got "
-                f"{label!r} again"
+                f"{quoted(label)} again"
             )
         potentials[label] = potential
     return potentials

@@ -255,9 +255,12 @@ BAD = {
     "empty": (("empty",), "empty: empty file"),
     "unknown format": (("text",), "text: unknown format: give --format, one of vasprun"),
     "no format": (("a.xyz", "--format", "pdb"), "format must be auto or one of"),
-    "other format": (("a.xyz", "--format", "xdatcar"), "a.xyz: no whole frame in this file"),
+    "other format": (
+        ("a.xyz", "--format", "xdatcar"),
+        "a.xyz, frame 1: no line 'Direct configuration='",
+    ),
     "other format 2": (("a.xyz", "--format", "vasprun"), "no whole frame of a vasprun.xml"),
-    "binary": (("binary",), "not a text file in UTF-8"),
+    "binary": (("binary",), "binary: cannot be read: not a text file"),
     "no cell": (("plain.xyz",), "plain.xyz: no cell: give --cell a,b,c"),
     "bad cell": (("plain.xyz", "--cell", "7,7"), "a cell must be a,b,c in Å"),
     "flat cell": (("plain.xyz", "--cell", "7,7,0"), "a cell must have a volume"),
@@ -288,7 +291,7 @@ BAD = {
     "blocks": (("a.xyz", "--blocks", 0), "blocks must be at least 1, got 0"),
     "r_max": (("a.xyz", "--r-max", 8, "--blocks", 2), "r_max must be at most the smallest height"),
     "r_max nan": (("a.xyz", "--r-max", "nan"), "r_max must hold at least two bins"),
-    "dr": (("a.xyz", "--dr", 0), "dr must be positive"),
+    "dr": (("a.xyz", "--dr", 0), "dr must be at least 0.0001"),
     "dr wide": (("a.xyz", "--dr", 3, "--blocks", 2), "must hold 2 to"),
     "all skipped": (("a.xyz", "--skip", 6), "no frame is left: all 6 are skipped by --skip 6"),
     "skip far": (("plain.xyz", *CUBE, "--skip", "1e400ps"), "all 6 are skipped by --skip 1e400ps"),
@@ -395,7 +398,7 @@ def test_the_page_can_be_followed(here, made, tmp_path):
     output = "# Time-averaged data for fix f\n# TimeStep Number-of-rows\n"
     output += "# Row c_r[1] c_r[2] c_r[3] c_r[4] c_r[5] c_r[6] c_r[7]\n"
     for step in (100, 200, 300):
-        output += f"{step} 60\n" + "".join(f"{k} {x} 1 2 3 4 5 6\n" for k, x in enumerate(r, 1))
+        output += f"{step} 60\n" + "".join(f"{k} {x} 1 2 1 4 1 6\n" for k, x in enumerate(r, 1))
     (tmp_path / "rdf.txt").write_text(output)
     blocks = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
     text = "\n".join(blocks).replace("\\\n", " ")

@@ -134,7 +134,7 @@ def test_near_names_are_suggested(table):
 
 def make_rdf():
     blocks = np.random.default_rng(0).uniform(0.0, 3.0, (5, 2, 40))
-    return PartialRdf.from_blocks(["Si-O", "O-O"], (np.arange(40) + 0.5) / 7.0, blocks)
+    return PartialRdf.from_blocks(["Si-O", "O-O"], 0.5 + (np.arange(40) + 0.5) / 7.0, blocks)
 
 
 def test_round_trip(tmp_path):

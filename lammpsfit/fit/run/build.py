@@ -13,6 +13,7 @@ from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
 from lammpsfit.fit.run.problem import build_problem, start_potential
 from lammpsfit.forcefield import Free, ParameterSpace, Tie
 from lammpsfit.forcefield.guard import collapse, margins
+from lammpsfit.inputs import quoted
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.suggest import suggestion
 
@@ -46,7 +47,9 @@ def build_conditions(job: Job) -> Conditions:
     every = [Condition(MAIN, 1.0, main)]
     for other in job.also:
         if other.name == MAIN:
-            raise InputError(f"[[also]] must not be named {MAIN!r}, as the job's own condition is")
+            raise InputError(
+                f"[[also]] must not be named {quoted(MAIN)}, as the job's own condition is"
+            )
         with of_condition(other.name):
             every.append(
                 Condition(other.name, other.weight, build_problem(job.under(other), start))
@@ -72,7 +75,9 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
     for given, table in job.parameters.items():
         name = conditions.potential.parameter_name(given)
         if name not in known:
-            raise InputError(f"[parameters]: no parameter {name!r}: {suggestion(name, known)}")
+            raise InputError(
+                f"[parameters]: no parameter {quoted(name)}: {suggestion(name, known)}"
+            )
         if table.tied_to is not None:
             ties.append(Tie(name, table.tied_to, table.times))
         else:

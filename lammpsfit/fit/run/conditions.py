@@ -17,6 +17,7 @@ from lammpsfit.fit.newton.local_model import Fluctuations, Several
 from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.seeds import condition_seed
 from lammpsfit.forcefield import ParameterSpace, Potential, load_potential
+from lammpsfit.inputs import quoted
 from lammpsfit.md.evaluate import MAIN, Evaluate, EvaluateSeveral, Evaluation, together
 from lammpsfit.md.sample import Sample
 from lammpsfit.words import FITTED, MEMBER
@@ -154,7 +155,7 @@ class Conditions:
             if potential.name in known or OWN_LABEL.fullmatch(potential.name):
                 raise InputError(
                     f"{name}: potentials that are compared must have names of their own, got "
-                    f"{potential.name!r} again: change it in the file"
+                    f"{quoted(potential.name)} again: change it in the file"
                 )
             known[potential.name] = potential
         return known

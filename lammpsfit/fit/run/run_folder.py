@@ -12,6 +12,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_text
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
+from lammpsfit.inputs import quoted
 from lammpsfit.md.evaluate import MAIN
 from lammpsfit.md.sample_file import CONFIGURATION
 from lammpsfit.outputs import check_run_folder
@@ -246,5 +247,5 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             found += _differences(before, after, f"{prefix}{key}.")
         elif before != after:
-            found.append(f"{prefix}{key} was {before!r}, is {after!r}")
+            found.append(f"{prefix}{key} was {quoted(before)}, is {quoted(after)}")
     return found

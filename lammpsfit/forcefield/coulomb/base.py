@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.forms.base import Array, Parameter
+from lammpsfit.inputs import quoted
 
 
 class CoulombSum(ABC):
@@ -36,7 +37,8 @@ class CoulombSum(ABC):
             value = getattr(self, setting.name)
             if not (math.isfinite(value) and setting.allows(value)):
                 raise InputError(
-                    f"coulomb {setting.name} must be {setting.sign} ({setting.unit}), got {value!r}"
+                    f"coulomb {setting.name} must be {setting.sign} ({setting.unit}), got "
+                    f"{quoted(value)}"
                 )
 
     @abstractmethod

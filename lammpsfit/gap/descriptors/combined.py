@@ -14,6 +14,7 @@ from lammpsfit.gap.descriptors.angular import Angular
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.radial import Radial
 from lammpsfit.gap.graph import Graph
+from lammpsfit.inputs import quoted
 
 VOIGT = ((0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1))
 """Rows and columns of xx yy zz yz xz xy."""
@@ -175,4 +176,4 @@ class Descriptors:
                 tuple(float(x) for x in data["scale"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"these are no descriptors: {error!r}") from None
+            raise InputError(f"these are no descriptors: {quoted(error)}") from None
