@@ -1,6 +1,7 @@
 """Imports run one way, and each library beneath has one place that knows it."""
 
 import ast
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,20 @@ def sources():
 
 def test_every_part_has_its_place_in_the_order():
     assert {here for _, here in sources()} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        ".".join(path.parent.relative_to(PACKAGE.parent).parts)
+        for path in PACKAGE.rglob("__init__.py")
+    ),
+)
+def test_a_package_says_what_it_is_and_has_what_it_exports(name):
+    package = import_module(name)
+    assert package.__doc__
+    for exported in getattr(package, "__all__", ()):
+        assert getattr(package, exported) is not None
 
 
 def test_the_order_has_no_circle():
