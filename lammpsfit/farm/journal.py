@@ -5,13 +5,16 @@ record is written with one call, begins with a newline and is synced before the 
 so that a kill at any moment costs at most the record being written. On reading, a torn or
 damaged line is skipped and counted. There is one writer and no lock (locks are unreliable on
 parallel file systems): a writer that finds the file longer than it left it has met another
-one, and stops.
+one, and stops. A writer whose file was deleted under it writes it again.
 """
 
 import json
 import os
+import shutil
+import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +23,12 @@ from typing import Any
 from lammpsfit.errors import InputError, RunError
 
 Record = dict[str, Any]
+
+
+def warn(line: str) -> None:
+    """Say a line that is no result."""
+    print(f"lammpsfit: {line}", file=sys.stderr)
+
 
 _HEAD, _MIDDLE = b'{"crc": "', b'", "record": '
 
@@ -81,18 +90,23 @@ class JournalWriter:
 
     Use as a context manager.
 
+    Parameters
+    ----------
+    path
+        The journal; made where there is none.
+    tell
+        Told in a line if the file was deleted and is written again.
+
     Raises
     ------
     RunError
         If the file cannot be opened for writing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Callable[[str], None] = warn) -> None:
         self.path = path
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        except OSError as error:
-            raise RunError(f"{path}: cannot write ({error.strerror})") from error
+        self._tell = tell
+        self._file = self._open(os.O_CREAT)
         self._size = os.fstat(self._file).st_size
 
     def __enter__(self) -> "JournalWriter":
@@ -104,7 +118,12 @@ class JournalWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._file)
+        try:
+            # an error that is on its way says more than a journal that is gone
+            with suppress(RunError) if error is not None else nullcontext():
+                self._check_there()
+        finally:
+            os.close(self._file)
 
     def check_alone(self) -> None:
         """Refuse to write beside another process, be it here or what belongs to a record.
@@ -112,8 +131,9 @@ class JournalWriter:
         Raises
         ------
         RunError
-            If the journal has grown since we wrote it last.
+            If the journal has grown since we wrote it last, or another file is in its place.
         """
+        self._check_there()
         if os.fstat(self._file).st_size != self._size:
             raise RunError(f"{self.path}: another lammpsfit writes this journal: stop one of them")
 
@@ -136,6 +156,52 @@ class JournalWriter:
             raise RunError(f"{self.path}: cannot write ({error.strerror}); resume later") from error
         if written != len(line):
             raise RunError(f"{self.path}: the disk is full; make room, then resume")
+
+    def _open(self, flags: int) -> int:
+        try:
+            return os.open(self.path, os.O_RDWR | os.O_APPEND | flags, 0o644)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot write ({error.strerror})") from error
+
+    def _check_there(self) -> None:
+        """Write the journal again if it was deleted: what is open can still be read."""
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            self._write_again()
+            return
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be read ({error.strerror})") from error
+        if not os.path.samestat(there, os.fstat(self._file)):
+            kept = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+            self._copy(kept)
+            raise RunError(
+                f"{self.path}: another file was put in its place while it was written; what was "
+                f"in it is in {kept}: move it back, then resume"
+            )
+
+    def _write_again(self) -> None:
+        self._copy(self.path)
+        os.close(self._file)
+        self._file = self._open(0)
+        self._tell(f"{self.path} was deleted while it was written, and is written again")
+
+    def _copy(self, path: Path) -> None:
+        """Copy what is open to a new file."""
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            with Path(f"/proc/self/fd/{self._file}").open("rb") as ours, part.open("wb") as copy:
+                shutil.copyfileobj(ours, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            os.link(part, path)  # which, unlike renaming, never takes the place of a file
+        except OSError as error:
+            raise RunError(
+                f"{self.path} was deleted while it was written, and cannot be written again "
+                f"({error.strerror})"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:

@@ -12,40 +12,27 @@ import sysconfig
 import traceback
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lammpsfit.errors import InputError
 from lammpsfit.farm.abort import abort
 from lammpsfit.farm.base import Farm
+from lammpsfit.farm.environment import (
+    Launcher,
+    cannot_join,
+    drop_stale,
+    has_lost_its_launcher,
+    read_launcher,
+)
 from lammpsfit.farm.local import LocalFarm, available_cores, worker_count
 from lammpsfit.farm.stop import SIGNALS
 
 if TYPE_CHECKING:
     from mpi4py import MPI
-
-VARIABLES: Final = (
-    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),  # Open MPI
-    ("PMI_RANK", "PMI_SIZE"),  # MPICH's Hydra, Cray's PALS, srun --mpi=pmi2
-    ("PALS_RANKID", "PMI_SIZE"),
-    ("FLUX_TASK_RANK", "FLUX_JOB_SIZE"),
-    ("PMIX_RANK", ""),  # PRRTE, srun --mpi=pmix: they do not tell the size
-)
-"""Where launchers write rank and size, the innermost one first where they may be nested."""
-
-SPECIAL_STEPS: Final = 0xFFFFFFF0
-"""Slurm's steps from this number on are no launch: batch script, interactive shell, extern."""
-
-
-@dataclass(frozen=True)
-class Launcher:
-    """What the environment says: rank of this process, and number of processes if it is told."""
-
-    rank: int
-    size: int | None
 
 
 @dataclass(frozen=True)
@@ -138,27 +125,6 @@ def launched() -> Launch | None:
         raise SystemExit(error.exit_code) from None
 
 
-def read_launcher(environment: Mapping[str, str]) -> Launcher | None:
-    """Read rank and size from the environment, None where there was no launcher.
-
-    Examples
-    --------
-    >>> read_launcher({"PMI_RANK": "3", "PMI_SIZE": "4"})
-    Launcher(rank=3, size=4)
-    >>> read_launcher({"SLURM_JOB_ID": "1", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"})
-    """
-    slurm = _slurm_step(environment)
-    for rank, size in VARIABLES:
-        if (found := _number(environment, rank)) is not None:
-            launcher = Launcher(found, _number(environment, size))
-            break
-    else:
-        return slurm if slurm is not None and slurm.size != 1 else None
-    # a shell that srun opened is a step of one task, and no launch of what is typed there
-    shell = slurm is not None and slurm.size == 1 and launcher.size in (1, None)
-    return None if shell else launcher
-
-
 def open_farm(
     launch: Launch | None, workers: int | None, oversubscribe: bool, ranks: int = 1
 ) -> Farm[Any]:
@@ -245,6 +211,11 @@ def check_cores(workers: Iterable[Place]) -> None:
 
 def _join(launcher: Launcher) -> Launch:
     """Import MPI, compare what it says with the launcher, and find out where everybody is."""
+    if has_lost_its_launcher(os.environ):
+        raise InputError(
+            "this process must be started by the launcher itself, but a rank of its job started "
+            f"it: {_remedy()}, or for a fit on this machine alone with env -u PMI_FD -u PMI_RANK"
+        )
     try:
         import mpi4py
 
@@ -255,6 +226,7 @@ def _join(launcher: Launcher) -> Launch:
     library = MPI.Get_library_version()
     if cannot_join(library, os.environ):
         raise InputError(_foreign(launcher, library))
+    drop_stale(os.environ)
     with warnings.catch_warnings():
         # mpi4py, too, notices a launcher of another library; one line of ours says more
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -276,15 +248,6 @@ def _join(launcher: Launcher) -> Launch:
     return Launch(comm, tuple(comm.gather(place, root=0) or ()))
 
 
-def cannot_join(library: str, environment: Mapping[str, str]) -> bool:
-    """Whether the MPI library would abort the process, with a page of text, on joining.
-
-    MPICH does where the launcher speaks PMIx and it was built without.
-    """
-    pmix = "PMIX_RANK" in environment and "PMI_RANK" not in environment
-    return pmix and "MPICH" in library and "pmix" not in library.lower()
-
-
 def _foreign(launcher: Launcher, library: str) -> str:
     started = "this process" if launcher.size is None else f"{launcher.size} processes"
     name = " ".join(library.split("\n")[0].split())
@@ -297,22 +260,7 @@ def _foreign(launcher: Launcher, library: str) -> str:
 def _remedy() -> str:
     ours = Path(sysconfig.get_path("scripts")) / "mpiexec"
     which = str(ours) if ours.exists() else "the mpiexec of that library"
-    return f"start with {which}"
-
-
-def _slurm_step(environment: Mapping[str, str]) -> Launcher | None:
-    """Read the step of srun this process is a task of. A batch script is none."""
-    step = _number(environment, "SLURM_STEP_ID")
-    rank = _number(environment, "SLURM_PROCID")
-    if step is None or rank is None or step >= SPECIAL_STEPS:
-        return None
-    size = _number(environment, "SLURM_STEP_NUM_TASKS")
-    return Launcher(rank, _number(environment, "SLURM_NTASKS") if size is None else size)
-
-
-def _number(environment: Mapping[str, str], name: str) -> int | None:
-    text = environment.get(name, "")
-    return int(text) if text.isdecimal() else None
+    return f"start with {which}, or under Slurm with srun --mpi=pmi2"
 
 
 def _ignore_signals() -> None:

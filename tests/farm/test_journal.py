@@ -163,6 +163,48 @@ def test_a_sync_that_fails_is_no_second_writer(path, monkeypatch):
     assert RECORDS[1] in read_journal(path).records
 
 
+def test_a_journal_that_is_deleted_is_written_again(path):
+    said = []
+    with JournalWriter(path, said.append) as journal:
+        journal.append(RECORDS[0])
+        path.unlink()
+        journal.append(RECORDS[1])
+        assert list(read_journal(path).records) == RECORDS[:2]
+        journal.append(RECORDS[2])
+        path.unlink()
+    assert list(read_journal(path).records) == RECORDS
+    assert len(said) == 2
+    assert said[0] == f"{path} was deleted while it was written, and is written again"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_journal_in_whose_place_another_file_was_put_is_kept(path):
+    with JournalWriter(path) as journal:
+        journal.append(RECORDS[0])
+        path.unlink()
+        path.write_text("mine")
+        with pytest.raises(RunError, match="another file was put in its place") as caught:
+            journal.append(RECORDS[1])
+        assert path.read_text() == "mine"
+        (kept,) = (one for one in path.parent.iterdir() if one != path)
+        assert f"what was in it is in {kept}:" in str(caught.value)
+        assert list(read_journal(kept).records) == RECORDS[:1]
+        path.unlink()  # so that leaving finds nothing to refuse
+
+
+def test_a_journal_whose_folder_is_gone_ends_the_run(tmp_path):
+    path = tmp_path / "run" / "journal.jsonl"
+    path.parent.mkdir()
+    with JournalWriter(path) as journal:
+        journal.append(RECORDS[0])
+        path.unlink()
+        path.parent.rmdir()
+        with pytest.raises(RunError, match=r"was deleted .*cannot be written again \(No such file"):
+            journal.append(RECORDS[1])
+        path.parent.mkdir()
+    assert list(read_journal(path).records) == RECORDS[:1]
+
+
 def test_a_full_device():
     with (
         JournalWriter(Path("/dev/full")) as journal,
