@@ -16,7 +16,7 @@ from lammpsfit import __version__
 from lammpsfit.cli_fit import describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
 from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
-from lammpsfit.errors import InputError, LammpsfitError, RunError
+from lammpsfit.errors import InputError, LammpsfitError, RunError, warn
 from lammpsfit.inputs import one_line, shown
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ app.add_typer(gap_app, name="gap")
 
 Workers = Annotated[
     int | None, typer.Option(help="evaluations at a time; default: one per available core")
+]
+ParslFile = Annotated[
+    Path | None,
+    typer.Option("--parsl", help="run evaluations on the workers of this configuration of Parsl"),
 ]
 Oversubscribe = Annotated[
     bool, typer.Option("--oversubscribe", help="allow more workers than cores")
@@ -68,6 +72,7 @@ def fit(
     job_file: Annotated[Path, typer.Argument(help="job file (TOML)", metavar="JOB.toml")],
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to make")],
     workers: Workers = None,
+    parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,
     max_evaluations: MaxEvaluations = None,
     walltime: Walltime = None,
@@ -92,7 +97,7 @@ def fit(
         walltime=walltime,
         force=force,
     )
-    farm = _farm(context, workers, oversubscribe, job)
+    farm = _farm(context, workers, oversubscribe, job, parsl)
     check_new_run(output)
     describe(job, session.console)
     if dry_run:
@@ -105,6 +110,7 @@ def resume(
     context: typer.Context,
     run: Annotated[Path, typer.Argument(help="run folder", metavar="RUN")],
     workers: Workers = None,
+    parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,
     max_evaluations: MaxEvaluations = None,
     walltime: Walltime = None,
@@ -118,7 +124,7 @@ def resume(
 
     session = open_session("resume", json_file, run=run, walltime=walltime, force=force)
     folder, job, journal = open_run(run)
-    farm = _farm(context, workers, oversubscribe, job)
+    farm = _farm(context, workers, oversubscribe, job, parsl)
     if journal.damaged:
         say(session.console, f"{folder.journal}: {journal.damaged} damaged line(s) left out")
     job = override(job, evaluations=max_evaluations)
@@ -139,6 +145,7 @@ def evaluate(
     ],
     repeats: Annotated[int, typer.Option(min=1, help="runs of each, with fresh seeds")] = 1,
     workers: Workers = None,
+    parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,
     plot: Annotated[Path | None, typer.Option(help="draw g(r) into this PNG file")] = None,
     json_file: JsonFile = None,
@@ -167,7 +174,7 @@ def evaluate(
         inputs=[job_file, *job.files, *(Path(x) for x in sources.values() if names_file(x))],
         force=force,
     )
-    farm = _farm(context, workers, oversubscribe, job)
+    farm = _farm(context, workers, oversubscribe, job, parsl)
     conditions = build_conditions(job)
     loaded = {name: conditions.load(source) for name, source in sources.items()}
     monitor = ProgressMonitor(session.console)
@@ -224,6 +231,7 @@ def validate(
         typer.Option(help="table of bond angles to compare with; default: the job's"),
     ] = None,
     workers: Workers = None,
+    parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,
     walltime: Walltime = None,
     json_file: JsonFile = None,
@@ -270,7 +278,7 @@ def validate(
         parse_cutoffs(cutoff or []),
         angles,
     )
-    farm = _farm(context, workers, oversubscribe, job)
+    farm = _farm(context, workers, oversubscribe, job, parsl)
     plan = build_plan(request)
     command = shlex.join(["lammpsfit", *sys.argv[1:]])
     with Stop(session.walltime) as stop, session.outputs.writing():
@@ -434,14 +442,22 @@ def report(
 
 
 def _farm(
-    context: typer.Context, workers: int | None, oversubscribe: bool, job: "Job"
+    context: typer.Context,
+    workers: int | None,
+    oversubscribe: bool,
+    job: "Job",
+    parsl: Path | None,
 ) -> "Farm[Any]":
-    """Make the farm, of this machine or of the MPI job we are the first rank of."""
-    from lammpsfit.farm.launch import open_farm
+    """Make the farm: of this machine, of the MPI job we are the first rank of, or of Parsl."""
+    from lammpsfit.farm.launch import open_farm, open_parsl_farm
     from lammpsfit.farm.sturdy import SturdyFarm
 
-    farm = open_farm(context.obj, workers, oversubscribe, job.farm.ranks_per_evaluation)
-    return SturdyFarm(farm, lambda line: print(f"lammpsfit: {line}", file=sys.stderr))
+    wanted = parsl or job.farm.parsl
+    if parsl is not None or (job.farm.engine == "parsl" and workers is None):
+        farm = open_parsl_farm(context.obj, wanted, workers, warn)
+    else:
+        farm = open_farm(context.obj, workers, oversubscribe, job.farm.ranks_per_evaluation)
+    return SturdyFarm(farm, warn)
 
 
 def main() -> None:

@@ -225,6 +225,24 @@ class FarmTable(Model):
         "core; without the isolation of a child process: an evaluation that kills a rank ends "
         "the job, and is recorded as failed once it did so twice",
     )
+    engine: Literal["auto", "parsl"] = Field(
+        "auto",
+        description="auto: the ranks of mpiexec or srun, or processes of this machine; parsl: "
+        "workers that Parsl starts, which may come and go",
+    )
+    parsl: Path | None = Field(
+        None,
+        description="Parsl's configuration, a Python file, relative to the job file; default: that "
+        "of --parsl",
+    )
+
+    @model_validator(mode="after")
+    def _parsl_alone(self) -> "FarmTable":
+        if self.parsl is not None and self.engine != "parsl":
+            raise ValueError("parsl is for engine = 'parsl'")
+        if self.engine == "parsl" and self.ranks_per_evaluation > 1:
+            raise ValueError("ranks_per_evaluation needs MPI: engine must be 'auto'")
+        return self
 
 
 class LimitsTable(Model):
@@ -418,6 +436,9 @@ def _absolute(job: Job, folder: Path) -> Job:
         ours = {"reference": reference(table.reference), "system": system(table.system)}
         return table.model_copy(update=ours)
 
+    farm = job.farm
+    if farm.parsl is not None:
+        farm = farm.model_copy(update={"parsl": folder / farm.parsl})
     return job.model_copy(
         update={
             "potential": potential(job.potential),
@@ -427,6 +448,7 @@ def _absolute(job: Job, folder: Path) -> Job:
                 update={"compare": tuple(map(potential, job.confirm.compare))}
             ),
             "also": tuple(map(condition, job.also)),
+            "farm": farm,
         }
     )
 

@@ -1,9 +1,16 @@
-"""The errors lammpsfit raises on purpose.
+"""The errors lammpsfit raises on purpose, and how it warns.
 
 The command line catches :class:`LammpsfitError` only: it prints the message
 without a traceback and leaves with the error's exit code. Anything else is a
 bug and is shown in full.
 """
+
+import sys
+
+
+def warn(line: str) -> None:
+    """Say in a line what is no error, and no result either."""
+    print(f"lammpsfit: {line}", file=sys.stderr)
 
 
 class LammpsfitError(Exception):

@@ -40,6 +40,9 @@ class Reason(StrEnum):
     CRASH = "crash"
     """The child process ended without a result for another reason."""
 
+    LOST_WORKER = "lost worker"
+    """The process that watched over the child was lost, with its node or at the end of its job."""
+
     KILLED_JOB = "killed the job"
     """The whole job died twice while this ran, on several ranks without a child to shield it."""
 

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import IO, Generic, TypeAlias, TypeVar, cast
 
 from lammpsfit.child.failure import Failure, Reason
+from lammpsfit.child.patience import Patience
 from lammpsfit.errors import RunError, StoppedError
 
 Result = TypeVar("Result")
@@ -68,7 +68,9 @@ class ChildProcess(Generic[Result]):
     """A child process for tasks that give a `Result` each.
 
     Use as a context manager; :meth:`start` a task, wait for :meth:`connection` to become
-    readable (or for :attr:`deadline`), then take its :meth:`result`.
+    readable (or for the task to be :attr:`late`), then take its :meth:`result`. Whoever waits
+    looks at :attr:`late` or :attr:`time_left` at least twice a second: time in which nobody
+    looked does not count against the task.
     """
 
     def __init__(self) -> None:
@@ -76,7 +78,7 @@ class ChildProcess(Generic[Result]):
         self._pipe: Connection | None = None
         self._errors: IO[bytes] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
-        self.deadline = float("inf")
+        self._patience = Patience(float("inf"))
 
     def __enter__(self) -> "ChildProcess[Result]":
         return self
@@ -95,6 +97,16 @@ class ChildProcess(Generic[Result]):
         return None if self._process is None else self._process.pid
 
     @property
+    def time_left(self) -> float:
+        """Seconds that the task still has."""
+        return self._patience.left()
+
+    @property
+    def late(self) -> bool:
+        """Whether the task had all its time, and is to be ended."""
+        return self._patience.over
+
+    @property
     def connection(self) -> Connection:
         """Readable once the task is done, or the child dead."""
         assert self._pipe is not None
@@ -105,7 +117,7 @@ class ChildProcess(Generic[Result]):
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._spawn()
-        self.deadline = time.monotonic() + timeout
+        self._patience = Patience(timeout)
         # should the child have died meanwhile, the pipe reads as closed, and result() says why
         with suppress(OSError):
             self.connection.send(task)
@@ -119,7 +131,7 @@ class ChildProcess(Generic[Result]):
             If the task was refused for its input, or broke for a reason that is no property
             of the potential (disk full, a bug).
         """
-        if not self.connection.poll() and time.monotonic() >= self.deadline:
+        if not self.connection.poll() and self.late:
             self.close()
             return Failure(Reason.TIMEOUT, "the run was ended")
         try:
@@ -146,7 +158,7 @@ class ChildProcess(Generic[Result]):
         if self._scratch is not None:
             self._scratch.cleanup()
         self._process = self._pipe = self._errors = self._scratch = None
-        self.deadline = float("inf")
+        self._patience = Patience(float("inf"))
 
     def _spawn(self) -> None:
         ours, theirs = Pipe()
@@ -208,7 +220,7 @@ def run_in_child(
     """
     with ChildProcess[Result]() as process:
         process.start(task, timeout)
-        while not process.connection.poll(POLL_S) and time.monotonic() < process.deadline:
+        while not process.connection.poll(POLL_S) and not process.late:
             if (why := stop()) is not None:
                 raise StoppedError(why)
         result = process.result()

@@ -1,6 +1,6 @@
 """What a farm is: many evaluations at once, wherever the workers are."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
@@ -24,7 +24,8 @@ class Finished(Generic[Result]):
     seconds
         Wall-clock time it took.
     worker
-        Number of the worker that ran it, from 1; under MPI its rank.
+        Number of the worker that ran it, from 1: under MPI its rank, with Parsl that of its node;
+        0 where nobody can tell any more.
     """
 
     key: Hashable
@@ -44,10 +45,6 @@ class Farm(Protocol[Result]):
         """Number of workers that are given work."""
 
     @property
-    def resting(self) -> Sequence[int]:
-        """Numbers of the idle workers, whoever rested longest first."""
-
-    @property
     def idle(self) -> int:
         """Number of workers without a task."""
 
@@ -56,16 +53,22 @@ class Farm(Protocol[Result]):
         """Number of workers with a task."""
 
     def submit(
-        self, key: Hashable, task: Task[Result], timeout: float, worker: int | None = None
+        self, key: Hashable, task: Task[Result], timeout: float, avoid: int | None = None
     ) -> None:
-        """Give a task to an idle worker, by default to the one that rested longest.
+        """Give a task to an idle worker, to another than `avoid` where there is another one.
 
-        There must be one: see :attr:`idle`. `timeout` is in seconds; a task that is not done by
-        then is ended and has failed.
+        There must be one: see :attr:`idle` and :meth:`elsewhere`. `timeout` is in seconds; a task
+        that is not done by then is ended and has failed.
+        """
+
+    def elsewhere(self, worker: int) -> bool:
+        """Whether a task can be submitted now that avoids a worker.
+
+        So it can where another one is idle; where there is no other, by that one itself.
         """
 
     def retire(self, worker: int) -> None:
-        """Give no more work to a worker, which must be idle."""
+        """Give no more work to a worker; a task that it is at still comes back."""
 
     def wait(self, seconds: float) -> list[Finished[Result]]:
         """Wait until a task comes back, or `seconds` are over; return what came back.

@@ -16,16 +16,20 @@ answers. To halt and to leave, rank 0 tells every rank itself.
 
 import time
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
 from mpi4py import MPI
 
 from lammpsfit.child.failure import Failure, Reason, SimulationError
 from lammpsfit.child.main import run
+from lammpsfit.child.patience import Patience
 from lammpsfit.child.process import ParentError
 from lammpsfit.errors import RunError, StoppedError
 from lammpsfit.farm.messages import GRACE_S, LEAVE, LOST, TASK, Answer, Naps, Order, complete, look
 from lammpsfit.md.session import Ranks, on_ranks
+
+CHUNK_S: Final = 30.0
+"""Longest time between two ``run`` commands that counts against an evaluation."""
 
 
 class Verdict(IntEnum):
@@ -67,7 +71,7 @@ class Group:
         # LAMMPS gets a communicator of its own: what one rank left in there reaches none of ours
         self._control = comm.Create_group(comm.group.Incl(range(first, first + size)))
         self._lammps = self._control.Dup()
-        self._deadline = 0.0
+        self._patience = Patience(float("inf"))
 
     @property
     def leads(self) -> bool:
@@ -93,7 +97,7 @@ class Group:
             What this rank has to tell rank 0, and the tag to tell it under.
         """
         began = time.monotonic()
-        self._deadline = began + order.timeout
+        self._patience = Patience(order.timeout, longest=CHUNK_S)
         if self.leads:
             members = range(1, self._control.size)
             for request in [self._control.isend(order, rank, TASK) for rank in members]:
@@ -116,7 +120,7 @@ class Group:
         verdict = Verdict.GO_ON
         if self.leads and self._comm.iprobe(source=0):
             verdict = Verdict.HALT
-        elif self.leads and time.monotonic() > self._deadline:
+        elif self.leads and self._patience.over:
             verdict = Verdict.LATE
         verdict = self._control.bcast(verdict)
         if verdict == Verdict.HALT:

@@ -11,7 +11,6 @@ one, and stops. A writer whose file was deleted under it writes it again.
 import json
 import os
 import shutil
-import sys
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
@@ -20,14 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from lammpsfit.errors import InputError, RunError
+from lammpsfit.errors import InputError, RunError, warn
 
 Record = dict[str, Any]
-
-
-def warn(line: str) -> None:
-    """Say a line that is no result."""
-    print(f"lammpsfit: {line}", file=sys.stderr)
 
 
 _HEAD, _MIDDLE = b'{"crc": "', b'", "record": '

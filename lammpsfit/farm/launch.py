@@ -12,7 +12,7 @@ import sysconfig
 import traceback
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -166,6 +166,37 @@ def open_farm(
     from lammpsfit.farm.mpi import MpiFarm
 
     return MpiFarm(launch.comm, ranks, launch.lost)
+
+
+def open_parsl_farm(
+    launch: Launch | None, path: Path | None, workers: int | None, tell: Callable[[str], None]
+) -> Farm[Any]:
+    """Make the farm of Parsl's workers.
+
+    Parameters
+    ----------
+    launch, workers
+        How we were started, and the number of local processes: both must be None.
+    path
+        Parsl's configuration file.
+    tell
+        Told in a line when the number of workers has changed.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or it is no configuration, Parsl is not installed, or something
+        else sets the number of workers.
+    """
+    if path is None:
+        raise InputError("farm.engine = 'parsl' needs a configuration: --parsl FILE or farm.parsl")
+    if launch is not None:
+        raise InputError("Parsl starts workers of its own: leave mpiexec or srun away with it")
+    if workers is not None:
+        raise InputError("Parsl's configuration sets the number of workers: leave --workers away")
+    from lammpsfit.farm.parsl_farm import ParslFarm
+
+    return ParslFarm(path, tell)
 
 
 def _check_groups(launch: Launch | None, ranks: int) -> None:

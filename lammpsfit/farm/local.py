@@ -7,6 +7,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Generic
 
+from lammpsfit.child.patience import LOOK_S
 from lammpsfit.child.process import ChildProcess, Task
 from lammpsfit.errors import InputError, LammpsfitError
 from lammpsfit.farm.base import Finished, Result
@@ -25,6 +26,7 @@ class LocalFarm(Generic[Result]):
         numbers = range(1, worker_count(workers) + 1)
         self._idle = {number: ChildProcess[Result]() for number in numbers}
         self._busy: dict[int, tuple[ChildProcess[Result], Hashable, float]] = {}
+        self._retired: set[int] = set()
         self._error: LammpsfitError | None = None
 
     def __enter__(self) -> "LocalFarm[Result]":
@@ -42,12 +44,7 @@ class LocalFarm(Generic[Result]):
     @property
     def workers(self) -> int:
         """Number of workers that are given work."""
-        return len(self._idle) + len(self._busy)
-
-    @property
-    def resting(self) -> tuple[int, ...]:
-        """Numbers of the idle workers, whoever rested longest first."""
-        return tuple(self._idle)
+        return len(self._idle) + len(self._busy.keys() - self._retired)
 
     @property
     def idle(self) -> int:
@@ -60,32 +57,41 @@ class LocalFarm(Generic[Result]):
         return len(self._busy)
 
     def submit(
-        self, key: Hashable, task: Task[Result], timeout: float, worker: int | None = None
+        self, key: Hashable, task: Task[Result], timeout: float, avoid: int | None = None
     ) -> None:
-        """Give a task to an idle worker, by default to the one that rested longest."""
-        number = next(iter(self._idle)) if worker is None else worker
+        """Give a task to the worker that rested longest, to another than `avoid` if it can be."""
+        number = min(self._idle, key=lambda number: number == avoid)
         process = self._idle.pop(number)
         self._busy[number] = process, key, time.monotonic()
         process.start(task, timeout)
 
+    def elsewhere(self, worker: int) -> bool:
+        """Whether a task can be submitted now that avoids a worker, if there is another one."""
+        return bool(self._idle.keys() - {worker}) or (self.workers == 1 and bool(self._idle))
+
     def retire(self, worker: int) -> None:
-        """Give no more work to a worker, which must be idle."""
-        self._idle.pop(worker).close()
+        """Give no more work to a worker; a task that it is at still comes back."""
+        self._retired.add(worker)
+        if worker in self._idle:
+            self._idle.pop(worker).close()
 
     def wait(self, seconds: float) -> list[Finished[Result]]:
         """Wait until a task comes back, or `seconds` are over; return what came back."""
-        now = time.monotonic()
+        until = time.monotonic() + seconds
         busy = {number: process for number, (process, *_) in self._busy.items()}
-        due = min((process.deadline for process in busy.values()), default=now)
-        readable = wait(
-            [process.connection for process in busy.values()],
-            timeout=max(0.0, min(seconds, due - now)),
-        )
-        now = time.monotonic()
+        done: list[int] = []
+        while busy and not done:
+            left = max(0.0, until - time.monotonic())
+            due = min(process.time_left for process in busy.values())
+            connections = [process.connection for process in busy.values()]
+            readable = wait(connections, timeout=min(left, due, LOOK_S / 2))
+            done = [n for n, process in busy.items() if process.connection in readable]
+            done += [n for n, process in busy.items() if n not in done and process.late]
+            if left == 0.0:
+                break
         finished: list[Finished[Result]] = []
-        for number, process in busy.items():
-            if process.connection in readable or process.deadline <= now:
-                self._collect(number, finished)
+        for number in done:
+            self._collect(number, finished)
         if self._error is not None and not finished:
             raise self._error
         return finished
@@ -93,13 +99,16 @@ class LocalFarm(Generic[Result]):
     def _collect(self, number: int, finished: list[Finished[Result]]) -> None:
         """Take what is back; an error waits until nothing sound could be lost by raising it."""
         process, key, began = self._busy.pop(number)
-        self._idle[number] = process
+        if number not in self._retired:
+            self._idle[number] = process
         try:
             result = process.result()
         except LammpsfitError as error:
             self._error = error
         else:
             finished.append(Finished(key, result, time.monotonic() - began, number))
+        if number in self._retired:
+            process.close()
 
 
 def worker_count(wanted: int | None) -> int:

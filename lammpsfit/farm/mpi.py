@@ -16,6 +16,7 @@ from typing import Any, Final, Generic
 from mpi4py import MPI
 
 from lammpsfit.child.failure import Failure, Reason
+from lammpsfit.child.patience import Patience
 from lammpsfit.child.process import ChildProcess, ParentError, Task
 from lammpsfit.errors import LammpsfitError, RunError
 from lammpsfit.farm.base import Finished, Result
@@ -49,14 +50,16 @@ class Busy:
         Of the task.
     send
         The message that brought it.
-    began, until
-        Times by the monotonic clock: when it was sent, and when the worker is given up.
+    began
+        When it was sent, by the monotonic clock.
+    patience
+        Time that it has until the worker is given up.
     """
 
     key: Hashable
     send: MPI.Request
     began: float
-    until: float
+    patience: Patience
 
 
 class MpiFarm(Generic[Result]):
@@ -80,6 +83,7 @@ class MpiFarm(Generic[Result]):
         self._idle = list(range(1, comm.size, ranks))
         self._error: Exception | None = None
         self._busy: dict[int, Busy] = {}
+        self._retired: set[int] = set()
         self._receives: dict[int, tuple[MPI.Request, int]] = {}
 
     def __enter__(self) -> "MpiFarm[Result]":
@@ -105,12 +109,7 @@ class MpiFarm(Generic[Result]):
     @property
     def workers(self) -> int:
         """Number of workers that are given work."""
-        return len(self._idle) + len(self._busy)
-
-    @property
-    def resting(self) -> tuple[int, ...]:
-        """Ranks of the idle workers, whoever rested longest first."""
-        return tuple(self._idle)
+        return len(self._idle) + len(self._busy.keys() - self._retired)
 
     @property
     def idle(self) -> int:
@@ -134,19 +133,25 @@ class MpiFarm(Generic[Result]):
         return len(self._busy)
 
     def submit(
-        self, key: Hashable, task: Task[Result], timeout: float, worker: int | None = None
+        self, key: Hashable, task: Task[Result], timeout: float, avoid: int | None = None
     ) -> None:
-        """Give a task to an idle worker, by default to the one that rested longest."""
-        rank, now = self._idle[0] if worker is None else worker, time.monotonic()
+        """Give a task to the worker that rested longest, to another than `avoid` if it can be."""
+        rank = min(self._idle, key=lambda rank: rank == avoid)
         self._idle.remove(rank)
         # a child is ended in time by the rank that supervises it
-        until = float("inf") if self._ranks == 1 else now + PATIENCE * timeout + GRACE_S
+        patience = float("inf") if self._ranks == 1 else PATIENCE * timeout + GRACE_S
         send = self._comm.isend(Order(task, timeout), rank, TASK)
-        self._busy[rank] = Busy(key, send, now, until)
+        self._busy[rank] = Busy(key, send, time.monotonic(), Patience(patience))
+
+    def elsewhere(self, worker: int) -> bool:
+        """Whether a task can be submitted now that avoids a worker, if there is another one."""
+        return any(rank != worker for rank in self._idle) or (self.workers == 1 and self.idle > 0)
 
     def retire(self, worker: int) -> None:
-        """Give no more work to a worker, which must be idle."""
-        self._idle.remove(worker)
+        """Give no more work to a worker; a task that it is at still comes back."""
+        self._retired.add(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
 
     def wait(self, seconds: float) -> list[Finished[Result]]:
         """Wait until a task comes back, or `seconds` are over; return what came back.
@@ -192,7 +197,7 @@ class MpiFarm(Generic[Result]):
         """Give up the groups that hang; return what their tasks came to, by worker."""
         now = time.monotonic()
         done: dict[int, Answer] = {}
-        for rank in [rank for rank, busy in self._busy.items() if busy.until < now]:
+        for rank in [rank for rank, busy in self._busy.items() if busy.patience.over]:
             failure = Failure(Reason.TIMEOUT, "the ranks it hung on were given up")
             done[rank] = Answer(failure, now - self._busy[rank].began)
             self._give_up(rank, "an evaluation hung")
@@ -208,7 +213,8 @@ class MpiFarm(Generic[Result]):
         busy = self._busy.pop(rank)
         if rank not in self._lost:
             busy.send.wait()  # over long ago: the task has been run
-            self._idle.append(rank)
+            if rank not in self._retired:
+                self._idle.append(rank)
         if isinstance(answer.result, ParentError):
             self._error = answer.result.error
         else:
@@ -266,7 +272,7 @@ def _run(comm: MPI.Comm, process: ChildProcess[Any], order: Order) -> Answer | N
     """Run a task; None if rank 0 has something else to say meanwhile, which is to stop."""
     began = time.monotonic()
     process.start(order.task, order.timeout)
-    while not process.connection.poll(LONGEST_S) and time.monotonic() < process.deadline:
+    while not process.connection.poll(LONGEST_S) and not process.late:
         if comm.iprobe(source=0):
             return None
     return Answer(_result(process), time.monotonic() - began)

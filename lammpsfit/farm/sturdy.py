@@ -9,9 +9,14 @@ another worker where there is one.
   more work.
 - Nothing ever comes back alive: neither is known to be sound, so nothing is recorded, and the job
   stops with the reason.
+
+Where the worker is lost itself, with its node or at the end of its job, whatever it was at is run
+again elsewhere. A task whose workers were lost twice may have killed them: tasks like that run
+one at a time from then on, so that those that were only nearby come back. One that loses
+:data:`LOSSES` has failed.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Generic
@@ -30,14 +35,23 @@ STRIKES: Final = 3
 HOPELESS: Final = 3
 """Tasks that died twice, with none that came back, after which the job stops."""
 
+LOSSES: Final = 3
+"""Workers lost at a task, the last of them with no other such task about, that convict it."""
+
 
 @dataclass(frozen=True)
 class _Sent(Generic[Result]):
-    """A task at work, and the worker it died on before, if it did."""
+    """A task at work, the worker it died on before, if it did, and how many it lost."""
 
     task: Task[Result]
     timeout: float
     died_on: int | None = None
+    losses: int = 0
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether it may have killed its workers, and runs with no other like that."""
+        return self.losses == LOSSES - 1
 
 
 class SturdyFarm(Generic[Result]):
@@ -57,7 +71,6 @@ class SturdyFarm(Generic[Result]):
         self._sent: dict[Hashable, _Sent[Result]] = {}
         self._again: list[Hashable] = []
         self._strikes: dict[int, int] = {}
-        self._condemned: set[int] = set()
         self._held: list[Finished[Result]] = []
         self._proven = False
 
@@ -81,27 +94,27 @@ class SturdyFarm(Generic[Result]):
     @property
     def idle(self) -> int:
         """Number of workers without a task that no task waits for."""
-        return max(0, self._farm.idle - len(self._again))
+        trials = sum(self._sent[key].on_trial for key in self._again)
+        return max(0, self._farm.idle - (len(self._again) - trials) - min(trials, 1))
 
     @property
     def busy(self) -> int:
         """Number of tasks that are not back."""
         return len(self._sent)
 
-    @property
-    def resting(self) -> Sequence[int]:
-        """Numbers of the idle workers, whoever rested longest first."""
-        return self._farm.resting
-
     def submit(
-        self, key: Hashable, task: Task[Result], timeout: float, worker: int | None = None
+        self, key: Hashable, task: Task[Result], timeout: float, avoid: int | None = None
     ) -> None:
-        """Give a task to an idle worker, by default to the one that rested longest."""
+        """Give a task to an idle worker, to another than `avoid` where there is another one."""
         self._sent[key] = _Sent(task, timeout)
-        self._farm.submit(key, task, timeout, worker)
+        self._farm.submit(key, task, timeout, avoid)
+
+    def elsewhere(self, worker: int) -> bool:
+        """Whether a task can be submitted now that avoids a worker, if there is another one."""
+        return self.idle > 0 and self._farm.elsewhere(worker)
 
     def retire(self, worker: int) -> None:
-        """Give no more work to an idle worker."""
+        """Give no more work to a worker; a task that it is at still comes back."""
         self._farm.retire(worker)
 
     def wait(self, seconds: float) -> list[Finished[Result]]:
@@ -115,9 +128,6 @@ class SturdyFarm(Generic[Result]):
         idle_from_the_start = not self._farm.busy and not self._again
         for back in self._farm.wait(seconds):
             self._judge(back)
-        for worker in self._condemned.intersection(self._farm.resting):
-            self._condemned.remove(worker)
-            self._farm.retire(worker)
         self._resubmit()
         if not self._proven:
             if len(self._held) >= HOPELESS or (self._held and idle_from_the_start):
@@ -134,23 +144,30 @@ class SturdyFarm(Generic[Result]):
 
     def _judge(self, back: Finished[Result]) -> None:
         sent = self._sent[back.key]
-        died = isinstance(back.result, Failure) and back.result.reason in DEATHS
-        if died and sent.died_on is None:
-            self._sent[back.key] = replace(sent, died_on=back.worker)
-            self._again.append(back.key)
+        reason = back.result.reason if isinstance(back.result, Failure) else None
+        if reason == Reason.LOST_WORKER and not sent.on_trial:
+            self._run_again(back.key, replace(sent, losses=sent.losses + 1))
             return
-        if not died:
+        died = reason in DEATHS
+        if died and sent.died_on is None:
+            self._run_again(back.key, replace(sent, died_on=back.worker))
+            return
+        if not died and reason != Reason.LOST_WORKER:
             self._proven = True
             self._strikes[back.worker] = 0
             if sent.died_on not in (None, back.worker):
-                self._strike(sent.died_on, back)
+                self._strike(sent.died_on)
         self._held.append(back)
 
-    def _strike(self, worker: int | None, back: Finished[Result]) -> None:
+    def _run_again(self, key: Hashable, sent: _Sent[Result]) -> None:
+        self._sent[key] = sent
+        self._again.append(key)
+
+    def _strike(self, worker: int | None) -> None:
         assert worker is not None
         self._strikes[worker] = self._strikes.get(worker, 0) + 1
         if self._strikes[worker] == STRIKES:
-            self._condemned.add(worker)
+            self._farm.retire(worker)
             self._tell(
                 f"worker {worker} is given no more work: {STRIKES} runs in a row died on it and "
                 "came back from others"
@@ -159,11 +176,15 @@ class SturdyFarm(Generic[Result]):
     def _resubmit(self) -> None:
         if self._again and not self._farm.workers:
             raise RunError("every worker was given up: their children die and die again")
+        at_work = self._sent.keys() - set(self._again) - {back.key for back in self._held}
+        trial = any(self._sent[key].on_trial for key in at_work)
         for key in list(self._again):
             sent = self._sent[key]
-            others = [worker for worker in self._farm.resting if worker != sent.died_on]
-            if self._farm.workers == 1:
-                others = list(self._farm.resting)
-            if others:
-                self._again.remove(key)
-                self._farm.submit(key, sent.task, sent.timeout, others[0])
+            if (trial and sent.on_trial) or not self._has_room(sent.died_on):
+                continue
+            trial = trial or sent.on_trial
+            self._again.remove(key)
+            self._farm.submit(key, sent.task, sent.timeout, sent.died_on)
+
+    def _has_room(self, avoid: int | None) -> bool:
+        return self._farm.idle > 0 if avoid is None else self._farm.elsewhere(avoid)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lammpsfit.child.process import child_environment
 from lammpsfit.farm.environment import (
     Launcher,
     cannot_join,
@@ -15,7 +16,6 @@ from lammpsfit.farm.environment import (
     has_lost_its_launcher,
     read_launcher,
 )
-from lammpsfit.md.process import child_environment
 
 BIN = Path(sysconfig.get_path("scripts"))
 LIST = Path(__file__).parent.parent.parent / "ci" / "environments.py"

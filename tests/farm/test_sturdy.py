@@ -11,9 +11,10 @@ from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.errors import RunError
 from lammpsfit.farm.base import Finished
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.farm.sturdy import STRIKES, SturdyFarm
+from lammpsfit.farm.sturdy import LOSSES, STRIKES, SturdyFarm
 
 DEAD = Failure(Reason.SEGFAULT, "by the script")
+LOST = Failure(Reason.LOST_WORKER, "by the script")
 
 
 class ScriptedFarm:
@@ -24,6 +25,7 @@ class ScriptedFarm:
         self.broken = set(broken)
         self.resting = deque(range(1, workers + 1))
         self.at_work = deque()
+        self.retired = set()
         self.entered = 0
 
     def __enter__(self):
@@ -41,20 +43,26 @@ class ScriptedFarm:
     def busy(self):
         return len(self.at_work)
 
-    def submit(self, key, task, timeout, worker=None):
-        worker = self.resting[0] if worker is None else worker
+    def submit(self, key, task, timeout, avoid=None):
+        worker = min(self.resting, key=lambda worker: worker == avoid)
         self.resting.remove(worker)
         self.at_work.append((worker, key, task))
 
+    def elsewhere(self, worker):
+        return any(one != worker for one in self.resting) or self.workers == 1
+
     def retire(self, worker):
-        self.resting.remove(worker)
+        self.retired.add(worker)
         self.workers -= 1
+        if worker in self.resting:
+            self.resting.remove(worker)
 
     def wait(self, seconds):
         if not self.at_work:
             return []
         worker, key, task = self.at_work.popleft()
-        self.resting.append(worker)
+        if worker not in self.retired:
+            self.resting.append(worker)
         dies = worker in self.broken or task == "deadly"
         return [Finished(key, DEAD if dies else f"{task} by {worker}", 1.0, worker)]
 
@@ -116,6 +124,41 @@ def test_where_nothing_ever_comes_back_nothing_is_recorded(workers, tasks):
 def test_a_lone_worker_may_meet_deadly_potentials():
     results = run(ScriptedFarm(1), ["deadly", "a", "deadly", "b"])
     assert [results[k] == DEAD for k in range(4)] == [True, False, True, False]
+
+
+class Nodes(ScriptedFarm):
+    """One node of workers after the other: a task called ``poison`` takes its whole node down."""
+
+    def wait(self, seconds):
+        if not any(task == "poison" for _, _, task in self.at_work):
+            return super().wait(seconds)
+        lost = list(self.at_work)
+        self.at_work.clear()
+        self.resting.extend(worker for worker, *_ in lost)
+        self.nodes = getattr(self, "nodes", 0) + 1
+        return [Finished(key, LOST, 1.0, 0) for _, key, _ in lost]
+
+
+@pytest.mark.parametrize("poisons", [1, 3])
+def test_what_takes_nodes_down_is_convicted_and_what_was_nearby_is_not(poisons):
+    farm = Nodes(8)
+    tasks = ["a", *["poison"] * poisons, *"bcdefghijklmnopqrstuvwxyz"]
+    results = run(farm, tasks)
+    failed = {number for number, result in results.items() if result == LOST}
+    assert failed == set(range(1, 1 + poisons))
+    assert len(results) == len(tasks)
+    assert farm.nodes <= 2 + poisons * LOSSES
+
+
+def test_a_lost_worker_costs_its_task_a_second_run_only():
+    farm = Nodes(2)
+    with SturdyFarm(farm) as sturdy:
+        sturdy.submit("task", "a", 10.0)
+        farm.at_work[0] = (farm.at_work[0][0], "task", "poison")
+        assert sturdy.wait(0.1) == []
+        assert (sturdy.idle, sturdy.busy) == (1, 1)
+        (back,) = sturdy.wait(0.1)
+    assert back.result.startswith("a by")
 
 
 def test_real_children_die_twice():
