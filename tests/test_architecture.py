@@ -110,6 +110,7 @@ KNOWN_BY = {
     "sklearn": {"fit.paper"},
     "jax": {"gap"},
     "optax": {"gap"},
+    "parsl": {"farm"},
 }
 """Who may import a library; what is not named here, anyone may."""
 
@@ -228,6 +229,7 @@ def test_imports_run_one_way(path, here):
         ("reference", "from vesin import NeighborList"),
         ("structure", "import ase"),
         ("fit", "import numpy, jax"),
+        ("fit.run", "def f():\n    from parsl.config import Config"),
     ],
 )
 def test_a_wrong_import_is_found(here, source):

@@ -15,9 +15,23 @@ from lammpsfit.errors import InputError
 if TYPE_CHECKING:
     from parsl.config import Config
 
-HEARTBEAT_S: Final = (30, 3)
-HEARTBEATS_LOST_S: Final = (120, 12)
+PERIODS_S: Final = {
+    "heartbeat_period": (30, 2),
+    "heartbeat_threshold": (120, 10),
+}
 """Parsl's default and ours, s: how often a node says that it is there, and when it is lost."""
+
+STRATEGY_PERIOD_S: Final = (5, 2)
+"""Likewise, how often it is asked whether a block is to be started."""
+
+INTERCHANGE: Final = [
+    *(sys.executable, "-m", "lammpsfit.farm.die_with_us"),
+    "parsl.executors.high_throughput.interchange",
+]
+"""Command of the interchange that ends with us, and is found without an activated environment."""
+
+NODE: Final = "python3 -m lammpsfit.farm.parsl_node"
+"""Put before the command of a node, which its own environment must find."""
 
 EXTRA: Final = (
     "Parsl is needed for this: install it with pip install 'lammpsfit[parsl]', here and in the "
@@ -59,30 +73,29 @@ def _run(path: Path) -> dict[str, Any]:
 
 def _fit_for_a_farm(config: "Config", path: Path) -> "Config":
     from parsl.executors import HighThroughputExecutor
-    from parsl.executors.high_throughput.executor import DEFAULT_INTERCHANGE_LAUNCH_CMD
+    from parsl.executors.high_throughput.executor import (
+        DEFAULT_INTERCHANGE_LAUNCH_CMD,
+        DEFAULT_LAUNCH_CMD,
+    )
     from parsl.jobs.error_handlers import noop_error_handler, simple_error_handler
 
+    default, ours = STRATEGY_PERIOD_S
+    if config.strategy_period == default:
+        config.strategy_period = ours
     config.retries = 0  # who lost a worker is run again by us, who know what it was at
     for executor in config.executors:
         if not isinstance(executor, HighThroughputExecutor) or executor.enable_mpi_mode:
             raise InputError(
                 f"{path}: executors must be HighThroughputExecutor, got {type(executor).__name__}"
             )
-        for name, (default, ours) in (
-            ("heartbeat_period", HEARTBEAT_S),
-            ("heartbeat_threshold", HEARTBEATS_LOST_S),
-        ):
+        for name, (default, ours) in PERIODS_S.items():
             if getattr(executor, name) == default:
                 setattr(executor, name, ours)
         if executor.block_error_handler is simple_error_handler:
             # it gives up as soon as all blocks have ended, be it by their walltime
             executor.block_error_handler = noop_error_handler
         if executor.interchange_launch_cmd == DEFAULT_INTERCHANGE_LAUNCH_CMD:
-            executor.interchange_launch_cmd = _interchange()
+            executor.interchange_launch_cmd = INTERCHANGE
+        if executor.launch_cmd == DEFAULT_LAUNCH_CMD:
+            executor.launch_cmd = f"{NODE} {DEFAULT_LAUNCH_CMD}"
     return config
-
-
-def _interchange() -> list[str]:
-    """Command of the interchange that ends with us, and is found without an activated venv."""
-    module = "parsl.executors.high_throughput.interchange"
-    return [sys.executable, "-m", "lammpsfit.farm.die_with_us", module]

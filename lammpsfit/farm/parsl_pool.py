@@ -1,6 +1,7 @@
 """Parsl at work: its blocks, nodes and workers, and whether more of them may come."""
 
 import atexit
+import logging
 import os
 import shutil
 import sysconfig
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from parsl.dataflow.dflow import DataFlowKernel
     from parsl.executors import HighThroughputExecutor
 
+_LOG: Final = logging.getLogger("parsl")
+
 LOOK_S: Final = 0.5
 """Seconds between two looks at who is there."""
 
@@ -28,15 +31,19 @@ SILENT_S: Final = 60.0
 FAILED_BLOCKS: Final = 3
 """Blocks, one after the other, that ended before a worker of theirs came, after which we stop."""
 
+DEAD_BLOCK_S: Final = 20.0
+"""Seconds without a node after which a block that was there is ended."""
+
 LOST: Final = ("WorkerLost", "ManagerLost")
 """Names of the errors of Parsl for what has taken its worker along."""
 
 
 @dataclass(frozen=True)
 class _Node:
-    """A manager that is connected, and its number of workers."""
+    """A manager that is connected, the block it belongs to, and its number of workers."""
 
     name: str
+    block: str
     workers: int
     executor: "HighThroughputExecutor"
 
@@ -67,6 +74,8 @@ class Pool:
         self._view = _View()
         self._told = 0
         self._patience = Patience(SILENT_S)
+        self._logs: set[logging.Handler] = set()
+        self._lost_blocks: dict[str, Patience] = {}
         self._closing = threading.Event()
         self._broken = False
 
@@ -102,11 +111,13 @@ class Pool:
             # not in an activated environment; batch systems hand the path on to the blocks
             scripts = sysconfig.get_path("scripts")
             os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+        before = set(_LOG.handlers)
         try:
             self._kernel = DataFlowKernel(self._config)
         except Exception as error:
             self._cancel()
             raise RunError(f"Parsl cannot be started: {error}") from error
+        self._logs = set(_LOG.handlers) - before
         self._patience = Patience(SILENT_S)
         threading.Thread(target=self._watch, name="lammpsfit-parsl", daemon=True).start()
 
@@ -121,6 +132,8 @@ class Pool:
         else:
             self._kernel.cleanup()
         self._kernel = None
+        for handler in self._logs:  # which Parsl leaves open
+            handler.close()
 
     def submit(self, function: Callable[..., Any], order: object) -> "Future[Any]":
         """Hand a task to the executor that has most room for it."""
@@ -158,6 +171,7 @@ class Pool:
             if executor.bad_state_is_set:
                 self._give_up(f"Parsl gave up: {_line(executor.executor_exception)}")
             self._check_blocks(executor)
+            self._end_dead_blocks(executor)
         if self._patience.over:
             self._give_up(f"Parsl's interchange did not answer for {SILENT_S:g} s")
         if self.workers != self._told:
@@ -190,6 +204,19 @@ class Pool:
             why = f": {said[-1][:200]}" if said else ""
             self._give_up(f"{FAILED_BLOCKS} blocks of Parsl ended before a worker came{why}")
 
+    def _end_dead_blocks(self, executor: "HighThroughputExecutor") -> None:
+        """End blocks whose nodes are all lost although they run, so that others can begin."""
+        alive = {node.block for node in self._view.nodes}
+        for block, status in list(executor.status_facade.items()):
+            was_there = block in self._view.connected_blocks and not status.terminal
+            if not was_there or block in alive:
+                self._lost_blocks.pop(block, None)
+                continue
+            patience = self._lost_blocks.setdefault(block, Patience(DEAD_BLOCK_S))
+            if patience.over:
+                executor.provider.cancel([executor.blocks_to_job_id[block]])
+                self._lost_blocks[block] = Patience(DEAD_BLOCK_S)
+
     def _grows(self) -> bool:
         return self._config.strategy not in (None, "none")
 
@@ -218,7 +245,7 @@ class Pool:
         for executor in self.executors:
             blocks.update(executor.connected_blocks())
             nodes += [
-                _Node(one["manager"], one["worker_count"], executor)
+                _Node(one["manager"], one["block_id"], one["worker_count"], executor)
                 for one in executor.connected_managers()
                 if one["active"] and not one["draining"]
             ]
