@@ -14,7 +14,7 @@ from lammpsfit.fit.run.run_folder import evaluations
 BIN = Path(sys.executable).parent
 REFERENCE = Path(__file__).parent.parent / "examples" / "silica" / "gr_aimd_3600K.csv"
 MARK = "LAMMPSFIT_FAULTS"
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
 GONE_S = {"local": 5.0, "mpi": 5.0, "parsl": 20.0}
 """Seconds after which what is left of a fit counts as left behind: nodes of Parsl that lost their
 master notice it by its silence."""

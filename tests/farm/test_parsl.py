@@ -179,17 +179,17 @@ def test_an_ordered_fit_is_the_same_on_all_transports(farm, job_text, structure,
     job = tmp_path / "job.toml"
     text = job_text.replace("repeats = 2", "repeats = 1").replace('["CHIK"]', "[]")
     job.write_text(f"{text}[farm]\nordered = 3\n[limits]\nevaluations = 4\n")
-    path = create_run(tmp_path / "parsl", read_job(job)).path
     silent = SimpleNamespace(**dict.fromkeys(("say", "begin", "finished", "end"), lambda *_: None))
-    run_fit(open_fit(*open_run(path)), Lent(farm), silent, lambda: None)
-    expected = records(path)
-    assert len(expected) == 4
+    for name, workers in {"local": LocalFarm(2), "parsl": Lent(farm)}.items():
+        path = create_run(tmp_path / name, read_job(job)).path
+        run_fit(open_fit(*open_run(path)), workers, silent, lambda: None)
     program = Path(sys.executable).parent / "lammpsfit"
-    mpi = [program.with_name("mpiexec"), "-n", "3", program]
-    for name, command in {"local": [program], "mpi": mpi}.items():
-        words = ["fit", job, "-o", tmp_path / name, "--oversubscribe"]
-        subprocess.run([*command, *words], check=True, capture_output=True, timeout=LONG)
-        assert records(tmp_path / name) == expected, name
+    words = [program, "fit", job, "-o", tmp_path / "mpi", "--oversubscribe"]
+    mpiexec = [program.with_name("mpiexec"), "-n", "3"]
+    subprocess.run([*mpiexec, *words], check=True, capture_output=True, timeout=LONG)
+    found = {name: records(tmp_path / name) for name in ("local", "mpi", "parsl")}
+    assert len(found["local"]) == 4
+    assert found["local"] == found["mpi"] == found["parsl"]
 
 
 class OnPaper:
