@@ -92,7 +92,7 @@ def fit(
     session = open_session(
         "fit",
         json_file,
-        inputs=[job_file, *job.files],
+        inputs=[job_file, parsl, *job.files],
         run=output,
         walltime=walltime,
         force=force,
@@ -122,7 +122,9 @@ def resume(
     from lammpsfit.fit.run.open_fit import open_fit
     from lammpsfit.fit.run.run_folder import open_run
 
-    session = open_session("resume", json_file, run=run, walltime=walltime, force=force)
+    session = open_session(
+        "resume", json_file, inputs=[parsl], run=run, walltime=walltime, force=force
+    )
     folder, job, journal = open_run(run)
     farm = _farm(context, workers, oversubscribe, job, parsl)
     if journal.damaged:
@@ -171,7 +173,7 @@ def evaluate(
         "evaluate",
         json_file,
         files=plots.values(),
-        inputs=[job_file, *job.files, *(Path(x) for x in sources.values() if names_file(x))],
+        inputs=[job_file, parsl, *job.files, *(Path(x) for x in sources.values() if names_file(x))],
         force=force,
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)

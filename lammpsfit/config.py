@@ -343,11 +343,12 @@ class Job(Model):
 
     @property
     def files(self) -> list[Path]:
-        """The files that it names: references, angles and potentials."""
+        """The files that it names: references, angles, potentials and Parsl's configuration."""
         every: tuple[Job | AlsoTable, ...] = (self, *self.also)
         melting = [one.system.melt.potential or self.potential for one in every]
         potentials = [self.potential, *self.confirm.compare, *melting]
         tables = [path for one in every for path in (one.reference.file, one.reference.angles)]
+        tables.append(self.farm.parsl)
         named = [Path(name) for name in potentials if names_file(name)]
         return [path for path in tables if path is not None] + named
 

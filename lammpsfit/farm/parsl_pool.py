@@ -175,8 +175,9 @@ class Pool:
         if self._patience.over:
             self._give_up(f"Parsl's interchange did not answer for {SILENT_S:g} s")
         if self.workers != self._told:
-            nodes = len(self._view.nodes)
-            self._tell(f"Parsl: {self.workers} workers on {nodes} node{'s' * (nodes != 1)}")
+            here = (self.workers, "worker"), (len(self._view.nodes), "node")
+            workers, nodes = (f"{count} {what}{'s' * (count != 1)}" for count, what in here)
+            self._tell(f"Parsl: {workers} on {nodes}")
             self._told = self.workers
 
     def _give_up(self, why: str) -> None:
