@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 
+from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.forcefield.forms.base import Array, LammpsStyle
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.forcefield.potential import Potential
@@ -109,12 +110,21 @@ def inner_radius(potential: Potential, pair: str, part: Part = "combined") -> fl
 def combined_pair_lines(
     potential: Potential, table_file: str, n: int = TABLE_POINTS
 ) -> tuple[str, ...]:
-    """Return the pair lines of the combined table; charges play no part in the forces."""
-    coefficients = (
-        f"pair_coeff {_types(potential, pair)} {_quoted(table_file)} {pair}"
-        for pair in potential.pair_names
+    """Return the pair lines of the combined table.
+
+    Charges play no part in the forces, but where the Coulomb sum is no sum over pairs.
+    """
+    file, pairs = _quoted(table_file), _tabulated(potential, "combined")
+    if potential.coulomb is None or potential.coulomb.pairwise:
+        coefficients = (f"pair_coeff {_types(potential, pair)} {file} {pair}" for pair in pairs)
+        return (f"pair_style table linear {n}", *coefficients)
+    style = f"{potential.coulomb.lammps} table linear {n}"
+    return (
+        f"pair_style hybrid/overlay {style if pairs else potential.coulomb.lammps}",
+        *_coulomb_coefficients(potential.coulomb),
+        *(f"pair_coeff {_types(potential, pair)} table {file} {pair}" for pair in pairs),
+        *potential.coulomb.lammps_lines,
     )
-    return (f"pair_style table linear {n}", *coefficients)
 
 
 def overlay_pair_lines(
@@ -133,9 +143,9 @@ def overlay_pair_lines(
     tabulated = _tabulated(potential, "remainder")
     styles = list(dict.fromkeys(f"{s.style} {float(potential.cutoff)!r}" for _, s, _ in native))
     lines = []
-    if coulomb := _coulomb_style(potential):
-        styles.append(coulomb)
-        lines.append(f"pair_coeff * * {coulomb.split()[0]}")
+    if potential.coulomb and potential.coulomb.lammps:
+        styles.append(potential.coulomb.lammps)
+        lines += _coulomb_coefficients(potential.coulomb)
     else:
         active = {*tabulated, *(pair for pair, _, _ in native)}
         idle = (pair for pair in potential.pair_names if pair not in active)
@@ -147,6 +157,8 @@ def overlay_pair_lines(
         styles.append(f"table linear {n}")
         file = _quoted(table_file)
         lines += [f"pair_coeff {_types(potential, p)} table {file} {p}" for p in tabulated]
+    if potential.coulomb:
+        lines += potential.coulomb.lammps_lines
     return (f"pair_style hybrid/overlay {' '.join(styles)}", *lines)
 
 
@@ -198,9 +210,9 @@ def _within_secants(r: Array, U: Array, force: Array) -> Array:
 def _held(potential: Potential, pair: str, part: Part) -> Potential:
     """Return the part of the potential that the table of `pair` holds."""
     if part == "combined":
-        return potential
+        return replace(potential, coulomb=potential.pair_coulomb, balance=None)
     terms = tuple(t for t in potential.pairs.get(pair, ()) if not _style(potential, t))
-    coulomb = None if _coulomb_style(potential) else potential.coulomb
+    coulomb = None if potential.coulomb and potential.coulomb.lammps else potential.coulomb
     return replace(potential, pairs={pair: terms}, coulomb=coulomb, balance=None)
 
 
@@ -209,17 +221,21 @@ def _style(potential: Potential, term: Term) -> LammpsStyle | None:
     return None if potential.smoothing else term.form.lammps
 
 
-def _coulomb_style(potential: Potential) -> str | None:
-    return potential.coulomb.lammps if potential.coulomb else None
+def _coulomb_coefficients(coulomb: CoulombSum) -> list[str]:
+    """Return the line that applies the LAMMPS style of a sum to all pairs."""
+    return [f"pair_coeff * * {coulomb.lammps.split()[0]}"] if coulomb.lammps else []
 
 
 def _tabulated(potential: Potential, part: Part) -> tuple[str, ...]:
-    if part == "combined" or (potential.coulomb and not _coulomb_style(potential)):
+    """Return the pairs of which the table holds something."""
+    if part == "combined" and (potential.coulomb is None or potential.coulomb.pairwise):
+        return potential.pair_names
+    if potential.coulomb and not potential.coulomb.lammps:
         return potential.pair_names
     return tuple(
         pair
         for pair, terms in potential.pairs.items()
-        if any(not _style(potential, term) for term in terms)
+        if any(part == "combined" or not _style(potential, term) for term in terms)
     )
 
 

@@ -28,7 +28,8 @@ class Potential:
         U_ab(r) = q_a q_b k_e V(r) + sum of the pair's terms at r
 
     with the V(r) of its Coulomb sum, which ends at a cutoff of its own. The terms
-    end plainly at theirs, as LAMMPS styles without shift do, or smoothly.
+    end plainly at theirs, as LAMMPS styles without shift do, or smoothly. An Ewald
+    sum is no sum over pairs, and no part of U.
 
     Attributes
     ----------
@@ -107,6 +108,11 @@ class Potential:
         return max(self.cutoff, self.coulomb.cutoff if self.coulomb else 0.0)
 
     @property
+    def pair_coulomb(self) -> CoulombSum | None:
+        """The Coulomb sum if it is part of U(r), else None."""
+        return self.coulomb if self.coulomb and self.coulomb.pairwise else None
+
+    @property
     def parameters(self) -> dict[str, float]:
         """All named parameters: charges ``q_Si`` (where there is Coulomb), then ``A_Si-O``, ..."""
         charges = {f"q_{name}": s.charge for name, s in self.species.items()}
@@ -150,8 +156,8 @@ class Potential:
         U = np.zeros_like(r)
         for term in self._terms(pair, core):
             U += self.term_energy(term, r)
-        if self.coulomb:
-            U = U + self._charge_product(pair) * self.coulomb.energy(r)
+        if self.pair_coulomb:
+            U = U + self._charge_product(pair) * self.pair_coulomb.energy(r)
         return U
 
     def slope(self, pair: str, r: ArrayLike, *, core: bool = True) -> Array:
@@ -160,8 +166,8 @@ class Potential:
         dU = np.zeros_like(r)
         for term in self._terms(pair, core):
             dU += ended_slope(term.energy, term.slope, r, self.cutoff, self.smoothing)
-        if self.coulomb:
-            dU = dU + self._charge_product(pair) * self.coulomb.slope(r)
+        if self.pair_coulomb:
+            dU = dU + self._charge_product(pair) * self.pair_coulomb.slope(r)
         return dU
 
     def term_energy(self, term: Term, r: Array) -> Array:
@@ -182,9 +188,9 @@ class Potential:
         """
         r, pair = np.asarray(r, dtype=float), self._pair(pair)
         gradient: dict[str, Array] = {}
-        if self.coulomb:
+        if self.pair_coulomb:
             a, b = split_pair(pair)
-            V = COULOMB_CONSTANT * self.coulomb.energy(r)
+            V = COULOMB_CONSTANT * self.pair_coulomb.energy(r)
             gradient[f"q_{a}"] = self.species[b].charge * V
             gradient[f"q_{b}"] = (2.0 if a == b else 1.0) * self.species[a].charge * V
         for term in self._terms(pair):

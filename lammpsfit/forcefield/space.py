@@ -231,6 +231,11 @@ class ParameterSpace:
             return
         charges = [k for k, name in enumerate(self.names) if name.startswith("q_")]
         moved = bool(charges) or any(tie.name.startswith("q_") for tie in self.ties)
+        if moved and not self.base.coulomb.pairwise:
+            raise InputError(
+                f"charges must stay as they are with {self.base.coulomb.style}, whose energy is no "
+                "sum over pairs, got free or tied ones: fix them, or use a sum such as dsf"
+            )
         if self.composition is None:
             if moved:
                 raise InputError("free or tied charges need the composition to stay neutral")

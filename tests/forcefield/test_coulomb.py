@@ -9,29 +9,36 @@ import pytest
 from scipy.integrate import quad
 
 from lammpsfit.errors import InputError
-from lammpsfit.forcefield import COULOMB_SUMS, DampedShiftedForce, dump_potential
+from lammpsfit.forcefield import (
+    COULOMB_SUMS,
+    DampedShiftedForce,
+    Free,
+    ParameterSpace,
+    collapse,
+    dump_potential,
+)
+from lammpsfit.forcefield.coulomb.ewald import periodic_coulomb
 from lammpsfit.forcefield.coulomb.wolf import Wolf
 from lammpsfit.forcefield.coulomb.wolf_smooth import SmoothWolf
 from lammpsfit.forcefield.lammps_text import combined_pair_lines, overlay_pair_lines, table_text
 from lammpsfit.forcefield.potential_file import parse_potential
 
 STEP = 1e-5
+BOX = 18.0
+
+PAIRWISE = {style: kind for style, kind in COULOMB_SUMS.items() if kind.pairwise}
+PERIODIC = {style: kind for style, kind in COULOMB_SUMS.items() if not kind.pairwise}
+RANGES = {"cutoff": (7.0, 8.9), "accuracy": (1e-7, 2e-7)}
 
 every_sum = pytest.mark.parametrize("kind", COULOMB_SUMS.values(), ids=COULOMB_SUMS)
+every_pairwise_sum = pytest.mark.parametrize("kind", PAIRWISE.values(), ids=PAIRWISE)
+every_periodic_sum = pytest.mark.parametrize("kind", PERIODIC.values(), ids=PERIODIC)
 
 
 def some_sum(kind, seed):
     generator = np.random.default_rng(seed)
-    return kind(
-        **{
-            setting.name: float(
-                generator.uniform(7.0, 8.9)
-                if setting.name == "cutoff"
-                else generator.uniform(0.1, 0.3)
-            )
-            for setting in kind.settings
-        }
-    )
+    ranges = {setting.name: RANGES.get(setting.name, (0.1, 0.3)) for setting in kind.settings}
+    return kind(**{name: float(generator.uniform(*span)) for name, span in ranges.items()})
 
 
 def distances(coulomb):
@@ -47,7 +54,7 @@ def test_slope_is_the_derivative_of_the_energy(kind, seed):
     np.testing.assert_allclose(coulomb.slope(r), difference / (2 * STEP), rtol=1e-6, atol=1e-9)
 
 
-@every_sum
+@every_pairwise_sum
 def test_energy_ends_at_the_cutoff_without_a_jump(kind):
     coulomb = some_sum(kind, 1)
     inside = np.array([coulomb.cutoff - 1e-9, np.nextafter(coulomb.cutoff, 0.0)])
@@ -106,7 +113,7 @@ def test_sum_survives_a_file(kind, three):
     assert parse_potential(dump_potential(potential)) == potential
 
 
-@every_sum
+@every_pairwise_sum
 def test_derivatives_in_the_charges(kind, three):
     potential = replace(three, pairs={}, coulomb=some_sum(kind, 4))
     r = distances(potential.coulomb)
@@ -120,7 +127,7 @@ def test_derivatives_in_the_charges(kind, three):
 
 
 @pytest.mark.lammps
-@every_sum
+@every_pairwise_sum
 def test_lammps_computes_the_same_energy_and_forces(kind, three, tmp_path, oracle):
     """Self-energies too; where there is a style, forces without any table agree more closely."""
     potential = replace(three, coulomb=some_sum(kind, 5))
@@ -144,7 +151,7 @@ def test_lammps_computes_the_same_energy_and_forces(kind, three, tmp_path, oracl
         assert abs(U - energy - own) < 1e-3
 
 
-@every_sum
+@every_pairwise_sum
 def test_lines_name_the_style_or_a_table_of_every_pair(kind, bks):
     potential = replace(bks, coulomb=some_sum(kind, 6))
     lines = overlay_pair_lines(potential, "x.table")
@@ -156,6 +163,62 @@ def test_lines_name_the_style_or_a_table_of_every_pair(kind, bks):
         bare = replace(potential, pairs={})
         tabulated = [line for line in overlay_pair_lines(bare, "x.table") if "x.table" in line]
         assert len(tabulated) == len(bare.pair_names)
+
+
+@pytest.mark.lammps
+@every_periodic_sum
+def test_lammps_and_a_direct_sum_agree_on_a_periodic_box(kind, bks, tmp_path, oracle):
+    """Each realisation is LAMMPS's sum with the terms beside it, as styles or as a table."""
+    potential = replace(bks, coulomb=some_sum(kind, 7))
+    positions, _ = oracle.configuration(2, seed=12, n=99, unlike=2.2)
+    types = np.array([1, 2, 2] * 33)
+    (tmp_path / "combined.table").write_text(table_text(potential), encoding="utf-8")
+    (tmp_path / "remainder.table").write_text(table_text(potential, "remainder"), encoding="utf-8")
+    bare = replace(potential, pairs={})
+    jobs = (
+        (potential, positions, types, combined_pair_lines(potential, "combined.table")),
+        (potential, positions, types, overlay_pair_lines(potential, "remainder.table")),
+        (bare, positions, types, combined_pair_lines(bare, "none")),
+    )
+    charges = np.array([s.charge for s in bks.species.values()])[types - 1]
+    own, pull = periodic_coulomb(positions, charges, np.full(3, BOX))
+    assert np.abs(pull.sum(axis=0)).max() < 1e-7
+    for job, (U, F) in zip(jobs, oracle.lammps(tmp_path, *jobs), strict=True):
+        energy, forces = oracle.direct_sum(*job[:3])
+        assert np.sqrt(np.mean((F - forces - pull) ** 2)) < 1e-4
+        assert abs(U - energy - own) < 2e-3
+
+
+def test_the_direct_sum_gives_the_madelung_constant_and_forces_that_are_its_derivative():
+    grid = np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    positions, charges, box = 2.82 * grid, (-1.0) ** grid.sum(axis=1), np.full(3, 4 * 2.82)
+    energy, forces = periodic_coulomb(positions, charges, box)
+    madelung = -energy * 2.82 / 14.399645 / (len(grid) / 2)
+    assert madelung == pytest.approx(1.747564594633, abs=1e-8)
+    assert np.abs(forces).max() < 1e-6
+    moved = positions + np.random.default_rng(1).uniform(-0.4, 0.4, positions.shape)
+    _, forces = periodic_coulomb(moved, charges, box)
+    for atom, axis in ((0, 0), (17, 2)):
+        step = np.zeros_like(moved)
+        step[atom, axis] = 1e-4
+        up, down = (periodic_coulomb(moved + s * step, charges, box)[0] for s in (1, -1))
+        assert forces[atom, axis] == pytest.approx(-(up - down) / 2e-4, abs=1e-5)
+
+
+@every_periodic_sum
+def test_what_is_no_sum_over_pairs_is_no_part_of_the_curves(kind, bks):
+    potential = replace(bks, coulomb=some_sum(kind, 8))
+    r = np.linspace(1.0, 7.9, 50)
+    neutral = replace(bks, coulomb=None)
+    np.testing.assert_array_equal(potential.energy("Si-O", r), neutral.energy("Si-O", r))
+    np.testing.assert_array_equal(potential.slope("Si-O", r), neutral.slope("Si-O", r))
+    assert "q_Si" not in potential.gradient("Si-O", r)
+    assert collapse(potential, 3600.0).sound
+    space = ParameterSpace(potential, (Free("A_Si-O", 1e4, 2e4),), composition={"Si": 1, "O": 2})
+    assert space.gradient([0.5], "Si-O", r).shape == (1, 50)
+    charged = {"free": (Free("q_Si", 2.0, 2.6),), "balance": "O"}
+    with pytest.raises(InputError, match=f"charges must stay as they are with {kind.style}"):
+        replace(space, **charged)
 
 
 DSF = DampedShiftedForce(0.25, 8.0)

@@ -9,6 +9,8 @@ _MODULES = (
     "dsf",
     "wolf",
     "wolf_smooth",
+    "ewald",
+    "pppm",
 )
 
 COULOMB_SUMS: Mapping[str, type[CoulombSum]] = {

@@ -1,4 +1,4 @@
-"""What a Coulomb sum is: a function of the distance in the place of 1/r, with its settings."""
+"""What a Coulomb sum is: most are a function of the distance in the place of 1/r, with settings."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,10 +10,11 @@ from lammpsfit.inputs import quoted
 
 
 class CoulombSum(ABC):
-    """A pairwise Coulomb sum: two charges have the energy q_i q_j k_e V(r).
+    """A Coulomb sum: two charges have the energy q_i q_j k_e V(r).
 
     A sum is a frozen dataclass of numbers. Each of them is a key of ``[coulomb]`` in potential
-    files and is described in `settings`; one is the cutoff. V goes to zero there without a jump.
+    files and is described in `settings`; one is the cutoff. V goes to zero there without a jump,
+    if the sum is `pairwise`.
 
     Attributes
     ----------
@@ -23,6 +24,9 @@ class CoulombSum(ABC):
         V(r), for people.
     settings
         Names, units and signs of its fields, in order.
+    pairwise
+        Whether the energy of a box is a sum over pairs of atoms. Where it is not, it is no part of
+        U(r): LAMMPS alone computes it, and charges must stay as they are in a fit.
     cutoff
         Distance in Å beyond which V is zero.
     """
@@ -30,6 +34,7 @@ class CoulombSum(ABC):
     style: ClassVar[str]
     formula: ClassVar[str]
     settings: ClassVar[tuple[Parameter, ...]]
+    pairwise: ClassVar[bool] = True
     cutoff: float
 
     def __post_init__(self) -> None:
@@ -53,6 +58,16 @@ class CoulombSum(ABC):
     def lammps(self) -> str | None:
         """The LAMMPS pair style with its arguments; None where V must be tabulated."""
         return None
+
+    @property
+    def lammps_lines(self) -> tuple[str, ...]:
+        """The LAMMPS lines that follow the pair lines, if any."""
+        return ()
+
+    @property
+    def force_error(self) -> float:
+        """Error of forces in eV/Å that the style `lammps` allows itself."""
+        return 0.0
 
     def self_energy(self, charge: float) -> float:
         """Return the constant in eV that the style `lammps` adds for each atom of this charge.
