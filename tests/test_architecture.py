@@ -16,6 +16,7 @@ BASE = {
     "inputs",
     "outputs",
     "resources",
+    "streams",
     "suggest",
     "versions",
     "words",
