@@ -105,7 +105,7 @@ KNOWN_BY = {
     "matplotlib": {"report"},
     "rich": {"report", "cli_fit", "cli_gap", "cli_output"},
     "typer": {"cli", "cli_output", "cli_fit", "cli_gap"},
-    "pydantic": {"config", "gap"},
+    "pydantic": {"config", "fit.run", "gap"},
     "vesin": {"structure"},
     "periodictable": {"structure"},
     "sklearn": {"fit.paper"},
