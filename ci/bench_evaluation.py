@@ -28,12 +28,13 @@ from lammpsfit.fit.newton.local_model import Fluctuations
 from lammpsfit.fit.run.build import build_space
 from lammpsfit.fit.run.conditions import Conditions
 from lammpsfit.fit.run.problem import Problem, build_problem
-from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.export import Forces, RunExport
 from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample_file import load_sample, save_sample
+from lammpsfit.target import Evaluation
+from lammpsfit.target.evaluate import Evaluate
 
 JOB = Path(__file__).parent.parent / "examples" / "silica" / "paper.toml"
 REALISATIONS: tuple[Realisation, ...] = ("combined", "overlay")

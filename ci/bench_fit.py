@@ -61,10 +61,10 @@ from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.fit.run.run_folder import RunFolder, create_run, evaluations, open_run
 from lammpsfit.forcefield import ParameterSpace, Potential, dump_potential, load_potential
-from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.reference import write_rdf_table
 from lammpsfit.report.progress import ProgressMonitor
 from lammpsfit.structure.cost import cost
+from lammpsfit.target import Evaluation
 
 SILICA = Path(__file__).parent.parent / "examples" / "silica"
 KNOWN = ("BKS", "CHIK", "ML", "ML-ALL")

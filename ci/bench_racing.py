@@ -23,10 +23,11 @@ from lammpsfit.fit.run.conditions import Conditions
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Potential
 from lammpsfit.md import racing
-from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import Evaluation
+from lammpsfit.target.evaluate import Evaluate
 
 JOB = Path(__file__).parent.parent / "examples" / "silica" / "quick.toml"
 KNOWN = ("CHIK", "ML", "ML-SiO", "ML-ALL")
@@ -97,7 +98,7 @@ def read_runs(folder: Path, problem: Problem) -> Iterator[Run]:
     """Read the samples back."""
     for path in sorted(folder.glob("*.npz")):
         rdf = load_sample(path).rdf
-        yield Run(path.stem, problem.target.cost(rdf).value, rdf)
+        yield Run(path.stem, problem.target.structure.cost(rdf).value, rdf)
 
 
 def bounds(run: Run, problem: Problem, sureness: float) -> np.ndarray:
@@ -107,7 +108,7 @@ def bounds(run: Run, problem: Problem, sureness: float) -> np.ndarray:
     firsts = (
         PartialRdf.from_blocks(run.rdf.pairs, run.rdf.r, whole[:n]) for n in range(1, len(whole))
     )
-    cost = problem.target.cost
+    cost = problem.target.structure.cost
     return np.array([racing.least_cost(part, len(whole), cost, sureness) for part in firsts])
 
 

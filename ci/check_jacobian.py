@@ -44,7 +44,6 @@ from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Free, ParameterSpace
-from lammpsfit.md.evaluate import Evaluate, Evaluation, Target
 from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.protocol import LEAST_BLOCKS, Protocol
 from lammpsfit.md.sample import Sample
@@ -52,6 +51,9 @@ from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import residual_scale
 from lammpsfit.structure.fluctuations import Response, linear_response
+from lammpsfit.target import Evaluation, Target
+from lammpsfit.target.evaluate import Evaluate
+from lammpsfit.target.terms.pair_distribution import PairDistribution
 from lammpsfit.units import BAR_PER_GPA, BOLTZMANN_CONSTANT
 
 FloatArray = NDArray[np.float64]
@@ -98,7 +100,7 @@ class Summary:
 
     def __call__(self, g: FloatArray) -> FloatArray:
         """Return R² (linear part), windows and residuals, shape (n, K), of g, (n, pairs, bins)."""
-        scale = residual_scale(self.target.reference, self.target.weights)
+        scale = residual_scale(self.target.reference, self.target.structure.weights)
         y = ((g - self.target.reference.g) * scale[:, None]).reshape(len(g), -1)
         seen = into_windows(g, self.target.reference.dr)[:, self.windows]
         return np.hstack([2.0 * (y @ self.residuals)[:, None], seen, y])
@@ -173,7 +175,7 @@ def set_up(settings: Settings) -> Problem:
     return replace(
         problem,
         system=replace(problem.system, atoms=settings.atoms),
-        target=Target(reference),
+        target=Target(PairDistribution(reference)),
         protocol=settings.protocol,
         melting=replace(problem.melting, structure="random"),  # of any number of atoms
     ).checked()

@@ -23,11 +23,13 @@ from lammpsfit.fit.run.build import build_constraint, build_space
 from lammpsfit.fit.run.conditions import Conditions
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluate, Evaluation
 from lammpsfit.md.melt import melted_structure
 from lammpsfit.md.sample import Sample
 from lammpsfit.report.figures import COLOURS, new_figure, save_figure
 from lammpsfit.structure.blocks import jackknife_error
+from lammpsfit.structure.cost import residual_scale
+from lammpsfit.target import Evaluation
+from lammpsfit.target.evaluate import Evaluate
 
 JOB = Path(__file__).parent.parent / "examples" / "silica" / "quick.toml"
 SHOWN = 1.2
@@ -57,7 +59,7 @@ def main() -> None:
     step = trust_region.step(model.quadratic, F, x, options.length, domain)
     after = run_all(problem, space.potential(x + step), options.runs, 101, options.workers)
 
-    scale = problem.target.scale[:, None]
+    scale = residual_scale(problem.target.reference, problem.target.structure.weights)[:, None]
     shape = problem.target.reference.g.shape
     predicted = (model.response.jacobian @ step).reshape(shape) / scale
     one_less = [
@@ -71,7 +73,9 @@ def main() -> None:
     along = float(np.sum(scale**2 * predicted * measured) / np.sum(scale**2 * predicted**2))
     pulls = (measured - predicted) / np.maximum(np.hypot(noise, error), 1e-12)
     seen = problem.target.reference.g > 0.05
-    R = [100 * float(problem.target.cost(sample.rdf).value) for sample in (*before, *after)]
+    R = [
+        100 * float(problem.target.structure.cost(sample.rdf).value) for sample in (*before, *after)
+    ]
     print(
         f"length of the step {np.sqrt(step @ F @ step):.2f}; measured along predicted: {along:.2f}"
     )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lammpsfit.fit.run.problem import Problem
     from lammpsfit.fit.run.result import FitResult
     from lammpsfit.fit.run.run_folder import RunFolder
-    from lammpsfit.md.evaluate import Evaluation
     from lammpsfit.md.export import Check
+    from lammpsfit.target import Evaluation
 
 
 def describe(job: "Job", console: Console) -> None:
@@ -58,8 +58,6 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
 
     with Stop(session.walltime) as stop:
         opened = opening()
-        for note in opened.notes:
-            say(session.console, f"note: {note}")
         opened.deadline = stop.deadline
         result = run_fit(opened, farm, ProgressMonitor(session.console), stop)
     write_result(session, result.summary)
@@ -80,7 +78,9 @@ def _present(result: "FitResult", console: Console) -> None:
     fit, folder = result.fit, result.fit.folder
     title = fit.job.title
     known = {label: cost for label, cost in levels(result.rows).items() if label != FITTED}
-    plot_convergence(points(fit.records), folder.path / "convergence.png", title, known)
+    plot_convergence(
+        points(fit.records), folder.path / "convergence.png", title, known, fit.conditions.minimised
+    )
     if result.potential is None:
         return
     for one in fit.conditions.every:
@@ -91,7 +91,8 @@ def _present(result: "FitResult", console: Console) -> None:
         start = fit.conditions.potential.parameters[name]
         say(console, f"{name:>10} = {value:<12.6g} (start {start:.6g})")
     if (block := result.summary.get("uncertainty")) is not None:
-        plot_uncertainty(block, folder.path / "uncertainty.png", title)
+        if any(direction["resolved"] for direction in block["directions"]):
+            plot_uncertainty(block, folder.path / "uncertainty.png", title)
         for line in uncertainty_lines(block, result.summary["best"]["parameters"]):
             say(console, line)
     check = export_fit(folder, fit.conditions, folder.lammps)

@@ -67,6 +67,27 @@ class PressureTable(Model):
     )
 
 
+class CoordinationTable(Model):
+    """``[[coordination]]``: a mean coordination number to be reproduced beside the structure."""
+
+    centre: str = Field(description="species whose neighbours are counted")
+    neighbour: str = Field(description="species that counts as a neighbour")
+    cutoff: float = Field(gt=0, description="distance within which it does, Å")
+    value: float = Field(ge=0, description="mean number of neighbours wanted")
+    per_percent: float = Field(
+        0.02, gt=0, description="deviation that costs as much as R = 1 %, neighbours"
+    )
+
+
+class TermTables(Model):
+    """The terms of the target beside partial g(r); a condition of ``[[also]]`` may have its own."""
+
+    pressure: PressureTable | None = Field(None, description="pressure wanted, if any")
+    coordination: tuple[CoordinationTable, ...] = Field(
+        (), description="mean coordination numbers wanted"
+    )
+
+
 class MeltTable(Model):
     """``[system.melt]``: how the start structure is molten, once per job."""
 
@@ -272,11 +293,11 @@ class ConfirmTable(Model):
     )
 
 
-class AlsoTable(Model):
+class AlsoTable(TermTables):
     """``[[also]]``: another condition that the same potential is fitted to at once.
 
-    It has the tables of the job itself, and what a table of it leaves out is as there; but a
-    pressure is wanted only where it says so.
+    It has the tables of the job itself, and what a table of it leaves out is as there; but what
+    is wanted beside partial g(r) is wanted only where it says so.
     """
 
     name: str = Field(description="name of the condition, for tables and files")
@@ -286,7 +307,6 @@ class AlsoTable(Model):
     reference: ReferenceTable = Field(description="what is reproduced there")
     system: SystemTable = Field(description="what is in the box there")
     protocol: ProtocolTable = Field(description="how it is run there")
-    pressure: PressureTable | None = Field(None, description="pressure wanted there, if any")
 
     @field_validator("name")
     @classmethod
@@ -296,7 +316,7 @@ class AlsoTable(Model):
         return name
 
 
-class Job(Model):
+class Job(TermTables):
     """A whole job file."""
 
     title: str = Field("", pattern=r"^[^\r\n]*$", description="what this is, in one line")
@@ -309,7 +329,6 @@ class Job(Model):
         default_factory=dict, description="free and tied parameters by name"
     )
     charges: ChargesTable = ChargesTable()
-    pressure: PressureTable | None = Field(None, description="pressure wanted, if any")
     strategy: StrategyTable = StrategyTable()
     farm: FarmTable = FarmTable()
     limits: LimitsTable = LimitsTable()
@@ -337,7 +356,7 @@ class Job(Model):
 
     def under(self, other: AlsoTable) -> "Job":
         """Return the job of another condition by itself."""
-        tables = ("reference", "system", "protocol", "pressure")
+        tables = ("reference", "system", "protocol", *TermTables.model_fields)
         changes = {table: getattr(other, table) for table in tables}
         return self.model_copy(update={**changes, "also": ()})
 
@@ -355,16 +374,15 @@ class Job(Model):
     def dump(self) -> str:
         """Write the job as TOML, every default spelled out."""
         content = self.model_dump(mode="json", exclude_none=True)
-        if not self.also:
-            del content["also"]
-        return tomli_w.dumps(content)
+        return tomli_w.dumps({key: value for key, value in content.items() if value != []})
 
 
 def _overlaid(job: Mapping[str, Any], other: Any) -> Any:
     """Fill in the tables of another condition from those of the job, before either is checked."""
     if not isinstance(other, Mapping):
         return other
-    wanted = ("reference", "system", "protocol", *(("pressure",) if "pressure" in other else ()))
+    terms = (name for name in TermTables.model_fields if name in other)
+    wanted = ("reference", "system", "protocol", *terms)
     return {**other, **{table: _merged(job.get(table), other.get(table, {})) for table in wanted}}
 
 

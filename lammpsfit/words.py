@@ -33,3 +33,12 @@ def list_words(names: Sequence[str]) -> str:
     'BKS, CHIK and ML'
     """
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def objective_words(what: str) -> str:
+    """Name what is minimised within a sentence.
+
+    >>> objective_words("R"), objective_words("objective")
+    ('R', 'the objective')
+    """
+    return f"the {what}" if what == "objective" else what

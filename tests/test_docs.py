@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import ValidationError
 
 from lammpsfit.cli import app
 from lammpsfit.config import Job
@@ -193,7 +194,17 @@ def test_toml_blocks_are_valid(page):
             elif content.keys() & (GapJob.model_fields.keys() - Job.model_fields.keys()):
                 GapJob.model_validate(NO_GAP | content)
             else:
-                Job.model_validate(content if "system" in content else completed(content))
+                check_job(content if "system" in content else completed(content), page)
+
+
+def check_job(content, page):
+    """Validate a job; a table that its page adds is read when the page is run."""
+    try:
+        Job.model_validate(content)
+    except ValidationError as error:
+        added = all(found["type"] == "extra_forbidden" for found in error.errors())
+        if not added or place(page) != "clone":
+            raise
 
 
 def check_potential(block):

@@ -12,18 +12,44 @@ The bins are so narrow that what they hide does not matter (:data:`lammpsfit.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from lammpsfit.forcefield import ParameterSpace, Potential, all_pairs
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
+from lammpsfit.structure.pair_counts import Composition
 from lammpsfit.structure.rdf import rdf_from_counts
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
 
 SLOPE_STEP = 1e-5
 """Å to either side for the derivative of du/dθ with r: a difference of a formula, good to 1e-8."""
+
+
+Measure: TypeAlias = Callable[[Composition, FloatArray, FloatArray], FloatArray]
+"""Takes the species, positions (n, 3) and cell vectors (3, 3) of one frame in Å; gives what is to
+be kept of them, shape (K,)."""
+
+
+class Observable(Protocol):
+    """What is kept of a run beside g(r)."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def measure(self) -> Measure | None:
+        """What it needs of the positions of each frame; ``frames.measured[name]`` has it then."""
+
+    @property
+    def fine_bins(self) -> bool:
+        """Whether it needs bins fine enough for energies."""
+
+    def observe(self, frames: "Frames") -> FloatArray:
+        """Return its value in each frame, shape (n_frames, K)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +68,8 @@ class Frames:
         Pairs of atoms in each bin, every pair once, shape (n_frames, n_pairs, size).
     pressure
         Pressure of each frame in bar, shape (n_frames,).
+    measured
+        What was taken of the positions of each frame, by name, shape (n_frames, K) each.
     """
 
     histogram: Histogram
@@ -49,6 +77,7 @@ class Frames:
     volume: float
     counts: CountArray
     pressure: FloatArray
+    measured: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.counts)

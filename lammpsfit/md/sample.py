@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import split_pair
-from lammpsfit.md.frames import Frames
+from lammpsfit.md.frames import Frames, Measure, Observable
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines
 from lammpsfit.md.protocol import LEAST_BLOCKS, Protocol
 from lammpsfit.md.session import check_temperature, over_ranks, relax, run, session, workplace
 from lammpsfit.md.template import render
-from lammpsfit.structure.blocks import Estimate, block_estimate, drift
+from lammpsfit.structure.blocks import Estimate, block_estimate, block_means, drift
+from lammpsfit.structure.pair_counts import Composition
 from lammpsfit.structure.rdf import PartialRdf
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class Sample:
         What each frame saw, where it was kept.
     configuration
         The last configuration as a LAMMPS data file, where it was kept.
+    observed
+        What else was asked for, by name: its mean over each block, shape (B, K).
     """
 
     rdf: PartialRdf
@@ -68,6 +72,7 @@ class Sample:
     wall_seconds: float
     frames: Frames | None = None
     configuration: str | None = None
+    observed: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class _Series:
     temperature: FloatArray
     pressure: FloatArray
     energy: FloatArray
+    measured: dict[str, FloatArray]  # (frames, K) each
     md_seconds: float
 
 
@@ -88,6 +94,7 @@ def sample(
     realisation: Realisation = "combined",
     enough: Callable[[PartialRdf], bool] | None = None,
     keep: bool = False,
+    observables: Sequence[Observable] = (),
 ) -> Sample:
     """Run NVT molecular dynamics and average the partial g(r).
 
@@ -110,6 +117,8 @@ def sample(
         What was run until then has the bits of the whole run. None: it is run to its end.
     keep
         Whether to keep the frames, in bins fine enough for energies, and the last configuration.
+    observables
+        What else to keep of each block of the run.
 
     Raises
     ------
@@ -120,16 +129,18 @@ def sample(
     """
     begin = time.perf_counter()
     histogram = Histogram.onto(r, potential.outer_cutoff)
-    if keep:
+    if keep or any(one.fine_bins for one in observables):
         histogram = histogram.refined()
     with session() as lmp:
         _set_up(lmp, potential, protocol, structure, seed, histogram, realisation)
         atoms = dict(zip(potential.species, _counts_of_types(lmp, potential), strict=True))
-        volume = _volume(lmp)
+        volume = float(np.prod(np.diag(_cell(lmp))))
         md_seconds = relax(lmp, protocol.relax_steps, protocol.temperature)
 
-        def frames_of(counts: CountArray, pressure: FloatArray) -> Frames:
-            return Frames(histogram, atoms, volume, counts, pressure)
+        def frames_of(
+            counts: CountArray, pressure: FloatArray, measured: Mapping[str, FloatArray]
+        ) -> Frames:
+            return Frames(histogram, atoms, volume, counts, pressure, measured)
 
         def rdf_of(frames: Frames) -> PartialRdf:
             blocks = len(frames) // protocol.block_frames
@@ -143,10 +154,11 @@ def sample(
             _fallen(potential, histogram, protocol.temperature),
             None
             if enough is None
-            else lambda counts, pressure: enough(rdf_of(frames_of(counts, pressure))),
+            else lambda counts, pressure: enough(rdf_of(frames_of(counts, pressure, {}))),
+            _measures(lmp, potential, observables),
         )
         configuration = _configuration(lmp) if keep else None
-    frames = frames_of(series.counts, series.pressure)
+    frames = frames_of(series.counts, series.pressure, series.measured)
     n_atoms = sum(atoms.values())
     blocks = len(frames) // protocol.block_frames
     return Sample(
@@ -160,6 +172,7 @@ def sample(
         wall_seconds=time.perf_counter() - begin,
         frames=frames if keep else None,
         configuration=configuration,
+        observed={one.name: block_means(one.observe(frames), blocks) for one in observables},
     )
 
 
@@ -202,14 +215,17 @@ def _series(
     per_pair: FloatArray,
     fallen: NDArray[np.bool_],
     enough: Callable[[CountArray, FloatArray], bool] | None,
+    measures: Mapping[str, Callable[[], FloatArray]],
 ) -> _Series:
     """Run the sampled part, a frame at a time, to its end or until there is `enough`.
 
     `per_pair`, shape (n_pairs,), turns what LAMMPS counts (neighbours of one atom of the first
-    species) into pairs of atoms; `fallen`, shape (n_pairs, size), are the bins of no return.
+    species) into pairs of atoms; `fallen`, shape (n_pairs, size), are the bins of no return;
+    `measures` are taken of the positions of each frame.
     """
     counts = np.zeros((protocol.frames, len(per_pair), histogram.size), dtype=np.uint32)
     thermo = np.empty((protocol.frames, 3))
+    measured: dict[str, list[FloatArray]] = {name: [] for name in measures}
     md_seconds = 0.0
     for frame in range(protocol.frames):
         md_seconds += run(lmp, protocol.frame_steps, first=frame == 0)
@@ -226,6 +242,8 @@ def _series(
         counts[frame] = np.rint(neighbours * per_pair[:, None])
         if np.any(counts[frame], where=fallen):
             raise SimulationError(Reason.COLLAPSE, "atoms fell into the hole at small r")
+        for name, take in measures.items():
+            measured[name].append(take())
         done = frame + 1
         if (
             enough is not None
@@ -237,7 +255,25 @@ def _series(
     temperatures, pressures, energies = thermo.T
     # most bins hold a few pairs: kept in the smallest type that holds them all
     counts = counts.astype(np.min_scalar_type(int(counts.max())))
-    return _Series(counts, temperatures, pressures, energies, md_seconds)
+    kept = {name: np.array(values) for name, values in measured.items()}
+    return _Series(counts, temperatures, pressures, energies, kept, md_seconds)
+
+
+def _measures(
+    lmp: "lammps", potential: Potential, observables: Sequence[Observable]
+) -> dict[str, Callable[[], FloatArray]]:
+    """Say what is to be taken of the positions of each frame, by name."""
+    wanted = {one.name: one.measure for one in observables if one.measure is not None}
+    if not wanted:
+        return {}
+    kinds = np.array(lmp.gather_atoms("type", 0, 1), dtype=np.intp) - 1
+    composition = Composition(tuple(potential.species), kinds)
+
+    def taken(measure: Measure) -> FloatArray:
+        positions = np.reshape(lmp.gather_atoms("x", 1, 3), (-1, 3))
+        return measure(composition, positions, _cell(lmp))
+
+    return {name: partial(taken, measure) for name, measure in wanted.items()}
 
 
 def _may_end(frames: int, protocol: Protocol) -> bool:
@@ -282,9 +318,11 @@ def _counts_of_types(lmp: "lammps", potential: Potential) -> list[int]:
     return [int(n) for n in over_ranks(counts)[1:]]
 
 
-def _volume(lmp: "lammps") -> float:
+def _cell(lmp: "lammps") -> FloatArray:
+    """Return the cell vectors of the orthogonal box as rows, in Å."""
     low, high, *_ = lmp.extract_box()
-    return float(np.prod(np.subtract(high, low)))
+    cell: FloatArray = np.diag(np.subtract(high, low).astype(np.float64))
+    return cell
 
 
 def _configuration(lmp: "lammps") -> str | None:
@@ -309,9 +347,9 @@ def pool(samples: Sequence[Sample]) -> Sample:
     if not samples:
         raise ValueError("nothing to pool")
     first = samples[0].rdf
-    blocks = np.stack([np.asarray(sample.rdf.blocks) for sample in samples], axis=1)
+    blocks = _interleaved([np.asarray(sample.rdf.blocks) for sample in samples])
     return Sample(
-        rdf=PartialRdf.from_blocks(first.pairs, first.r, blocks.reshape(-1, *first.g.shape)),
+        rdf=PartialRdf.from_blocks(first.pairs, first.r, blocks),
         temperature=_mean([sample.temperature for sample in samples]),
         pressure=_mean([sample.pressure for sample in samples]),
         energy=_mean([sample.energy for sample in samples]),
@@ -319,7 +357,17 @@ def pool(samples: Sequence[Sample]) -> Sample:
         atom_steps=sum(sample.atom_steps for sample in samples),
         md_seconds=sum(sample.md_seconds for sample in samples),
         wall_seconds=sum(sample.wall_seconds for sample in samples),
+        observed={
+            name: _interleaved([sample.observed[name] for sample in samples])
+            for name in samples[0].observed
+        },
     )
+
+
+def _interleaved(runs: Sequence[FloatArray]) -> FloatArray:
+    """Put the blocks of several runs, shape (B, ...) each, in the order of time."""
+    joined = np.stack(runs, axis=1)
+    return joined.reshape(-1, *joined.shape[2:])
 
 
 def _mean(estimates: Sequence[Estimate]) -> Estimate:

@@ -20,6 +20,7 @@ from lammpsfit.report.run_view import RunView
 from lammpsfit.report.search_plots import plot_complexity
 from lammpsfit.report.tables import UNKNOWN
 from lammpsfit.report.words import METHOD, cost_words, count_words, percent
+from lammpsfit.target.objective import ONLY_R
 from lammpsfit.words import FITTED, time_words
 
 
@@ -48,6 +49,11 @@ def _names(views: Sequence[RunView]) -> list[str]:
     ]
 
 
+def _what(views: Sequence[RunView]) -> str:
+    """Name what the runs minimised; an objective where one of them did more than R."""
+    return next((v.points.what for v in views if v.points.what != ONLY_R), ONLY_R)
+
+
 def _summary(views: Sequence[RunView], names: Sequence[str]) -> str:
     known = [
         (view.best.total[0], name, view)
@@ -59,7 +65,7 @@ def _summary(views: Sequence[RunView], names: Sequence[str]) -> str:
     _, name, view = min(known, key=lambda item: item[0])
     assert view.best is not None
     return (
-        f"The lowest confirmed R has {name}, with {view.free} free parameters: "
+        f"The lowest confirmed {_what(views)} has {name}, with {view.free} free parameters: "
         f"{cost_words(*view.best.total)} %."
     )
 
@@ -77,23 +83,23 @@ def _complexity(views: Sequence[RunView], names: Sequence[str]) -> Markup:
         for shown in view.shown:
             if shown.label != FITTED and shown.ok:
                 levels.setdefault(shown.label, shown.total[0])
-    alt = "R against free parameters: " + "; ".join(
+    alt = f"{_what(views)} against free parameters: " + "; ".join(
         f"{name} {percent(cost)} % with {free}" for name, free, cost, _, _ in runs
     )
     meanings = {tuple(one.definition for one in view.conditions) for view in views}
     notes = list(dict.fromkeys(f"{one.definition}." for v in views for one in v.conditions))
     if len(meanings) > 1:
-        notes.append("These definitions differ: such values of R are not to be compared.")
+        notes.append("These definitions differ: such values are not to be compared.")
     if levels:
         notes.append("Known potentials as in the first of these runs that ran them.")
     caption = (
-        "R with its standard error; hollow: a single run of the search, not confirmed. As in Fig. "
-        "8 of "
+        f"{_what(views)} with its standard error; hollow: a single run of the search, not "
+        "confirmed. As in Fig. 8 of "
     )
     return join(
         [
             picture(
-                plot_complexity(runs, levels),
+                plot_complexity(runs, levels, _what(views)),
                 f"{alt}.",
                 join([caption, doi_link(METHOD), "."], ""),
                 wide=True,
@@ -105,8 +111,8 @@ def _complexity(views: Sequence[RunView], names: Sequence[str]) -> Markup:
 
 def _tables(views: Sequence[RunView], names: Sequence[str]) -> Markup:
     ordered = sorted(zip(names, views, strict=True), key=lambda item: (item[1].free, item[0]))
-    head = ["run", "free", "R (%)", "R_c (%)", "confirmed", "evaluations", "failed", "MD work",
-            "wall time", "state"]  # fmt: skip
+    head = ["run", "free", f"{_what(views)} (%)", "R_c (%)", "confirmed", "evaluations", "failed",
+            "MD work", "wall time", "state"]  # fmt: skip
     about = ["run", "start", "folder", "free parameters", "each evaluation"]
     rows = [
         [name, view.start.name, view.folder, ", ".join(view.points.names), _systems(view)]

@@ -41,7 +41,7 @@ class Point:
     index : int
         Number of the evaluation.
     cost : float or None
-        Cost as a fraction; None where the evaluation failed.
+        Objective as a fraction; None where the evaluation failed.
     error : float
         Standard error of the cost; 0 or nan draws no bar.
     stage : str
@@ -65,8 +65,9 @@ def plot_convergence(
     path: Path | str | None,
     title: str = "",
     levels: Mapping[str, float] | None = None,
+    what: str = "R",
 ) -> Figure:
-    """Draw the cost of every evaluation, the best so far, and where failures lie.
+    """Draw the objective of every evaluation, the best so far, and where failures lie.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def plot_convergence(
     title : str
         Title of the figure.
     levels : mapping of str to float, optional
-        Costs of known potentials as fractions, drawn as dashed lines with their names.
+        Objectives of known potentials as fractions, drawn as dashed lines with their names.
+    what : str
+        What the objective is called.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def plot_convergence(
     level_lines(axes, levels or {})
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("evaluation")
-    axes.set_ylabel("R (%)")
+    axes.set_ylabel(f"{what} (%)")
     light_grid(axes)
     if title:
         axes.set_title(title)

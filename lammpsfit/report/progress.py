@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from lammpsfit.target.objective import minimised
 from lammpsfit.words import time_words
 
 Record = Mapping[str, Any]
@@ -17,7 +18,7 @@ LINE_EVERY_S: Final = 1.0
 
 
 class ProgressMonitor:
-    """Shows evaluations as they finish, with the best cost so far and the time left.
+    """Shows evaluations as they finish, with the best objective so far and the time left.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class ProgressMonitor:
         self._done += 1
         self._new += 1
         if record["status"] == "ok":
-            self._best = min(self._best, cost_of(record)[0])
+            self._best = min(self._best, objective_of(record)[0])
         elif record["status"] == "censored":
             self._given_up += 1
         else:
@@ -98,17 +99,21 @@ class ProgressMonitor:
         return ", ".join(parts)
 
 
-def cost_of(record: Record) -> tuple[float, float]:
-    """Return the cost of a record with its error: of several conditions, that of all together."""
-    ours = (record["cost"], record["cost_error"])
-    cost, error = record["objective"] if "also" in record else ours
-    return float(cost), float(error)
+def objective_of(record: Record) -> tuple[float, float]:
+    """Return what was minimised of a record, with its error."""
+    value, error = record["objective"]
+    return float(value), float(error)
+
+
+def minimised_of(record: Record) -> str:
+    """Name what was minimised, by a record that has it."""
+    return minimised([record, *record.get("also", ())], record.get("terms") or [record])
 
 
 def _outcome(record: Record) -> str:
     if record["status"] == "censored":
-        return f"given up, R > {100 * record['given_up']['bound']:.2f} %"
+        return f"given up, {minimised_of(record)} > {100 * record['given_up']['bound']:.2f} %"
     if record["status"] == "ok":
-        cost, error = cost_of(record)
-        return f"R = {100 * cost:.2f} ± {100 * error:.2f} %"
+        value, error = objective_of(record)
+        return f"{minimised_of(record)} = {100 * value:.2f} ± {100 * error:.2f} %"
     return f"failed ({record['reason']})"

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from lammpsfit.child.failure import Failure
-from lammpsfit.md.evaluate import MAIN, Evaluation
 from lammpsfit.report.convergence import Point
-from lammpsfit.report.progress import cost_of
+from lammpsfit.report.progress import objective_of
 from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.tables import Row, costs_json
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import MAIN, Evaluation
 
 Results: TypeAlias = Mapping[str, Evaluation | Failure]
 """What came of potentials, by label."""
@@ -33,12 +33,14 @@ def results_json(results: Results) -> dict[str, dict[str, Any]]:
     """Turn results into plain data, keyed by label, the other conditions within ``also``."""
     content = costs_json([_row(label, result) for label, result in results.items()])
     for label, result in results.items():
-        if isinstance(result, Evaluation) and result.also:
+        if isinstance(result, Evaluation):
             content[label] |= {
+                "minimised": result.minimised,
                 "objective": result.objective.mean,
                 "objective_error": result.objective.error,
-                "also": results_json(result.also),
             }
+            if result.also:
+                content[label]["also"] = results_json(result.also)
     return content
 
 
@@ -59,27 +61,37 @@ def _conditions(results: Results) -> list[str]:
 def _row(label: str, result: Evaluation | Failure) -> Row:
     if isinstance(result, Failure):
         return Row(label, None, note=str(result))
-    note = ""
+    note, objective = "", None
     if result.also:
         value, error = 100 * result.objective.mean, 100 * result.objective.error
-        note = f"{value:.2f} ± {error:.2f} % under all conditions together"
-    return Row(label, result.cost, result.sample.temperature, result.sample.pressure, note)
+        note = f"objective {value:.2f} ± {error:.2f} % over all conditions"
+    elif len(result.terms) > 1:
+        objective = result.objective
+    return Row(
+        label,
+        result.cost,
+        result.sample.temperature,
+        result.sample.pressure,
+        note,
+        objective,
+        tuple(result.terms.values()),
+    )
 
 
 def points(records: Iterable[Mapping[str, Any]]) -> list[Point]:
     """Make the points of the convergence plot from journal records, numbered as they finished."""
     found = []
     for index, record in enumerate(records, 1):
-        cost, error = cost_of(record) if "cost" in record else (None, 0.0)
+        cost, error = objective_of(record) if "objective" in record else (None, 0.0)
         reason, given_up = record.get("reason"), "given_up" in record
         found.append(Point(index, cost, error, record["stage"], reason, given_up))
     return found
 
 
 def levels(results: Results) -> dict[str, float]:
-    """Take the cost of each sound result: of several conditions, what they cost together."""
+    """Take the objective of each sound result."""
     return {
-        label: result.objective.mean if result.also else result.cost.value
+        label: result.objective.mean
         for label, result in results.items()
         if isinstance(result, Evaluation)
     }

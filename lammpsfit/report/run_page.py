@@ -25,7 +25,7 @@ from lammpsfit.report.html import (
 from lammpsfit.report.run_pictures import course, curves_section, distributions
 from lammpsfit.report.run_space import search_space, uncertainty
 from lammpsfit.report.run_view import Condition, Parameter, RunView, Shown
-from lammpsfit.report.tables import UNKNOWN
+from lammpsfit.report.tables import UNKNOWN, share_words, wanted_words
 from lammpsfit.report.uncertainty import error_words
 from lammpsfit.report.words import (
     METHOD,
@@ -35,6 +35,8 @@ from lammpsfit.report.words import (
     number_words,
     percent,
 )
+from lammpsfit.target import Column
+from lammpsfit.target.objective import ONLY_R
 from lammpsfit.units import BAR_PER_GPA
 from lammpsfit.words import FITTED, list_words, time_words
 
@@ -81,15 +83,15 @@ def _heading(view: RunView) -> Markup:
 
 
 def _facts(view: RunView) -> Iterator[tuple[str, str, str]]:
-    best = view.best
+    best, what = view.best, view.points.what
     if best is not None and best.ok:
         how = f"confirmed with {_runs(best.runs)}" if best.confirmed else "one run of the search"
-        together = ", all conditions together" if len(view.conditions) > 1 else ""
-        name = "R of the fit" if best.confirmed else "lowest R so far"
+        together = ", over all conditions" if len(view.conditions) > 1 else ""
+        name = f"{what} of the fit" if best.confirmed else f"lowest {what} so far"
         yield name, f"{cost_words(*best.total)} %", f"{how}{together}"
     for shown in view.shown:
         if shown.label != FITTED and shown.ok:
-            yield f"R of {shown.label}", f"{cost_words(*shown.total)} %", _runs(shown.runs)
+            yield f"{what} of {shown.label}", f"{cost_words(*shown.total)} %", _runs(shown.runs)
     status = Counter(record["status"] for record in view.records)
     none = f"{status['failed']} failed" + (
         f", {status['censored']} given up" if status["censored"] else ""
@@ -179,8 +181,9 @@ def _parameter_cells(p: Parameter, block: Mapping[str, Any]) -> list[object]:
     ]
     if block:
         known = p.name in block["errors"]
-        unit = "" if block["relative"].get(p.name, True) else " of its range"
-        cells.append(f"{error_words(block['errors'][p.name])}{unit}" if known else "")
+        error = block["errors"].get(p.name)
+        unit = "" if error is None or block["relative"].get(p.name, True) else " of its range"
+        cells.append(f"{error_words(error)}{unit}" if known else "")
     flagged = p.remark.startswith("at its")
     return [*cells, element("span", p.remark, class_="flag") if flagged else p.remark]
 
@@ -197,31 +200,64 @@ def _costs(view: RunView) -> Markup:
         *dict.fromkeys(f"{one.definition}." for one in view.conditions),
         "R_c is R without its statistical noise, ± a standard error (block jackknife over the "
         "runs); quarters of the run show drift, and each is noisier than the whole.",
-        *(one.pressure for one in view.conditions if one.pressure),
+        *_objective_notes(view),
         *failed,
         *([f"Not run yet: {list_words(waiting)}."] if waiting else []),
     ]
     return join([*(_cost_table(view, one) for one in view.conditions), items(notes)])
 
 
+def _objective_notes(view: RunView) -> Iterator[str]:
+    """Say what the objective is, where it is more than R."""
+    words = dict.fromkeys(column.words for one in view.conditions for column in one.columns)
+    if words:
+        yield (
+            "Objective: the root of the sum of squared deviations, in R. In brackets, the share of "
+            "R and of each other term in its square."
+        )
+    yield from (f"{word}." for word in words)
+    if len(view.conditions) > 1:
+        yield from (
+            f"{shown.label}: objective {cost_words(*shown.total)} % over all conditions."
+            for shown in view.shown
+            if shown.ok
+        )
+
+
 def _cost_table(view: RunView, condition: Condition) -> Markup:
     pairs = list(condition.reference.pairs)
     by_pair = [f"R {pair} (%)" for pair in pairs]
-    averages = ["R (%)", "R_c (%)", "by quarters (%)", "T (K)", "P (GPa)", "runs"]
+    terms = [f"{c.label} ({c.unit})" if c.unit else c.label for c in condition.columns]
+    head = [*by_pair, "R (%)", "R_c (%)", "by quarters (%)", *terms, *_objective_head(view)]
+    averages = ["T (K)", "P (GPa)", "runs"]
+    rows = [_cost_cells(shown, condition, pairs, view) for shown in view.shown]
+    if terms:
+        wanted = ["wanted", *[""] * (len(pairs) + 3), *map(wanted_words, condition.columns)]
+        rows.insert(0, wanted + [""] * (1 + len(head) + len(averages) - len(wanted)))
+    chosen = 1 if terms else 0
     return table(
-        ["potential", *by_pair, *averages],
-        [_cost_cells(shown, condition, pairs) for shown in view.shown],
+        ["potential", *head, *averages],
+        rows,
         caption=f"{condition.name}: {condition.system}" if len(view.conditions) > 1 else "",
-        chosen=0 if view.best is not None else None,
+        chosen=chosen if view.best is not None else None,
     )
 
 
-def _cost_cells(shown: Shown, condition: Condition, pairs: Sequence[str]) -> list[str]:
+def _objective_head(view: RunView) -> list[str]:
+    """Head of the column of the objective, where it is more than R, and of one condition."""
+    several = len(view.conditions) > 1 or view.points.what == ONLY_R
+    return [] if several else [f"{view.points.what} (%)"]
+
+
+def _cost_cells(
+    shown: Shown, condition: Condition, pairs: Sequence[str], view: RunView
+) -> list[str]:
     fields = shown.under(condition)
     label = shown.label if shown.confirmed or not fields else f"{shown.label} (not confirmed)"
     if "cost" not in fields:
         word = "failed" if fields else UNKNOWN
-        return [label, *[""] * len(pairs), word, "", "", "", "", str(shown.runs)]
+        blank = [""] * (4 + len(condition.columns) + len(_objective_head(view)))
+        return [label, *[""] * len(pairs), word, *blank, str(shown.runs)]
     errors = fields.get("pair_cost_errors", {})
     by_pair = [
         percent(fields["pair_costs"].get(pair, math.nan), 1)
@@ -231,13 +267,32 @@ def _cost_cells(shown: Shown, condition: Condition, pairs: Sequence[str]) -> lis
     return [
         label,
         *by_pair,
-        cost_words(fields["cost"], fields.get("cost_error", math.nan)),
+        cost_words(fields["cost"], fields.get("cost_error", math.nan))
+        + (f" {share_words(_of_structure(fields))}" if condition.columns else ""),
         percent(fields.get("cost_corrected", math.nan)),
         " ".join(percent(x, 1) for x in fields.get("cost_quarters", ())),
+        *(_term_words(fields, column) for column in condition.columns),
+        *(cost_words(*shown.total) for _ in _objective_head(view)),
         estimate_words(fields.get("temperature"), 1.0, 0),
         estimate_words(fields.get("pressure"), 1 / BAR_PER_GPA, 2),
         str(shown.runs),
     ]
+
+
+def _of_structure(fields: Mapping[str, Any]) -> float:
+    """Return the share of R in the squared objective."""
+    return 1.0 - math.fsum(
+        one["share"] for one in fields.get("terms", {}).values() if one["wanted"] is not None
+    )
+
+
+def _term_words(fields: Mapping[str, Any], column: Column) -> str:
+    """Give what was reached of a term, and its share in the squared objective."""
+    found = fields.get("terms", {}).get(column.name)
+    if found is None:
+        return UNKNOWN
+    value = estimate_words(found["value"], column.factor, column.digits)
+    return f"{value} {share_words(found['share'])}"
 
 
 def _use(view: RunView) -> Markup:

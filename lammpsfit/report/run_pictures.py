@@ -22,6 +22,7 @@ from lammpsfit.report.html import (
     table,
 )
 from lammpsfit.report.pair_plot import plot_pair_curves
+from lammpsfit.report.progress import objective_of
 from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.results import points as convergence_points
 from lammpsfit.report.run_view import Condition, RunView
@@ -99,18 +100,24 @@ def course(view: RunView) -> Markup:
     """Tell of the search: every evaluation, its stages, what failed, and the work."""
     if not view.records:
         return paragraph("No evaluation is finished yet.")
-    levels = {s.label: s.fields["cost"] for s in view.shown if s.label != FITTED and s.ok}
-    figure = plot_convergence(convergence_points(view.records), None, levels=levels)
-    good = [record["cost"] for record in view.records if record["status"] == "ok"]
-    fell = f"R falls from {percent(good[0])} to {percent(min(good))} %" if good else "none has an R"
-    alt = f"R of {len(view.records)} evaluations in the order they finished: {fell}."
+    what = view.points.what
+    levels = {s.label: s.total[0] for s in view.shown if s.label != FITTED and s.ok}
+    points = convergence_points(view.records)
+    figure = plot_convergence(points, None, levels=levels, what=what)
+    good = [objective_of(record)[0] for record in view.records if record["status"] == "ok"]
+    fell = (
+        f"{what} falls from {percent(good[0])} to {percent(min(good))} %"
+        if good
+        else "none came to an end"
+    )
+    alt = f"{what} of {len(view.records)} evaluations in the order they finished: {fell}."
     work = view.records[-1].get("wall", 0.0)
     done = sum(record.get("atom_steps", 0) for record in view.records)
     failures = [record for record in view.records if record["status"] == "failed"]
     parts = [
         picture(figure, alt, "Every evaluation, and the best so far. Hollow: given up.", wide=True),
         table(
-            ["stage", "evaluations", "with a cost", "given up", "failed", "lowest R (%)"],
+            ["stage", "evaluations", "with a cost", "given up", "failed", f"lowest {what} (%)"],
             list(_stage_rows(view)),
             caption="Stages of the search",
         ),
@@ -131,7 +138,7 @@ def _stage_rows(view: RunView) -> Iterator[list[str]]:
     for stage in dict.fromkeys(record["stage"] for record in view.records):
         ours = [record for record in view.records if record["stage"] == stage]
         status = Counter(record["status"] for record in ours)
-        costs = [record["cost"] for record in ours if record["status"] == "ok"]
+        costs = [objective_of(record)[0] for record in ours if record["status"] == "ok"]
         numbers = (len(ours), status["ok"], status["censored"], status["failed"])
         yield [stage, *map(str, numbers), percent(min(costs)) if costs else UNKNOWN]
 

@@ -23,8 +23,9 @@ from lammpsfit.report.search_plots import (
     plot_path,
     plot_plane,
 )
-from lammpsfit.report.uncertainty import plot_uncertainty
+from lammpsfit.report.uncertainty import NOTHING_RESOLVED, plot_uncertainty
 from lammpsfit.report.words import METHOD, number_words, percent
+from lammpsfit.words import objective_words
 
 
 def uncertainty(view: RunView) -> Markup:
@@ -35,17 +36,19 @@ def uncertainty(view: RunView) -> Markup:
             "Not known. Errors of the parameters come from the frames that runs of the "
             "Gauss-Newton search keep, when the fit is finished."
         )
+    if not any(direction["resolved"] for direction in block["directions"]):
+        return paragraph(f"{NOTHING_RESOLVED[0].upper()}{NOTHING_RESOLVED[1:]}.")
     figure = plot_uncertainty(block, None)
-    undetermined = sum(not direction["determined"] for direction in block["directions"])
+    unresolved = sum(not direction["resolved"] for direction in block["directions"])
     alt = (
         f"Correlations of {len(block['errors'])} parameters, and their "
         f"{len(block['directions'])} combinations from the best known to the least, "
-        f"{undetermined} of them not determined within the bounds."
+        f"{unresolved} of them not resolved by these runs."
     )
     parts = [
         paragraph(
-            "What the runs determine, from the best known combination to the least "
-            f"(R may rise by {100 * block['rise']:.2f} points):"
+            "What the runs resolve, from the best known combination to the least "
+            f"({objective_words(view.points.what)} may rise by {100 * block['rise']:.2f} points):"
         ),
         element("ol", *(element("li", d["words"]) for d in block["directions"])),
         picture(figure, alt, wide=True),
@@ -64,7 +67,8 @@ def _ensemble(block: Mapping[str, Any]) -> Markup:
         if measured:
             row.append(_measured(member))
         rows.append([*row, *(number_words(member["parameters"][name]) for name in names)])
-    head = ["", "R predicted (%)", *(["R measured (%)"] if measured else []), *names]
+    what = block.get("minimised", "R")
+    head = ["", f"{what} predicted (%)", *([f"{what} measured (%)"] if measured else []), *names]
     return table(head, rows, caption="Potentials that are as good by these errors")
 
 
@@ -83,14 +87,14 @@ def search_space(view: RunView) -> Markup:
         return _believed(view)
     intro = paragraph(
         f"The path to the best, {len(points.path)} of {len(points.unit)} evaluations: each step "
-        "begins where the one before was taken. R of single runs goes up and down by chance."
+        "begins where the one before was taken. What single runs give goes up and down by chance."
     )
     rows = points.path
     parts = [
         intro,
         picture(
             plot_path(points),
-            f"Path of {len(rows)} steps: R from {percent(points.cost[rows[0]])} to "
+            f"Path of {len(rows)} steps: {points.what} from {percent(points.cost[rows[0]])} to "
             f"{percent(points.cost[rows[-1]])} %, and each parameter within its bounds.",
             wide=True,
         ),
@@ -142,11 +146,11 @@ def _believed(view: RunView) -> Markup:
         parts.append(
             picture(
                 plot_plane(points, slices, slices.plane),
-                f"R believed over {points.names[i]} and {points.names[j]}, from "
+                f"{points.what} believed over {points.names[i]} and {points.names[j]}, from "
                 f"{percent(slices.plane.mean.min())} to {percent(slices.plane.mean.max())} %, "
                 "with the evaluations and the path to the best.",
-                "The two parameters along which R changes most, all others at the best point; "
-                "evaluations lie anywhere in the others.",
+                f"The two parameters along which {points.what} changes most, all others at the "
+                "best point; evaluations lie anywhere in the others.",
                 wide=True,
             )
         )
@@ -154,7 +158,7 @@ def _believed(view: RunView) -> Markup:
     for line, held in zip(slices.lines, slices.best, strict=True):
         k = int(np.argmin(line.mean))
         alt = (
-            f"R believed along {line.name}: from {percent(line.mean.min())} % at "
+            f"{points.what} believed along {line.name}: from {percent(line.mean.min())} % at "
             f"{line.values[k]:.4g} up to {percent(line.mean.max())} %; the best is at {held:.4g}."
         )
         made.append(picture(plot_line(points, line, float(held)), alt))

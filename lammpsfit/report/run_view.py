@@ -1,6 +1,5 @@
 """What a page tells of a run, as plain values: made elsewhere, shown here."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.forcefield import Potential
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import Column
 from lammpsfit.words import FITTED
 
 FloatArray = NDArray[np.float64]
@@ -51,11 +51,9 @@ class Shown:
 
     @property
     def total(self) -> tuple[float, float]:
-        """R with its error; where there are several conditions, that of all together."""
-        if "also" in self.fields:
-            value, error = self.fields["objective"]
-            return float(value), float(error)
-        return float(self.fields["cost"]), float(self.fields.get("cost_error", math.nan))
+        """What is minimised, with its error."""
+        value, error = self.fields["objective"]
+        return float(value), float(error)
 
     def under(self, condition: "Condition") -> Record:
         """Return the fields of a condition; empty where there are none."""
@@ -83,8 +81,8 @@ class Condition:
         The g(r) wanted.
     definition
         What R is, with its range.
-    pressure
-        The pressure wanted beside it, in words; else empty.
+    columns
+        What else was wanted, as tables show it.
     """
 
     name: str
@@ -93,7 +91,7 @@ class Condition:
     source: Sequence[str]
     reference: PartialRdf
     definition: str
-    pressure: str
+    columns: Sequence[Column]
 
 
 @dataclass(frozen=True)
@@ -264,8 +262,6 @@ class RunView:
         Seed; versions by package; the job file as it stands.
     files
         Names of files and folders in the run folder, with what they are.
-    notes
-        What of the run folder was damaged, and is left out.
     """
 
     folder: str
@@ -291,7 +287,6 @@ class RunView:
     versions: Mapping[str, str]
     job: str
     files: Sequence[tuple[str, str]]
-    notes: Sequence[str] = ()
 
     @property
     def best(self) -> Shown | None:

@@ -84,7 +84,7 @@ def draw_line(upper: Axes, lower: Axes, points: Points, line: Slice, held: float
     upper.set_ylabel(f"{points.what} (%)")
     lower.plot(line.values, 100 * line.gain, color=COLOURS[2], lw=1.8)
     lower.set_ylim(bottom=0.0)
-    lower.set_ylabel("EI (% of R)")
+    lower.set_ylabel(f"EI (% of {points.what})")
     lower.set_xlabel(line.name)
     for axes in (upper, lower):
         axes.axvline(held, color="0.3", ls=":", lw=1.2)
@@ -203,16 +203,20 @@ def plot_pair_path(points: Points, i: int, j: int) -> Figure:
 
 
 def plot_complexity(
-    runs: Sequence[tuple[str, int, float, float, bool]], levels: Mapping[str, float]
+    runs: Sequence[tuple[str, int, float, float, bool]],
+    levels: Mapping[str, float],
+    what: str = "R",
 ) -> Figure:
-    """Draw R of several fits against their numbers of free parameters.
+    """Draw the objective of several fits against their numbers of free parameters.
 
     Parameters
     ----------
     runs
-        Name, free parameters, R, its error, and whether it is confirmed.
+        Name, free parameters, objective, its error, and whether it is confirmed.
     levels
-        R of known potentials, by name.
+        That of known potentials, by name.
+    what
+        What it is called.
     """
     figure = new_figure(7.0, 4.8)
     axes = figure.subplots()
@@ -235,7 +239,7 @@ def plot_complexity(
     axes.margins(x=0.15)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("free parameters")
-    axes.set_ylabel("R (%)")
+    axes.set_ylabel(f"{what} (%)")
     light_grid(axes, "y")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return _plain(figure)

@@ -17,10 +17,12 @@ from rich.text import Text
 from lammpsfit.errors import InputError
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import Cost
+from lammpsfit.target import Column, Reached
 from lammpsfit.units import BAR_PER_GPA
 
 UNKNOWN: Final = "–"
 FAILED: Final = "failed"
+WANTED: Final = "wanted"
 PIPE_WIDTH: Final = 120
 """Columns of output that is not a terminal, unless COLUMNS says otherwise."""
 
@@ -39,6 +41,10 @@ class Row:
     pressure_bar : Estimate or None, bar
     note : str
         Printed under the table; why the run failed, where it did.
+    objective : Estimate or None
+        What is minimised, as a fraction, where it is more than R.
+    terms : sequence of Reached
+        What was reached of each term.
     """
 
     label: str
@@ -46,6 +52,8 @@ class Row:
     temperature: Estimate | None = None
     pressure_bar: Estimate | None = None
     note: str = ""
+    objective: Estimate | None = None
+    terms: Sequence[Reached] = ()
 
 
 def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = True) -> Table:
@@ -66,18 +74,25 @@ def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = Tr
         Costs in %, T in K, P in GPa; columns that no row fills are left out.
     """
     table = _empty_table()
-    names = _pair_names(rows) if pairs else ()
+    names, scalars = _pair_names(rows) if pairs else (), _scalars(rows)
+    wanted = {_head(column): wanted_words(column) for column in scalars}
     columns = [
         *((f"{pair}\n%", [_pair_cost(row, pair) for row in rows]) for pair in names),
         ("R\n%", [_value(row) for row in rows]),
         ("R_c\n%", [_corrected(row) for row in rows]),
         ("drift\n%", [_drift(row, drift) for row in rows]),
+        *((_head(column), [_reached(row, column) for row in rows]) for column in scalars),
+        ("objective\n%", [_estimate(row.objective, 100.0, 2) for row in rows]),
         ("T\nK", [_estimate(row.temperature, 1.0, 0) for row in rows]),
-        ("P\nGPa", [_estimate(row.pressure_bar, 1.0 / BAR_PER_GPA, 2) for row in rows]),
     ]
+    pressure = "P\nGPa"
+    if pressure not in wanted:
+        columns.append((pressure, [_estimate(r.pressure_bar, 1 / BAR_PER_GPA, 2) for r in rows]))
     filled = [(title, cells) for title, cells in columns if title == "R\n%" or any(cells)]
     for title, _ in filled:
         table.add_column(title, justify="right", no_wrap=True)
+    if wanted:
+        table.add_row(WANTED, *(wanted.get(title, "") for title, _ in filled))
     for i, row in enumerate(rows):
         table.add_row(Text(row.label), *(cells[i] for _, cells in filled))
     return table
@@ -140,6 +155,7 @@ def costs_json(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
             **(cost_json(row.cost) if row.cost else {"cost": None}),
             "temperature": _estimate_json(row.temperature),
             "pressure_bar": _estimate_json(row.pressure_bar),
+            "terms": {one.column.name: _term_json(one) for one in row.terms},
             "note": row.note,
         }
         for row in rows
@@ -194,6 +210,12 @@ def _legend(rows: Sequence[Row]) -> Iterable[str]:
             "R_c: R without its statistical noise; ±: standard error (block jackknife); "
             "drift: R by quarters of the run"
         )
+    if scalars := _scalars(rows):
+        yield (
+            "objective: root of the sum of squared deviations, in R; (n %): the share of R and of "
+            "each other term in its square"
+        )
+        yield "; ".join(column.words for column in scalars)
     for row in rows:
         if row.cost is None:
             yield f"{row.label}: {FAILED}: {row.note or 'no reason recorded'}"
@@ -215,7 +237,38 @@ def _value(row: Row) -> str:
     if row.cost is None:
         return FAILED
     error = _percent(row.cost.error, 2)
-    return _percent(row.cost.value, 2) + (f" ± {error}" if error != UNKNOWN else "")
+    value = _percent(row.cost.value, 2) + (f" ± {error}" if error != UNKNOWN else "")
+    ours = next((one for one in row.terms if one.column.wanted is None), None)
+    return value if ours is None or len(row.terms) == 1 else f"{value} {share_words(ours.share)}"
+
+
+def share_words(share: float) -> str:
+    """Give a share in the squared objective."""
+    return f"({100 * share:.0f} %)"
+
+
+def wanted_words(column: Column) -> str:
+    """Give what is wanted, in the unit of the column."""
+    if column.wanted is None:
+        return ""
+    return f"{column.wanted * column.factor:z.{column.digits}f}"
+
+
+def _head(column: Column) -> str:
+    return f"{column.label}\n{column.unit}"
+
+
+def _scalars(rows: Sequence[Row]) -> list[Column]:
+    """Columns of the terms that want one number, each once."""
+    found = {one.column.name: one.column for row in rows for one in row.terms}
+    return [column for column in found.values() if column.wanted is not None]
+
+
+def _reached(row: Row, column: Column) -> str:
+    one = next((one for one in row.terms if one.column.name == column.name), None)
+    if one is None:
+        return ""
+    return f"{_estimate(one.value, column.factor, column.digits)} {share_words(one.share)}"
 
 
 def _corrected(row: Row) -> str:
@@ -242,6 +295,15 @@ def _estimate(estimate: Estimate | None, factor: float, digits: int) -> str:
     mean = f"{estimate.mean * factor:z.{digits}f}"
     error = estimate.error * factor
     return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) else mean
+
+
+def _term_json(one: Reached) -> dict[str, Any]:
+    return {
+        "wanted": one.column.wanted,
+        "value": _estimate_json(one.value),
+        "deviation": _estimate_json(one.deviation),
+        "share": one.share,
+    }
 
 
 def _number(value: float) -> float | None:

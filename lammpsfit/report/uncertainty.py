@@ -14,12 +14,21 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from lammpsfit.report.figures import light_grid, new_figure, save_figure
+from lammpsfit.words import objective_words
 
 MAP: Final = "PuOr_r"
 """Purple to orange: people with colour-blindness tell its ends apart."""
 
 FACTOR: Final = 0.4
 """Error of a logarithm from which on it is given as a factor, not in per cent."""
+
+NOT_RESOLVED: Final = "not resolved"
+"""Said where these runs tell nothing; no number stands there."""
+
+NOTHING_RESOLVED: Final = (
+    "these runs resolve no combination of the parameters: run more evaluations (limits.evaluations)"
+    " or longer ones (protocol.sample)"
+)
 
 DARK: Final = (-0.5, 0.6)
 """Values beyond which a cell is so dark that it is written in white."""
@@ -35,22 +44,45 @@ def uncertainty_lines(block: Mapping[str, Any], values: Mapping[str, float]) -> 
     values
         The fitted parameters.
     """
-    rise = 100 * block["rise"]
-    yield f"errors of the parameters, and how far each may go while R rises by {rise:.2f} points:"
+    rise, what = 100 * block["rise"], block.get("minimised", "R")
+    if not any(direction["resolved"] for direction in block["directions"]):
+        yield NOTHING_RESOLVED
+        return
+    yield (
+        f"errors of the parameters, and how far each may go while {objective_words(what)} rises by "
+        f"{rise:.2f} points{_held(block)}:"
+    )
     for name, value in values.items():
-        error, relative = error_words(block["errors"][name]), block["relative"][name]
-        low, high = _span(value, block["reach"][name], block["bounds"][name], relative)
-        unit = "" if relative else " of its range"
         note = ", at its bound" if name in block["at_bound"] else ""
-        yield f"{name:>10} = {value:<9.5g} {error}{unit}, {low:.4g} to {high:.4g}{note}"
-    yield "what the runs determine, from the best known combination to the least:"
+        yield f"{name:>10} = {value:<9.5g} {_known_words(block, name, value)}{note}"
+    yield "what the runs resolve, from the best known combination to the least:"
     for direction in block["directions"]:
         yield f"  {direction['words']}"
-    yield from _ensemble_lines(block["ensemble"])
+    yield from _ensemble_lines(block["ensemble"], what)
 
 
-def error_words(error: float) -> str:
-    """Give the standard error of a logarithm."""
+def _held(block: Mapping[str, Any]) -> str:
+    """Say what the errors depend on, where some combinations are not resolved."""
+    some = not all(direction["resolved"] for direction in block["directions"])
+    return ", what is not resolved being held" if some else ""
+
+
+def _known_words(block: Mapping[str, Any], name: str, value: float) -> str:
+    """Say how well a parameter is known, and how far it may go."""
+    error, reach, relative = block["errors"][name], block["reach"][name], block["relative"][name]
+    if error is None:
+        return NOT_RESOLVED
+    words = f"{error_words(error)}{'' if relative else ' of its range'}"
+    if reach is None:
+        return f"{words}, range {NOT_RESOLVED}"
+    low, high = _span(value, reach, block["bounds"][name], relative)
+    return f"{words}, {low:.4g} to {high:.4g}"
+
+
+def error_words(error: float | None) -> str:
+    """Give the standard error of a logarithm; say so where it is not resolved."""
+    if error is None:
+        return NOT_RESOLVED
     return f"×÷ {math.exp(error):.2g}" if error >= FACTOR else f"± {100 * error:.2g} %"
 
 
@@ -66,11 +98,11 @@ def _span(
     return max(low, ends[0]), min(high, ends[1])
 
 
-def _ensemble_lines(ensemble: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _ensemble_lines(ensemble: Sequence[Mapping[str, Any]], what: str) -> Iterator[str]:
     checked = [member for member in ensemble if "measured" in member or "failed" in member]
     if not checked:
         return
-    yield "potentials as good by these errors, R predicted and measured:"
+    yield f"potentials as good by these errors, {what} predicted and measured:"
     for k, member in enumerate(checked, 1):
         measured = (
             f"{100 * member['measured']:.2f} ± {100 * member['measured_error']:.2f} %"
@@ -103,7 +135,7 @@ def plot_uncertainty(block: Mapping[str, Any], path: Path | str | None, title: s
     names = list(block["errors"])
     directions = block["directions"]
     covariance = np.array(block["covariance"])
-    errors = np.sqrt(np.diag(covariance))
+    errors = np.array([np.nan if e is None else e for e in block["errors"].values()])
     loadings = np.array([list(d["loadings"].values()) for d in directions]).T
     d = len(names)
     side = max(0.62 * d, 2.6)
@@ -116,11 +148,12 @@ def plot_uncertainty(block: Mapping[str, Any], path: Path | str | None, title: s
     grid[1, 0].set_title("correlation of the parameters")
     grid[1, 0].tick_params(axis="x", rotation=90)
     _spectrum(grid[0, 1], directions)
-    _cells(grid[1, 1], loadings, names, [str(k) for k in range(1, d + 1)])
+    known = np.where([direction["resolved"] for direction in directions], loadings, np.nan)
+    _cells(grid[1, 1], known, names, [str(k) for k in range(1, d + 1)])
     grid[1, 1].set_xlabel("combination, from the stiffest to the softest")
     figure.supxlabel(
-        "cells on the right: power of each parameter in the combination; hollow: not determined "
-        "within the bounds",
+        "cells on the right: power of each parameter in the combination; grey: not resolved by "
+        "these runs",
         fontsize="small",
     )
     if title:
@@ -132,18 +165,18 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
     """Draw the error and the reach of each direction in per cent, on a logarithmic axis."""
     for key, colour, marker, label in (
         ("error", "#0072B2", "o", "standard error"),
-        ("reach", "#D55E00", "s", "change that R hardly feels"),
+        ("reach", "#D55E00", "s", "change that is hardly felt"),
     ):
         axes.plot(
             range(len(directions)),
-            [100 * direction[key] for direction in directions],
+            [np.nan if one[key] is None else 100 * one[key] for one in directions],
+            marker,
+            ls="-",
             color=colour,
             lw=1.0,
+            ms=5.5,
             label=label,
         )
-        for k, direction in enumerate(directions):
-            fill = colour if direction["determined"] else "white"
-            axes.plot(k, 100 * direction[key], marker, color=colour, mfc=fill, ms=5.5)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -157,9 +190,12 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
 def _cells(
     axes: Axes, values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str]
 ) -> None:
-    """Draw values from -1 to 1 as annotated cells."""
+    """Draw values from -1 to 1 as annotated cells; those that are NaN are grey."""
+    axes.set_facecolor("0.88")
     axes.imshow(values, cmap=MAP, vmin=-1.0, vmax=1.0, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
+        if np.isnan(value):
+            continue
         axes.text(
             j,
             i,

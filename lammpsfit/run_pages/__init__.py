@@ -56,6 +56,8 @@ def _run_data(view: RunView) -> dict[str, Any]:
         "parameters": list(view.points.names),
         "evaluations": len(view.records),
         "cost": fields.get("cost"),
+        "objective": None if best is None or not best.ok else best.total[0],
+        "minimised": view.points.what,
         "cost_error": error if error is not None and math.isfinite(error) else None,
         "confirmed": best is not None and best.confirmed,
         "atom_steps": view.atom_steps,

@@ -1,5 +1,6 @@
 """What a run folder holds, as the page shows it; nothing is run for it."""
 
+import json
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,11 +16,9 @@ from lammpsfit.fit.run.confirm import Repeat
 from lammpsfit.fit.run.open_fit import Fit, open_fit
 from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.records import result_fields
-from lammpsfit.fit.run.result_models import read_result, told
 from lammpsfit.fit.run.run_folder import RunFolder, open_run
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
-from lammpsfit.md.evaluate import MAIN, Evaluation
 from lammpsfit.md.export import FILES
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import pool
@@ -27,6 +26,7 @@ from lammpsfit.md.system import System
 from lammpsfit.report.run_view import Condition, Parameter, Points, Record, RunView, Shown
 from lammpsfit.run_pages.slices import surrogate_slices
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import MAIN, Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
 from lammpsfit.words import FITTED
 
@@ -64,13 +64,12 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
     """
     folder, job, journal = open_run(path)
     fit = open_fit(folder, job, journal)
-    notes = list(fit.notes)
-    result = _result(fit, notes)
+    result = _result(fit)
     state, state_words = _state(fit, result)
     best = _best_record(fit, result)
     confirmed = fit.conditions.of_size(job.confirm)
     shown = [] if best is None else [_fit_shown(fit, confirmed, best, result)]
-    lammps, source = _lammps(fit, best, notes, finished=state == "finished")
+    lammps, source = _lammps(fit, best, finished=state == "finished")
     paper = job.strategy.name == "paper"
     return RunView(
         folder=str(path),
@@ -96,20 +95,17 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         versions=journal.of_type("header")[0].get("versions") or versions(FIT_PACKAGES),
         job=folder.job.read_text("utf-8"),
         files=_files(folder),
-        notes=notes,
     )
 
 
-def _result(fit: Fit, notes: list[str]) -> Mapping[str, Any]:
+def _result(fit: Fit) -> Mapping[str, Any]:
     """Read the result; empty where there is none, or more was run since it was written."""
     try:
-        result = read_result(fit.folder.result)
-    except FileNotFoundError:
+        result = json.loads(fit.folder.result.read_text("utf-8"))
+        told = sum(result["evaluations"][key] for key in ("ok", "censored", "failed"))
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
-    except InputError as error:
-        notes.append(f"{error}: left out")
-        return {}
-    return result if told(result) == len(fit.records) else {}
+    return result if told == len(fit.records) else {}
 
 
 def _state(fit: Fit, result: Mapping[str, Any]) -> tuple[str, str]:
@@ -220,7 +216,7 @@ def points_of(fit: Fit, best: Record | None) -> Points:
         bounds=np.array([(free.lower, free.upper) for free in fit.space.free]),
         unit=unit,
         values=np.array(values, dtype=np.float64).reshape(-1, d),
-        what=_minimised(fit),
+        what=fit.conditions.minimised,
         cost=np.array([value for value, _ in told]),
         error=np.array([error for _, error in told]),
         stages=tuple(r["stage"] for r in fit.records),
@@ -229,7 +225,7 @@ def points_of(fit: Fit, best: Record | None) -> Points:
 
 
 def _path(fit: Fit, best: Record | None) -> list[int]:
-    """Return the rows that led to the best: from run to run, or whenever R fell lower."""
+    """Return the rows that led to the best: from run to run, or at each lower objective."""
     if best is None:
         return []
     rows = {record["id"]: row for row, record in enumerate(fit.records)}
@@ -246,14 +242,11 @@ def _path(fit: Fit, best: Record | None) -> list[int]:
     return path if path[-1:] == back else [*(row for row in path if row < back[0]), *back]
 
 
-def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) -> tuple[str, str]:
+def _lammps(fit: Fit, best: Record | None, *, finished: bool) -> tuple[str, str]:
     exported = fit.folder.lammps / FILES["overlay"]
-    if finished and exported.is_file():
+    if finished and exported.exists():
         where = exported.relative_to(fit.folder.path)
-        try:
-            return exported.read_text("utf-8"), f"{where}, whose forces were compared with U(r)"
-        except (OSError, UnicodeDecodeError) as error:
-            notes.append(f"{exported}: cannot be read ({error}): left out")
+        return exported.read_text("utf-8"), f"{where}, whose forces were compared with U(r)"
     if best is None:
         return "", ""
     potential: Potential = fit.potential(dict(best))
@@ -271,18 +264,14 @@ def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) 
 
 def _condition(name: str, problem: Problem) -> Condition:
     system, protocol, target = problem.system, problem.protocol, problem.target
-    wanted = target.pressure
     return Condition(
         name=name,
         main=name == MAIN,
         system=_system_words(system, protocol),
         source=problem.reference.header or (problem.reference.path.name,),
         reference=target.reference,
-        definition=target.cost(target.reference).definition,
-        pressure=""
-        if wanted is None
-        else f"The search also wanted a pressure of {wanted.value:g} bar: "
-        f"{wanted.per_percent:g} bar off cost as much as R = 1 %.",
+        definition=target.structure.cost(target.reference).definition,
+        columns=[term.column for term in target.others],
     )
 
 
@@ -303,12 +292,6 @@ def _search_words(fit: Fit) -> str:
         )
     many = "" if table.starts == 1 else f", {table.starts} descents at a time"
     return f"least squares with the derivatives that each run brings (Gauss-Newton{many})"
-
-
-def _minimised(fit: Fit) -> str:
-    several = len(fit.conditions.every) > 1
-    pressure = any(one.problem.target.pressure for one in fit.conditions.every)
-    return "objective" if several or pressure else "R"
 
 
 def _files(folder: RunFolder) -> list[tuple[str, str]]:

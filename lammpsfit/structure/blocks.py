@@ -50,8 +50,19 @@ def block_estimate(series: ArrayLike, n_blocks: int = 10) -> Estimate:
         If a value is not finite.
     """
     values = _series(series, n_blocks, least=2)
-    means = _block_means(values, n_blocks)
+    means = block_means(values, n_blocks)
     return Estimate(float(values.mean()), float(means.std(ddof=1) / np.sqrt(n_blocks)))
+
+
+def leave_one_out(blocks: FloatArray) -> FloatArray:
+    """Means over all blocks but one, in the shape of `blocks`, the blocks first."""
+    means: FloatArray = (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)
+    return means
+
+
+def block_means(values: FloatArray, n_blocks: int) -> FloatArray:
+    """Means over consecutive blocks of frames, shape (n_blocks, ...); frames come first."""
+    return np.array([part.mean(axis=0) for part in np.array_split(values, n_blocks)])
 
 
 def jackknife_error(without_one: ArrayLike) -> FloatArray:
@@ -95,7 +106,7 @@ def drift(series: ArrayLike, times: ArrayLike | None = None, n_blocks: int = 10)
     t = np.arange(values.size, dtype=np.float64) if times is None else np.asarray(times, float)
     if t.shape != values.shape or not np.all(np.diff(t) > 0.0):
         raise InputError(f"times must increase, one per value ({values.size}), got shape {t.shape}")
-    x, y = _block_means(t, n_blocks), _block_means(values, n_blocks)
+    x, y = block_means(t, n_blocks), block_means(values, n_blocks)
     dx = x - x.mean()
     slope = dx @ y / (dx @ dx)
     rest = y - y.mean() - slope * dx
@@ -161,7 +172,3 @@ def _series(series: ArrayLike, n_blocks: int, least: int) -> FloatArray:
             f"{values[bad[0]]}: the run has blown up"
         )
     return values
-
-
-def _block_means(values: FloatArray, n_blocks: int) -> FloatArray:
-    return np.array([part.mean() for part in np.array_split(values, n_blocks)])

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
-from lammpsfit.structure.blocks import jackknife_error
+from lammpsfit.structure.blocks import jackknife_error, leave_one_out
 from lammpsfit.structure.rdf import BIN_TOLERANCE, PartialRdf, canonical_pair
 
 FloatArray = NDArray[np.float64]
@@ -187,7 +187,7 @@ def cost(
     chi2_ab = chi2(sample.g)
     error, pair_errors = np.nan, np.full(len(w), np.nan)
     if sample.blocks is not None and len(sample.blocks) > 1:
-        without_one = chi2(_leave_one_out(sample.blocks))
+        without_one = chi2(leave_one_out(sample.blocks))
         error = float(jackknife_error(R(without_one)))
         pair_errors = jackknife_error(np.sqrt(without_one))
     noise = sample.variance.sum(axis=1) / norm
@@ -221,12 +221,6 @@ def residual_scale(reference: PartialRdf, weights: Mapping[str, float] | None = 
     w = _weights(weights, reference.pairs)
     factors: FloatArray = np.sqrt(w / w.sum() / _norm(reference))
     return factors
-
-
-def _leave_one_out(blocks: FloatArray) -> FloatArray:
-    """Means over all blocks but one, in the shape of `blocks`."""
-    means: FloatArray = (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)
-    return means
 
 
 def _check_range(reference: PartialRdf, r_min: float, r_max: float | None) -> None:

@@ -83,8 +83,9 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
         )
         return
     pressure = each("pressure", 1 / BAR_PER_GPA)
-    if part is Part.LIQUID and (wanted := plan.problem.target.pressure) is not None:
-        pressure[REFERENCE] = _plain(wanted.value / BAR_PER_GPA)
+    wanted = {one.name: one.wanted for one in plan.problem.target.columns}.get("pressure")
+    if part is Part.LIQUID and wanted is not None:
+        pressure[REFERENCE] = _plain(wanted / BAR_PER_GPA)
     yield "pressure", "GPa", pressure
     yield "energy", "eV/atom", each("energy")
     yield (
@@ -109,7 +110,7 @@ def _cost(plan: Plan, structure: Observables) -> Estimate:
     target = plan.problem.target
     reference = target.reference
     within = reference.select(structure.rdf.r[0] - 1e-9, structure.rdf.r[-1] + 1e-9)
-    found = cost(onto(structure.rdf, within.r), within, target.weights)
+    found = cost(onto(structure.rdf, within.r), within, target.structure.weights)
     return Estimate(100 * found.value, 100 * found.error)
 
 

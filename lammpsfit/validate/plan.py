@@ -12,11 +12,11 @@ from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.inputs import quoted
-from lammpsfit.md.evaluate import MAIN
 from lammpsfit.md.observe import Observe, Part, Quench
 from lammpsfit.reference.angle_table import AngleTable, read_angle_table
 from lammpsfit.structure.pair_counts import first_minimum
 from lammpsfit.structure.rdf import canonical_pair
+from lammpsfit.target import MAIN
 
 LONGER = 2.0
 """A validation samples this many times as long as an evaluation, unless told otherwise."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lammpsfit.child.failure import Failure, Reason, SimulationError
 from lammpsfit.farm.launch import launched, open_farm
-from lammpsfit.md.evaluate import Evaluate
+from lammpsfit.target.evaluate import Evaluate
 
 sample = import_module("lammpsfit.md.sample")
 RANKS = 2

@@ -14,7 +14,7 @@ import pytest
 
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.fit.seeds import Runs, run_seed
-from lammpsfit.md.evaluate import Evaluate
+from lammpsfit.target.evaluate import Evaluate
 
 HERE = Path(__file__).parent
 specification = util.spec_from_file_location("mpi_runs", HERE / "test_mpi.py")

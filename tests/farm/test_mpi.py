@@ -16,7 +16,7 @@ import pytest
 
 from lammpsfit.child.process import child_environment
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.md.evaluate import Evaluate
+from lammpsfit.target.evaluate import Evaluate
 
 BIN = Path(sysconfig.get_path("scripts"))
 PROGRAMS = Path(__file__).parent / "under_mpi.py"

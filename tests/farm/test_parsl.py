@@ -29,8 +29,8 @@ from lammpsfit.farm.sturdy import SturdyFarm
 from lammpsfit.fit.run.loop import run_fit
 from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.run_folder import create_run, evaluations, open_run
-from lammpsfit.md.evaluate import Evaluate
 from lammpsfit.md.system import System
+from lammpsfit.target.evaluate import Evaluate
 
 LONG = 300.0
 CONFIG = """

@@ -10,7 +10,6 @@ import pytest
 from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
-from lammpsfit.md.evaluate import Evaluate, Target
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FINE, Histogram
 from lammpsfit.md.melt import Melting, melted_structure
@@ -21,6 +20,9 @@ from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.md.session import session, workplace
 from lammpsfit.md.system import System
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import Target
+from lammpsfit.target.evaluate import Evaluate
+from lammpsfit.target.terms.pair_distribution import PairDistribution
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM as BAR
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
@@ -260,16 +262,16 @@ def test_frames_come_back_from_files(taken, tmp_path):
 @pytest.mark.parametrize("weights", [{}, {"O-Si": 3.0, "Si-Si": 0.0}])
 def test_residuals_of_the_frames_give_the_cost(problem, structure, weights):
     reference = problem.target.reference.reorder(["Si-Si", "O-Si", "O-O"])
-    target = Target(reference, weights)
+    target = Target(PairDistribution(reference, weights))
     task = Evaluate(problem.potential, SHORT, structure, 5, target, keep=True)
     evaluation = run_in_child(task, 60.0)
-    residuals = target.residuals(evaluation.sample.frames)
+    residuals = target.structure.per_frame(evaluation.sample.frames)
     assert residuals.shape == (len(evaluation.sample.frames), reference.g.size)
     assert np.sum(residuals.mean(axis=0) ** 2) == pytest.approx(evaluation.cost.value**2)
     blocks = residuals.reshape(SHORT.blocks, -1, residuals.shape[1]).mean(axis=1)
     g = evaluation.sample.rdf.blocks
     for block, its_g in zip(blocks, g, strict=True):
-        alone = target.cost(PartialRdf(evaluation.sample.rdf.pairs, reference.r, its_g))
+        alone = target.structure.cost(PartialRdf(evaluation.sample.rdf.pairs, reference.r, its_g))
         assert np.sum(block**2) == pytest.approx(alone.value**2)
 
 

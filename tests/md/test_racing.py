@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from lammpsfit.child.process import run_in_child
-from lammpsfit.md.evaluate import Evaluate, Target
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.racing import least_cost
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target.evaluate import Evaluate
+from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 R = 0.1 * (np.arange(60) + 0.5)
-TARGET = Target(PartialRdf(("A-A",), R, np.ones((1, R.size))))
+STRUCTURE = PairDistribution(PartialRdf(("A-A",), R, np.ones((1, R.size))))
 N = 20
 
 
@@ -28,15 +29,15 @@ def first(rdf, n):
 
 
 def bounds(rdf):
-    return [least_cost(first(rdf, n), N, TARGET.cost) for n in range(1, N)]
+    return [least_cost(first(rdf, n), N, STRUCTURE.cost) for n in range(1, N)]
 
 
 def test_a_bound_needs_four_blocks_and_a_quarter_of_the_run():
     rdf = run_of(0.5)
     assert [n for n, bound in enumerate(bounds(rdf), 1) if bound > 0] == list(range(5, N))
-    assert least_cost(first(rdf, 3), 8, TARGET.cost) == 0
-    assert least_cost(first(rdf, 4), 8, TARGET.cost) > 0
-    assert least_cost(PartialRdf(rdf.pairs, rdf.r, rdf.g), N, TARGET.cost) == 0
+    assert least_cost(first(rdf, 3), 8, STRUCTURE.cost) == 0
+    assert least_cost(first(rdf, 4), 8, STRUCTURE.cost) > 0
+    assert least_cost(PartialRdf(rdf.pairs, rdf.r, rdf.g), N, STRUCTURE.cost) == 0
 
 
 def test_a_run_without_noise_is_certain():
@@ -49,22 +50,22 @@ def test_the_bound_is_hardly_ever_above_what_the_run_ends_with(noise):
     for seed in range(100):
         rng = np.random.default_rng([1, seed])
         rdf = run_of(0.3 + noise * rng.normal(size=N), noise, seed)
-        wrong += max(bounds(rdf)) > TARGET.cost(rdf).value
+        wrong += max(bounds(rdf)) > STRUCTURE.cost(rdf).value
     assert wrong <= 5
 
 
 def test_what_is_all_noise_is_not_given_up():
     # bins scatter by 0.5: after five blocks R is 0.22, of which nothing is the potential's
     rdf = run_of(0.0, noise=0.5)
-    assert TARGET.cost(first(rdf, 5)).value > 0.18
-    assert max(bounds(rdf)) < TARGET.cost(rdf).value < 0.13
+    assert STRUCTURE.cost(first(rdf, 5)).value > 0.18
+    assert max(bounds(rdf)) < STRUCTURE.cost(rdf).value < 0.13
 
 
 @pytest.mark.parametrize("time", [2.0, 5.0, 10.0])
 def test_a_run_on_its_way_down_is_given_time(time):
     rdf = run_of(0.2 + 0.6 * np.exp(-np.arange(N) / time))
-    ends_with = TARGET.cost(rdf).value
-    so_far = [TARGET.cost(first(rdf, n)) for n in range(5, N)]
+    ends_with = STRUCTURE.cost(rdf).value
+    so_far = [STRUCTURE.cost(first(rdf, n)) for n in range(5, N)]
     assert max(cost.value - 4 * cost.error for cost in so_far) > ends_with or time == 2.0
     assert max(bounds(rdf)) <= ends_with
 
@@ -92,15 +93,17 @@ def test_a_run_that_is_given_up_has_the_bits_of_the_beginning(task, whole):
     assert early.sample.atom_steps == 306 * (50 + 4 * 50)
     assert whole.sample.atom_steps == 306 * (50 + 8 * 50)
     assert early.given_up.level == 0.01
-    assert early.given_up.bound == least_cost(early.sample.rdf, 8, task.target.cost) > 0.01
-    assert early.cost.value == task.target.cost(early.sample.rdf).value
+    assert (
+        early.given_up.bound == least_cost(early.sample.rdf, 8, task.target.structure.cost) > 0.01
+    )
+    assert early.cost.value == task.target.structure.cost(early.sample.rdf).value
     assert whole.given_up is None
 
 
 @pytest.mark.lammps
 def test_a_run_is_given_up_no_earlier_than_its_level_says(task, whole):
     rdf = whole.sample.rdf
-    found = {n: least_cost(first(rdf, n), 8, task.target.cost) for n in range(4, 8)}
+    found = {n: least_cost(first(rdf, n), 8, task.target.structure.cost) for n in range(4, 8)}
     expected = next((n for n in found if found[n] > found[4]), 8)
     again = run_in_child(replace(task, level=found[4]), 60.0)
     assert len(again.sample.rdf.blocks) == expected > 4

@@ -8,12 +8,12 @@ from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.forcefield import load_potential
 from lammpsfit.md import session as session_module
-from lammpsfit.md.evaluate import Evaluate
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import pool, sample
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.md.session import reason_of
+from lammpsfit.target.evaluate import Evaluate
 
 SHORT = Protocol(3600.0, relax=0.05, sample=0.2, every_fs=10.0, blocks=4)
 R = 0.02 * (np.arange(300) + 0.5)
@@ -131,7 +131,7 @@ def test_a_structure_that_is_gone_is_no_property_of_the_potential(problem, tmp_p
 def test_an_evaluation_carries_the_cost_of_its_sample(problem, structure):
     task = Evaluate(problem.load("CHIK"), SHORT, structure, 5, problem.target)
     evaluation = run_in_child(task, 60.0)
-    assert evaluation.cost.value == problem.target.cost(evaluation.sample.rdf).value
+    assert evaluation.cost.value == problem.target.structure.cost(evaluation.sample.rdf).value
     assert set(evaluation.cost.pairs) == {"Si-O", "O-O", "Si-Si"}
 
 

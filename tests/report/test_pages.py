@@ -181,7 +181,7 @@ def test_a_run_that_is_going_on(make_run, read_page):
 def test_a_run_under_several_conditions(make_run, read_page):
     cold = '[[also]]\nname = "cold"\nprotocol = { temperature = 2400.0 }\n'
     page = page_of(make_run("gauss-newton", "finished", more=cold), read_page)
-    assert "all conditions together" in page.words
+    assert "over all conditions" in page.words
     assert [words.split(":")[0] for name, words in page.headings if name == "h3"] == [
         "For LAMMPS",
         "main",
@@ -232,7 +232,7 @@ def test_errors_of_the_parameters_are_told(finished_paper, copy_of, read_page):
     def by_name(*values):
         return dict(zip(names, values, strict=True))
 
-    direction = {"error": 0.01, "reach": 0.02, "determined": True, "words": "q_Si <alone>"}
+    direction = {"error": 0.01, "reach": 0.02, "resolved": True, "words": "q_Si <alone>"}
     result["uncertainty"] = {
         "rise": 0.001,
         "relative": by_name(True, True),

@@ -9,7 +9,7 @@ from lammpsfit.report.progress import ProgressMonitor
 
 
 def ok(cost, **more):
-    return {"status": "ok", "cost": cost, "cost_error": 0.01, "stage": "design"} | more
+    return {"status": "ok", "objective": [cost, 0.01], "stage": "design"} | more
 
 
 FAILED = {"status": "failed", "reason": "lost atoms", "stage": "explore"}

@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from lammpsfit.child.failure import Failure, Reason
-from lammpsfit.md.evaluate import Target
 from lammpsfit.md.sample import Sample
 from lammpsfit.report.results import levels, plot_results, points, rows
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import Target
+from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 R = 0.1 * (np.arange(60) + 0.5)
 REFERENCE = PartialRdf(("Si-O",), R, np.ones((1, R.size)))
@@ -18,7 +19,7 @@ def evaluation(factor):
     sample = Sample(
         PartialRdf.from_blocks(("Si-O",), R, blocks), *estimates, Estimate(0.0, 0.1), 1000, 0.5, 0.6
     )
-    return Target(REFERENCE).evaluation(sample)
+    return Target(PairDistribution(REFERENCE)).evaluation(sample)
 
 
 RESULTS = {
@@ -47,11 +48,11 @@ def test_levels_are_those_of_sound_results():
 
 def test_points_are_numbered_as_they_finished():
     records = [
-        {"id": 5, "stage": "design", "status": "ok", "cost": 0.2, "cost_error": 0.01},
+        {"id": 5, "stage": "design", "status": "ok", "objective": [0.2, 0.01]},
         {"id": 2, "stage": "explore", "status": "failed", "reason": "timeout", "detail": ""},
     ]
     bound = {"level": 0.3, "bound": 0.31}
-    records.append(records[0] | {"status": "censored", "cost": 0.4, "given_up": bound})
+    records.append(records[0] | {"status": "censored", "objective": [0.4, 0.01], "given_up": bound})
     first, second, third = points(records)
     assert (first.index, first.cost, first.stage) == (1, 0.2, "design")
     assert (second.index, second.cost, second.stage) == (2, None, "explore")

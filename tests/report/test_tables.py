@@ -105,6 +105,7 @@ def test_json_has_fractions_and_no_nan():
         "cost": None,
         "temperature": None,
         "pressure_bar": None,
+        "terms": {},
         "note": "lost atoms after 2.1 ps [guard]",
     }
 

@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from lammpsfit.errors import InputError
 from lammpsfit.report.figures import DPI
-from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines
+from lammpsfit.report.uncertainty import NOTHING_RESOLVED, plot_uncertainty, uncertainty_lines
 
 NAMES = ("q_Si", "A_Si-O", "D_Si-O")
 VALUES = dict(zip(NAMES, (2.0, 18000.0, -1.0), strict=True))
@@ -36,9 +36,9 @@ def block():
             {
                 "loadings": by_name(*loadings[:, k]),
                 "curvature": 10.0**-k,
-                "error": 0.01 * 10**k,
-                "reach": 0.02 * 10**k,
-                "determined": k < 2,
+                "error": 0.01 * 10**k if k < 2 else None,
+                "reach": 0.02 * 10**k if k < 2 else None,
+                "resolved": k < 2,
                 "words": f"words {k}",
             }
             for k in range(3)
@@ -50,11 +50,12 @@ def block():
 def test_lines_give_errors_ranges_and_words(block):
     lines = [" ".join(line.split()) for line in uncertainty_lines(block, VALUES)]
     assert lines == [
-        "errors of the parameters, and how far each may go while R rises by 0.10 points:",
+        "errors of the parameters, and how far each may go while R rises by 0.10 points, "
+        "what is not resolved being held:",
         f"q_Si = 2 ± 0.4 %, {2 * math.exp(-0.01):.4g} to {2 * math.exp(0.01):.4g}",
         f"A_Si-O = 18000 ×÷ 1.6, {18000 * math.exp(-0.2):.4g} to 2e+04",
         "D_Si-O = -1 ± 10 % of its range, -1.2 to -0.8, at its bound",
-        "what the runs determine, from the best known combination to the least:",
+        "what the runs resolve, from the best known combination to the least:",
         "words 0",
         "words 1",
         "words 2",
@@ -83,6 +84,24 @@ def test_lines_compare_what_was_predicted_with_what_was_measured(block):
     ]
 
 
+def test_what_is_not_resolved_has_no_number(block):
+    block["errors"]["A_Si-O"] = block["reach"]["A_Si-O"] = None
+    block["reach"]["q_Si"] = None
+    lines = [" ".join(line.split()) for line in uncertainty_lines(block, VALUES)]
+    assert lines[1:3] == [
+        "q_Si = 2 ± 0.4 %, range not resolved",
+        "A_Si-O = 18000 not resolved",
+    ]
+
+
+def test_where_nothing_is_resolved_it_is_said_what_to_do(block):
+    for direction in block["directions"]:
+        direction["resolved"] = False
+    (line,) = uncertainty_lines(block, VALUES)
+    assert line == NOTHING_RESOLVED
+    assert "limits.evaluations" in line
+
+
 def test_the_picture_shows_every_cell(block, tmp_path):
     path = tmp_path / "uncertainty.png"
     figure = plot_uncertainty(block, path, "silica")
@@ -93,10 +112,10 @@ def test_the_picture_shows_every_cell(block, tmp_path):
     texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
     correlation, loadings = (cells for cells in texts if cells)
     assert correlation[:3] == ["1.00", "−.95", ".30"]
-    assert len(loadings) == 9
+    assert len(loadings) == 6
     spectrum = figure.axes[1]
-    fills = [line.get_markerfacecolor() for line in spectrum.lines if line.get_marker() == "o"]
-    assert [fill == "white" for fill in fills] == [False, False, True]
+    (errors,) = (line.get_ydata() for line in spectrum.lines if line.get_marker() == "o")
+    assert np.isnan(errors).tolist() == [False, False, True]
 
 
 def test_a_picture_that_cannot_be_written_is_refused(block, tmp_path):

@@ -1,7 +1,7 @@
-"""The valley of good potentials, followed around its bends.
+"""Residuals far from the fitted point, where the linear model no longer holds.
 
-Along a soft combination parameters may go far, and what keeps the cost low there is a curve: the
-energy is no linear function of the parameters. How averages answer to a change of the energy is
+Along a soft combination parameters may go far, and good potentials lie on a curve there, a valley:
+the energy is no linear function of the parameters. How averages answer to a change of the energy is
 far closer to linear, so that residuals at a distant point follow from the energy it gives to the
 frames that were kept,
 
@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.fit.base import Vector
-from lammpsfit.fit.certainty.uncertainty import Uncertainty
+from lammpsfit.fit.certainty.uncertainty import SEEN, Uncertainty
 from lammpsfit.fit.domain import Domain
 from lammpsfit.forcefield import ParameterSpace
-from lammpsfit.md.evaluate import Target
 from lammpsfit.md.frames import Frames
 from lammpsfit.structure.fluctuations import Response
 from lammpsfit.structure.reweighting import multistate_weights
+from lammpsfit.target import Target
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 CORRECTIONS: Final = 12
@@ -37,16 +37,12 @@ CLOSE: Final = 0.2
 SHARES: Final = (1.0, 0.7, 0.5, 0.35, 0.25)
 """Of the way to a point that was drawn, tried in this order."""
 
-FAR: Final = 3.0
-"""Standard deviation of β (U(θ) - U(x)) beyond which the frames tell nothing of a point."""
-
-
 HOPELESS: Final = 2.0
 """Times as far, from where no correction leads back."""
 
 
-class Bend:
-    """How the residuals of one condition bend away from the linear model, by the frames of runs.
+class NonlinearResiduals:
+    """What the linear model of the residuals of one condition lacks, by the frames of runs.
 
     Parameters
     ----------
@@ -74,10 +70,9 @@ class Bend:
         self._here = potentials[0]
         self._counts = [_counts(several, pair) for pair in several[0].pairs]
         self._slopes = np.concatenate([frames.gradient(space, self._x) for frames in several])
-        A = np.concatenate([target.residuals(frames) for frames in several])
-        if target.pressure is not None:
-            P = np.concatenate([target.pressure.residual(f.pressure) for f in several])
-            A = np.column_stack([A, P])
+        A = np.concatenate(
+            [np.column_stack([term.per_frame(f) for term in target.terms]) for f in several]
+        )
         self._weighted = (A - self._weights @ A) * self._weights[:, None]
 
     def __call__(self, u: Vector) -> tuple[Vector, float]:
@@ -94,8 +89,8 @@ class Bend:
         return bend, distance
 
 
-class Valley:
-    """What the frames of runs tell of points at a distance.
+class NonlinearModel:
+    """What the frames of runs tell of points at a distance from the fitted one.
 
     Parameters
     ----------
@@ -113,12 +108,12 @@ class Valley:
         self,
         found: Uncertainty,
         response: Response,
-        bends: Sequence[tuple[float, Bend]],
+        bends: Sequence[tuple[float, NonlinearResiduals]],
         domain: Domain,
     ) -> None:
         self._domain = domain
         self._found, self._response, self._bends = found, response, bends
-        known = [direction for direction in found.directions if direction.determined]
+        known = [direction for direction in found.directions if direction.resolved]
         curvatures = np.array([direction.curvature for direction in known])
         self._errors = np.array([direction.error for direction in known])
         self._V = np.array([direction.loadings for direction in known]).reshape(-1, len(found.x))
@@ -144,11 +139,11 @@ class Valley:
             if not np.all((at >= 0) & (at <= 1)):
                 return None
             bend, distance = self._bend(at)
-            if distance > HOPELESS * FAR:
+            if distance > HOPELESS * SEEN:
                 return None
             missed = self._V @ ((at - u) * scale) + self._solve @ bend
             if np.all(np.abs(missed) <= CLOSE * self._errors):
-                allowed = distance <= FAR and self._domain.permits(at)
+                allowed = distance <= SEEN and self._domain.permits(at)
                 return (at, self._cost(at, bend)) if allowed else None
             at = at - self._V.T @ missed / scale
         return None

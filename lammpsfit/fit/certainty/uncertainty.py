@@ -12,9 +12,11 @@ jackknife over the blocks of the runs, and from the errors of the reference wher
 the second derivatives of y would add to JᵀJ is left out, as in the search.
 
 Noise of J adds to JᵀJ; it is taken off (jackknife). Directions whose curvature is then within
-twice its error are not determined, nor are those whose error is beyond what the bounds say
-already: they get the variance of a uniform distribution between the bounds. Errors are thus those
-of the minimum by these runs and this model, to first order: far along soft combinations the valley
+twice its error are not resolved, nor are those whose error is wider than the bounds. They have no
+number at all: neither error nor reach, and a parameter that has much of them has none either. The
+errors of the others hold while what is not resolved is held. A reach that leads where the frames
+of the runs tell nothing is no number, too. Errors are thus those of the minimum by these runs and
+this model, to first order: far along soft combinations the valley
 of good potentials bends (:mod:`lammpsfit.fit.certainty.nonlinear`). Whether another form of the
 potential had other parameters is not in them.
 
@@ -27,6 +29,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lammpsfit.fit.base import Vector
 from lammpsfit.fit.domain import Domain
@@ -40,7 +43,13 @@ RISE: Final = 0.01
 """Rise of the cost, as a fraction of it, that a change may bring and pass as harmless."""
 
 SIGNIFICANT: Final = 2.0
-"""Errors of its curvature that a determined direction has at least as curvature."""
+"""Errors of its curvature that a resolved direction has at least as curvature."""
+
+SEEN: Final = 3.0
+"""Standard deviation of β ΔU up to which the frames of runs tell what a change does."""
+
+LOADING: Final = 0.2
+"""Component of a direction from which on a parameter has much of it."""
 
 FLAT: Final = 1e-10
 """Of the largest curvature: below, a curvature is rounding."""
@@ -63,18 +72,19 @@ class Direction:
     curvature
         Its eigenvalue: a move by s along it raises the squared cost by curvature · s².
     error
-        Standard error along it.
+        Standard error along it; NaN where it is not resolved.
     reach
-        Move that raises the cost by no more than the stated rise, or ends at the bounds.
-    determined
-        Whether the runs tell more of it than the bounds do.
+        Move that raises the cost by no more than the stated rise; NaN where it is not resolved, or
+        leads where the frames of the runs tell nothing.
+    resolved
+        Whether the runs tell its curvature, and more of it than the bounds do.
     """
 
     loadings: Vector
     curvature: float
     error: float
     reach: float
-    determined: bool
+    resolved: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +108,12 @@ class Uncertainty:
     rise
         Rise of R that `reach` refers to, a fraction.
     covariance
-        Covariance of η, shape (d, d).
-    reach
-        Largest change of each parameter, the others following, that raises R by no more than
-        `rise`, shape (d,).
+        Covariance of η by the resolved directions, the others held, shape (d, d).
     offset
         From the point to the minimum by these runs, shape (d,): what the search left, as its
         last steps were less than the noise.
     directions
-        From the stiffest to the softest.
+        Those that are resolved from the stiffest to the softest, then the others.
     model
         Squared cost around the point, in η.
     """
@@ -119,7 +126,6 @@ class Uncertainty:
     cost: float
     rise: float
     covariance: Vector
-    reach: Vector
     offset: Vector
     directions: tuple[Direction, ...]
     model: Quadratic
@@ -130,14 +136,31 @@ class Uncertainty:
         return tuple(free.name for free in self.parameters)
 
     @property
+    def resolved(self) -> NDArray[np.bool_]:
+        """Which parameters have little of the directions that are not resolved, shape (d,)."""
+        lost = [one.loadings**2 for one in self.directions if not one.resolved]
+        return np.sum(lost, axis=0) < LOADING**2 if lost else np.ones(len(self.x), np.bool_)
+
+    @property
     def errors(self) -> Vector:
-        """Standard errors of the parameters in η, shape (d,)."""
-        errors: Vector = np.sqrt(np.diag(self.covariance))
-        return errors
+        """Standard errors of the parameters in η, shape (d,); NaN where not resolved."""
+        return np.where(self.resolved, np.sqrt(np.diag(self.covariance)), np.nan)
+
+    @property
+    def reach(self) -> Vector:
+        """Largest change of each parameter that raises R by no more than `rise`, shape (d,).
+
+        The others follow. NaN where it is not resolved.
+        """
+        squares = np.zeros(len(self.x))
+        for one in self.directions:
+            matters = (np.abs(one.loadings) >= LOADING) | np.isfinite(one.reach)
+            squares[matters] += (one.loadings[matters] * one.reach) ** 2
+        return np.where(self.resolved, np.sqrt(squares), np.nan)
 
     @property
     def correlation(self) -> Vector:
-        """Correlation of the parameters, shape (d, d)."""
+        """Correlation of the parameters, shape (d, d); NaN where one is not resolved."""
         errors = self.errors
         correlation: Vector = self.covariance / np.outer(errors, errors)
         return correlation
@@ -192,16 +215,16 @@ def uncertainty(
     sandwich = V.T @ S @ V / np.outer(steep, steep)
     box = 12.0 / scale**2  # inverse variances of uniform distributions between the bounds
     widest = 1.0 / np.sqrt(box @ V**2)
-    determined = known & (np.diag(sandwich) < widest**2)
-    D, U = V[:, determined], V[:, ~determined]
-    covariance = D @ sandwich[np.ix_(determined, determined)] @ D.T
-    covariance = covariance + U @ np.linalg.inv((U.T * box) @ U) @ U.T
+    resolved = known & (np.diag(sandwich) < widest**2)
+    D = V[:, resolved]
+    covariance = D @ sandwich[np.ix_(resolved, resolved)] @ D.T
 
     R = float(np.sqrt(quadratic.constant))
     rise = RISE * R
-    reach = np.sqrt(((R + rise) ** 2 - R**2) / np.where(known, curvatures, 1e-300))
-    reach = np.minimum(reach, np.sqrt(3.0) * widest)
-    along = np.einsum("ki,kl,li->i", V, covariance, V)
+    reach = np.sqrt(((R + rise) ** 2 - R**2) / steep)
+    seen = reach**2 * np.diag(V.T @ r.metric @ V) <= SEEN**2
+    errors = np.sqrt(np.where(resolved, np.diag(sandwich), np.nan))
+    reach = np.where(resolved & seen, reach, np.nan)
     slopes = D.T @ quadratic.g
     return Uncertainty(
         tuple(parameters),
@@ -212,11 +235,12 @@ def uncertainty(
         cost=R,
         rise=rise,
         covariance=covariance,
-        reach=np.minimum(np.sqrt(V**2 @ reach**2), np.abs(scale) / 2),
-        offset=-D @ (slopes / curvatures[determined]),
+        offset=-D @ (slopes / curvatures[resolved]),
         directions=tuple(
-            Direction(V[:, i], float(curvatures[i]), float(error), float(reach[i]), bool(settled))
-            for i, (error, settled) in enumerate(zip(np.sqrt(along), determined, strict=True))
+            Direction(
+                V[:, i], float(curvatures[i]), float(errors[i]), float(reach[i]), bool(resolved[i])
+            )
+            for i in np.argsort(~resolved, kind="stable")
         ),
         model=Quadratic(quadratic.constant, D @ slopes, (V * np.maximum(curvatures, 0.0)) @ V.T),
     )
@@ -232,7 +256,7 @@ def ensemble(
     """Draw potentials that the runs cannot tell from the fitted one.
 
     They are normally distributed about the fitted point with its covariance, as far as the domain
-    allows. The first of more are those of fewer.
+    allows; what the runs do not resolve is held. The first of more are those of fewer.
 
     Parameters
     ----------
@@ -252,8 +276,11 @@ def ensemble(
     Returns
     -------
     (array, shape (m, d)), (array, shape (m,))
-        Up to `n` points of the unit cube, and the cost R predicted at each, a fraction.
+        Up to `n` points of the unit cube, and the cost R predicted at each, a fraction; none where
+        nothing is resolved.
     """
+    if not any(direction.resolved for direction in found.directions):
+        return np.empty((0, len(found.x))), np.empty(0)
     rng = np.random.default_rng(seed)
     values, vectors = np.linalg.eigh(found.covariance)
     # the symmetric root is unique: signs of eigenvectors change nothing

@@ -7,11 +7,8 @@ from typing import Final
 import numpy as np
 
 from lammpsfit.fit.base import Vector
-from lammpsfit.fit.certainty.uncertainty import Direction, Uncertainty
-from lammpsfit.words import list_words
-
-LOADING: Final = 0.2
-"""Least component of a direction for a parameter to be named."""
+from lammpsfit.fit.certainty.uncertainty import LOADING, Direction, Uncertainty
+from lammpsfit.words import list_words, objective_words
 
 LOOSE: Final = 0.1
 """Reach, in η, from which on a direction counts as loose: the parameters are better known
@@ -25,10 +22,10 @@ FACTOR: Final = 0.4
 """Change in η from which on it is given as a factor, not in per cent."""
 
 
-def sentences(found: Uncertainty) -> list[str]:
-    """Describe the directions, from the stiffest to the softest."""
+def sentences(found: Uncertainty, what: str = "R") -> list[str]:
+    """Describe the directions, from the stiffest to the softest; `what` is minimised."""
     return [
-        describe(direction, found.names, found.relative, found.rise, found.covariance)
+        describe(direction, found.names, found.relative, found.rise, found.covariance, what)
         for direction in found.directions
     ]
 
@@ -39,6 +36,7 @@ def describe(
     relative: Sequence[bool],
     rise: float,
     covariance: Vector | None = None,
+    what: str = "R",
 ) -> str:
     """Describe one direction.
 
@@ -49,10 +47,12 @@ def describe(
     names, relative
         Of the parameters, d of them.
     rise
-        Rise of R that its reach refers to, a fraction.
+        Rise of the objective that its reach refers to, a fraction.
     covariance
         Of η, shape (d, d). Where what is not named makes the named part far less certain than
         the whole, it is said that the error holds with the others held.
+    what
+        What the objective is called.
 
     Examples
     --------
@@ -67,22 +67,29 @@ def describe(
     """
     named = [i for i, loading in enumerate(direction.loadings) if abs(loading) >= LOADING]
     who = list_words([names[i] for i in named])
+    if not direction.resolved:
+        if len(named) == 1:
+            return f"{who}: not resolved by these runs"
+        along = _combination(direction, names, relative, named, held=False)
+        return f"{who}: not resolved one by one, these runs do not tell {along}"
+    if math.isnan(direction.reach):
+        who = _combination(direction, names, relative, named, held=True)
+        return (
+            f"{who}: ± {_amount(direction.error)}; how far it may go while "
+            f"{objective_words(what)} hardly rises, these runs do not resolve"
+        )
     moves = [
         move(direction.reach * float(direction.loadings[i]), relative[i], names[i]) for i in named
     ]
     together = " with ".join([moves[0], ", ".join(moves[1:])] if moves[1:] else moves)
-    if not direction.determined:
-        if len(named) == 1:
-            return f"{who} is not determined within its bounds"
-        return (
-            f"{who} are not determined one by one within their bounds: along {together}, or the "
-            "reverse, these runs do not resolve what becomes of R"
-        )
     if direction.reach < LOOSE:
         held = covariance is not None and not _stands_alone(direction, named, covariance)
         who = _combination(direction, names, relative, named, held)
         return f"{who}: ± {_amount(direction.error)}{', all else held' if held else ''}"
-    harmless = f"{together}, or the reverse, raises R by {100 * rise:.2f} points at most"
+    harmless = (
+        f"{together}, or the reverse, raises {objective_words(what)} by {100 * rise:.2f} points at "
+        "most"
+    )
     if len(named) == 1:
         return f"{who} matters little: {harmless}"
     return f"{who} are determined only in combination: {harmless}"

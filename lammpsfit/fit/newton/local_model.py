@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -10,12 +10,12 @@ import numpy as np
 from lammpsfit.fit.base import Vector
 from lammpsfit.fit.newton.trust_region import Quadratic
 from lammpsfit.forcefield import ParameterSpace
-from lammpsfit.md.evaluate import Target
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate, jackknife_error
 from lammpsfit.structure.fluctuations import Response, linear_response, stacked
 from lammpsfit.structure.reweighting import effective_samples, multistate_weights
+from lammpsfit.target import Target, Term
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 
@@ -129,16 +129,22 @@ class Fluctuations:
             ]
         )
         dU = np.concatenate([f.gradient(self._space, x) for f in frames])
-        y = np.concatenate([self._target.residuals(f) for f in frames])
-        structure = linear_response(y, dU, self._beta, labels, weights)
-        if (pressure := self._target.pressure) is None:
-            return structure
-        # the pressure depends on the parameters itself; the distances do not
-        P = np.concatenate([pressure.residual(f.pressure) for f in frames])
-        dP = pressure.slope * np.concatenate([f.pressure_gradient(self._space, x) for f in frames])
-        return structure.beside(
-            linear_response(P[:, None], dU, self._beta, labels, weights, dP[:, None])
+        return reduce(
+            Response.beside,
+            (
+                linear_response(y, dU, self._beta, labels, weights, dy)
+                for y, dy in (self._residuals(term, frames, x) for term in self._target.terms)
+            ),
         )
+
+    def _residuals(
+        self, term: Term, frames: Sequence[Frames], x: Vector
+    ) -> tuple[Vector, Vector | None]:
+        """Residuals of each frame, shape (n, K), and their derivatives at fixed positions."""
+        y = np.concatenate([term.per_frame(f) for f in frames])
+        slopes = [term.per_frame_slope(f, self._space, x) for f in frames]
+        known = [slope for slope in slopes if slope is not None]
+        return y, np.concatenate(known) if known else None
 
 
 class Several:

@@ -14,8 +14,8 @@ from lammpsfit.fit.run.problem import build_problem, start_potential
 from lammpsfit.forcefield import Free, ParameterSpace, Tie
 from lammpsfit.forcefield.guard import collapse, margins
 from lammpsfit.inputs import quoted
-from lammpsfit.md.evaluate import MAIN
 from lammpsfit.suggest import suggestion
+from lammpsfit.target import MAIN
 
 NEUTRAL_IN_ALL: Final = (
     "tie the charges so that every composition is neutral, or let one follow from each of them "

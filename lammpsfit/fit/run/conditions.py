@@ -18,8 +18,10 @@ from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.seeds import condition_seed
 from lammpsfit.forcefield import ParameterSpace, Potential, load_potential
 from lammpsfit.inputs import quoted
-from lammpsfit.md.evaluate import MAIN, Evaluate, EvaluateSeveral, Evaluation, together
 from lammpsfit.md.sample import Sample
+from lammpsfit.target import MAIN, Evaluation, together
+from lammpsfit.target.evaluate import Evaluate, EvaluateSeveral
+from lammpsfit.target.objective import minimised
 from lammpsfit.words import FITTED, MEMBER
 
 Samples: TypeAlias = Mapping[str, Sample]
@@ -102,11 +104,14 @@ class Conditions:
 
     @property
     def structureless(self) -> float:
-        """Cost of a gas without structure, g(r) = 1, the pressure left out of account."""
-        squares = (
-            self.shares[one.name] * one.problem.target.structureless**2 for one in self.every
-        )
+        """Objective of a gas without structure, as far as the terms know one."""
+        squares = (self.shares[one.name] * one.problem.target.gas for one in self.every)
         return math.sqrt(math.fsum(squares))
+
+    @property
+    def minimised(self) -> str:
+        """What a search under these conditions minimises: ``"R"`` or ``"objective"``."""
+        return minimised(self.every, self.main.target.terms)
 
     @property
     def whole(self) -> Condition | None:
@@ -180,7 +185,7 @@ class Conditions:
         seed
             Seed of the main condition; those of the others follow from it.
         level, keep
-            As of :class:`~lammpsfit.md.evaluate.Evaluate`.
+            As of :class:`~lammpsfit.target.evaluate.Evaluate`.
         """
         tasks = {
             one.name: Evaluate(

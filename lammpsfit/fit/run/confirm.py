@@ -10,8 +10,8 @@ from lammpsfit.farm.base import Farm
 from lammpsfit.fit.run.conditions import Conditions, Samples, samples_of
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.md.sample import pool
+from lammpsfit.target import Evaluation
 
 Result = Evaluation | Failure
 

@@ -1,5 +1,6 @@
 """The uncertainty of a fit from its run folder, and the potentials that are as good."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -8,7 +9,7 @@ import numpy as np
 
 from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Vector
-from lammpsfit.fit.certainty.nonlinear import Bend, Valley
+from lammpsfit.fit.certainty.nonlinear import NonlinearModel, NonlinearResiduals
 from lammpsfit.fit.certainty.uncertainty import Uncertainty, ensemble, uncertainty
 from lammpsfit.fit.certainty.words import sentences
 from lammpsfit.fit.domain import Domain
@@ -19,9 +20,8 @@ from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.open_fit import Fit
 from lammpsfit.fit.seeds import Draws
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluation
-from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.fluctuations import Response
+from lammpsfit.target import Evaluation
 from lammpsfit.words import MEMBER
 
 LISTED: Final = 8
@@ -103,20 +103,14 @@ def _near(fit: Fit, here: Seen, F: Vector, settings: GaussNewtonSettings) -> lis
 
 
 def _residual_errors(fit: Fit) -> Vector | None:
-    """Turn the errors of the reference into those of the residuals, shape (K,)."""
-    conditions, shares = fit.conditions, fit.conditions.shares
-    given = [fit.job.reference.error, *(other.reference.error for other in fit.job.also)]
+    """Turn the errors of what is wanted into those of the residuals, shape (K,)."""
     several, known = [], False
-    for one, error in zip(conditions.every, given, strict=True):
-        target = one.problem.target
-        errors = reference_errors(one.problem.reference, error, target.reference)
-        known = known or errors is not None
-        scale = np.sqrt(shares[one.name]) * target.scale[:, None]
-        several.append(
-            (scale * (np.zeros_like(target.reference.g) if errors is None else errors)).ravel()
-        )
-        if target.pressure is not None:
-            several.append(np.zeros(1))  # the pressure wanted is exact
+    for one in fit.conditions.every:
+        share = np.sqrt(fit.conditions.shares[one.name])
+        for term in one.problem.target.terms:
+            errors = term.wanted_error
+            known = known or errors is not None
+            several.append(share * term.scale * (0.0 if errors is None else errors))
     return np.concatenate(several) if known else None
 
 
@@ -126,15 +120,15 @@ def _draw(fit: Fit, known: _Known) -> tuple[Vector, Vector]:
     n = max(LISTED, fit.job.confirm.ensemble)
     shares = fit.conditions.shares
     bends = [(shares[one.name], _bend(fit, known, one)) for one in fit.conditions.every]
-    valley = Valley(known.found, known.response, bends, domain)
+    valley = NonlinearModel(known.found, known.response, bends, domain)
     return ensemble(known.found, n, domain, (fit.job.seed, Draws.ENSEMBLE), valley.follow)
 
 
-def _bend(fit: Fit, known: _Known, one: Condition) -> Bend:
+def _bend(fit: Fit, known: _Known, one: Condition) -> NonlinearResiduals:
     kept = [(u, samples[one.name].frames) for u, samples in known.runs]
     runs = [(u, frames) for u, frames in kept if frames is not None]
     space = fit.space.under(one.problem.system.composition)
-    return Bend(space, one.problem.target, one.problem.protocol.temperature, runs)
+    return NonlinearResiduals(space, one.problem.target, one.problem.protocol.temperature, runs)
 
 
 def member_label(fit: Fit, evaluation: int, number: int) -> str:
@@ -176,7 +170,7 @@ def uncertainty_block(
         listed.append(
             {"parameters": fit.space.values(u), "predicted": float(cost)} | _measured(result)
         )
-    return as_data(known.found) | {"ensemble": listed}
+    return as_data(known.found, fit.conditions.minimised) | {"ensemble": listed}
 
 
 def _measured(result: Result | None) -> dict[str, Any]:
@@ -187,13 +181,17 @@ def _measured(result: Result | None) -> dict[str, Any]:
     return {"failed": str(result)}
 
 
-def as_data(found: Uncertainty) -> dict[str, Any]:
-    """Turn an uncertainty into plain data: changes of ln|θ|, so that 0.01 is one per cent."""
+def as_data(found: Uncertainty, what: str) -> dict[str, Any]:
+    """Turn an uncertainty into plain data: changes of ln|θ|, so that 0.01 is one per cent.
 
-    def by_name(values: Sequence[float] | Vector) -> dict[str, float]:
-        return {name: float(v) for name, v in zip(found.names, values, strict=True)}
+    What the runs do not resolve is None. `what` is minimised.
+    """
+
+    def by_name(values: Sequence[float] | Vector) -> dict[str, float | None]:
+        return {name: _number(v) for name, v in zip(found.names, values, strict=True)}
 
     return {
+        "minimised": what,
         "cost": found.cost,
         "rise": found.rise,
         "run_factor": found.run_factor,
@@ -208,11 +206,15 @@ def as_data(found: Uncertainty) -> dict[str, Any]:
             {
                 "loadings": by_name(direction.loadings),
                 "curvature": direction.curvature,
-                "error": direction.error,
-                "reach": direction.reach,
-                "determined": direction.determined,
+                "error": _number(direction.error),
+                "reach": _number(direction.reach),
+                "resolved": direction.resolved,
                 "words": words,
             }
-            for direction, words in zip(found.directions, sentences(found), strict=True)
+            for direction, words in zip(found.directions, sentences(found, what), strict=True)
         ],
     }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

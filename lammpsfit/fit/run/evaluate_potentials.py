@@ -8,7 +8,7 @@ from lammpsfit.fit.run.confirm import Repeat, Result, repeated
 from lammpsfit.fit.run.open_fit import Monitor
 from lammpsfit.fit.run.records import result_fields
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.target import Evaluation
 
 
 def evaluate_potentials(

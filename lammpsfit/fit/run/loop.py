@@ -16,7 +16,7 @@ from lammpsfit.fit.run.records import result_fields
 from lammpsfit.fit.run.result import FitResult, best_confirmed, evaluation_of, finished, unfinished
 from lammpsfit.fit.run.search import search
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluation
+from lammpsfit.target import Evaluation
 
 
 def run_fit(

@@ -8,7 +8,6 @@ from lammpsfit.config import ConfirmTable, Job
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential, load_potential
 from lammpsfit.md.configuration import check_start
-from lammpsfit.md.evaluate import PressureTarget, Target
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.melt import Melting, melted_structure
 from lammpsfit.md.protocol import Protocol
@@ -16,6 +15,8 @@ from lammpsfit.md.system import System, composition_of
 from lammpsfit.reference import Reference, read_reference, require_pairs
 from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.cost import cost
+from lammpsfit.target import Setting, Target, build_terms
+from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 MELT_FACTOR = 1.25
 """The start structure is molten at this many times the temperature of the protocol."""
@@ -153,11 +154,12 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
     full = reference.rdf.reorder(_spelled_like(reference, potential))
     # range, weights and normalisation are refused now, not after a run
     cost(full, full, table.weights, table.r_min, table.r_max)
-    reference_errors(reference, table.error, full)
     # the job's range is cut here, once: what lies outside is neither sampled nor compared
-    pressure = None if job.pressure is None else PressureTarget(**job.pressure.model_dump())
-    target = Target(full.select(table.r_min, table.r_max), dict(table.weights), pressure)
+    compared = full.select(table.r_min, table.r_max)
+    errors = reference_errors(reference, table.error, compared)
+    structure = PairDistribution(compared, dict(table.weights), errors)
     protocol = Protocol(**job.protocol.model_dump())
+    target = Target(structure, build_terms(job, Setting(potential, system, protocol)))
     melt = job.system.melt
     melting = Melting(
         structure=job.system.structure,

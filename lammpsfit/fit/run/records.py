@@ -9,8 +9,8 @@ import numpy as np
 from lammpsfit.child.failure import Failure
 from lammpsfit.farm.journal import Record
 from lammpsfit.fit.base import Ask, Outcome
-from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.structure.blocks import Estimate
+from lammpsfit.target import Evaluation, Reached
 
 
 def evaluation_record(
@@ -41,7 +41,9 @@ def result_fields(result: Evaluation | Failure) -> Record:
     """Make the fields that any finished run has: sound, given up (``censored``) or failed.
 
     Where there are several conditions, cost and averages are those of the main one, and the
-    others have theirs in ``also``; objective and atom steps are those of all.
+    others have theirs in ``also``; objective and atom steps are those of all. ``terms`` says of
+    each term what was wanted and reached, the root of its squared residuals, and its share of the
+    squared objective of its condition.
     """
     if isinstance(result, Failure):
         return {"status": "failed", "reason": str(result.reason), "detail": result.detail}
@@ -54,6 +56,7 @@ def result_fields(result: Evaluation | Failure) -> Record:
         "cost_error": cost.error,
         "cost_corrected": cost.corrected,
         "objective": _pair(result.objective),
+        "terms": {name: _reached(one) for name, one in result.terms.items()},
         "cost_quarters": list(cost.segments),
         "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
         "temperature": _pair(sample.temperature),
@@ -80,6 +83,15 @@ def as_told(record: Mapping[str, Any]) -> tuple[Ask, Outcome]:
     if record["status"] != "ok":
         return ask, Outcome(None)
     return ask, Outcome(*record["objective"])
+
+
+def _reached(one: Reached) -> dict[str, Any]:
+    return {
+        "wanted": one.column.wanted,
+        "value": None if one.value is None else _pair(one.value),
+        "deviation": _pair(one.deviation),
+        "share": one.share,
+    }
 
 
 def _pair(estimate: Estimate) -> list[float]:

@@ -14,8 +14,8 @@ from lammpsfit.fit.run.ensemble import uncertainty_block
 from lammpsfit.fit.run.open_fit import Fit
 from lammpsfit.fit.run.records import result_fields
 from lammpsfit.forcefield import Potential, dump_potential
-from lammpsfit.md.evaluate import Evaluation
 from lammpsfit.reference import Reference
+from lammpsfit.target import Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
 from lammpsfit.words import FITTED
 
@@ -116,7 +116,14 @@ def finished(
             **_cost_fields(best),
             "parameters": fit.space.values(fit.space.unit(candidates[label])),
             "repeats": fit.job.confirm.repeats,
-            **_together(best),
+            "objective": best.objective.mean,
+            "objective_error": best.objective.error,
+            "minimised": best.minimised,
+            **(
+                {"also": {k: _cost_fields(one) for k, one in best.also.items()}}
+                if best.also
+                else {}
+            ),
         },
         "confirmed": {name: result_fields(result) for name, result in pooled.items()},
     }
@@ -140,18 +147,14 @@ def _cost_fields(evaluation: Evaluation) -> dict[str, Any]:
         "cost_corrected": cost.corrected,
         "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
         "definition": cost.definition,
+        "terms": result_fields(evaluation)["terms"],
     }
 
 
-def _together(best: Evaluation) -> dict[str, Any]:
-    """Make the fields of the best that only several conditions have."""
-    if not best.also:
-        return {}
-    return {
-        "objective": best.objective.mean,
-        "objective_error": best.objective.error,
-        "also": {name: _cost_fields(one) for name, one in best.also.items()},
-    }
+def _also(best: Evaluation) -> dict[str, Any]:
+    """Make the fields of the best under the other conditions, where there are some."""
+    also = {name: _cost_fields(one) for name, one in best.also.items()}
+    return {"also": also} if also else {}
 
 
 def _cost_words(best: Evaluation) -> list[str]:
@@ -173,17 +176,19 @@ def unfinished(fit: Fit, why: str) -> FitResult:
     """Write what is known of a fit that was stopped."""
     summary = _summary(fit) | {"status": "unfinished", "stopped": why}
     if (best := fit.best_so_far()) is not None:
-        keys = ("cost", "cost_error", "cost_corrected", "pair_costs", "parameters")
-        summary["best"] = {"evaluation": best["id"]} | {key: best[key] for key in keys}
+        keys = ("cost", "cost_error", "cost_corrected", "pair_costs", "terms", "parameters")
+        objective, error = best["objective"]
+        summary["best"] = {
+            "evaluation": best["id"],
+            **{key: best[key] for key in keys if key in best},
+            "objective": objective,
+            "objective_error": error,
+            "minimised": fit.conditions.minimised,
+        }
         if "also" in best:
-            objective, error = best["objective"]
-            summary["best"] |= {
-                "objective": objective,
-                "objective_error": error,
-                "also": {
-                    name: {key: one[key] for key in keys if key in one}
-                    for name, one in best["also"].items()
-                },
+            summary["best"]["also"] = {
+                name: {key: one[key] for key in keys if key in one}
+                for name, one in best["also"].items()
             }
     write_json(fit.folder.result, summary)
     return FitResult(fit, why, None, {}, summary)

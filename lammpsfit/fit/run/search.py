@@ -17,7 +17,8 @@ from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.result import failures
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
-from lammpsfit.md.evaluate import Evaluate, EvaluateSeveral, Evaluation
+from lammpsfit.target import Evaluation
+from lammpsfit.target.evaluate import Evaluate, EvaluateSeveral
 from lammpsfit.words import FITTED
 
 
@@ -31,7 +32,6 @@ def search(
     """Search, and return the candidates for confirmation by label."""
     structures = fit.structures(fit.conditions, monitor, stop)
     optimiser = build_optimiser(fit.job, fit.conditions, fit.space)
-    fit.leave_out_unreadable(monitor.say)
     limit = fit.job.limits.evaluations or math.inf
     total = None if math.isinf(limit) else int(limit)
     monitor.begin("search", total, len(fit.records))

@@ -73,7 +73,7 @@ class Particle:
         return LocalModel(response, effective_samples(weights), effective_samples(by_run))
 
 
-class Valley:
+class NonlinearModel:
     """Residuals with a narrow, curved valley; a run is the noise of its blocks, which all share."""
 
     dimension = 2
@@ -182,7 +182,7 @@ def length(s, F):
 # The toys are right
 
 
-@pytest.mark.parametrize("toy", [Particle(), Valley()])
+@pytest.mark.parametrize("toy", [Particle(), NonlinearModel()])
 def test_the_toys_are_least_squares_with_a_minimum_at_the_truth(toy):
     h, x = 1e-6, toy.start
     floor = toy.cost2(toy.truth)
@@ -212,7 +212,7 @@ def test_it_finds_the_potential_behind_a_histogram(seed):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_follows_a_curved_valley_to_its_end(seed):
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, seed=seed)
     assert played.end is End.QUIET
     np.testing.assert_allclose(played.best, toy.truth, atol=0.02)
@@ -220,7 +220,7 @@ def test_it_follows_a_curved_valley_to_its_end(seed):
 
 
 def test_steps_that_only_together_are_more_than_noise_go_on():
-    toy = Valley()
+    toy = NonlinearModel()
     bottom = np.array([2 / 9, 0.6])
     one = {"radius": 1.0, "largest": 1.0, "reach": 0.1, "spread": 0.04, "patience": 9}
     played = play(toy, start=bottom, most=200, **one)
@@ -234,12 +234,12 @@ def test_steps_that_only_together_are_more_than_noise_go_on():
 
 
 def test_exact_residuals_take_a_few_runs():
-    toy = Valley(noise=1e-6)
+    toy = NonlinearModel(noise=1e-6)
     played = play(toy, most=25, spread=0.0)
     np.testing.assert_allclose(played.best, toy.truth, atol=1e-4)
 
 
-@pytest.mark.parametrize("toy", [Particle(), Valley(noise=0.03, slow=0.02)])
+@pytest.mark.parametrize("toy", [Particle(), NonlinearModel(noise=0.03, slow=0.02)])
 def test_at_the_minimum_it_ends_and_does_not_wander(toy):
     settings = GaussNewtonSettings()
     for seed in range(3):
@@ -252,7 +252,7 @@ def test_at_the_minimum_it_ends_and_does_not_wander(toy):
 
 
 def test_it_keeps_to_the_allowed_part():
-    toy = Valley()
+    toy = NonlinearModel()
     constraint = lambda X: np.stack([0.55 - X[:, 0], X[:, 1] - 0.1], axis=1)  # noqa: E731
     played = play(toy, constraint=constraint)
     points = np.array([wanted.x for wanted in played.tries])
@@ -272,7 +272,7 @@ def pit(x):
 
 
 def test_a_failing_region_shortens_steps_and_is_gone_around():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, fails=pit)
     failed = [i for i, seen in enumerate(played.seen) if not seen.outcome.ok]
     assert failed, "nothing failed, nothing tested"
@@ -288,7 +288,7 @@ def test_a_failing_region_shortens_steps_and_is_gone_around():
 
 
 def test_in_front_of_a_wall_it_ends():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, fails=lambda x: bool(x[0] > 0.35), most=100)
     assert played.end is not None
     assert not played.seen[2].outcome.ok or not played.seen[3].outcome.ok
@@ -297,26 +297,26 @@ def test_in_front_of_a_wall_it_ends():
 
 
 def test_a_start_that_fails_twice_ends_it():
-    played = play(Valley(), fails=lambda x: True)
+    played = play(NonlinearModel(), fails=lambda x: True)
     assert played.end is End.FAILED
     assert len(played.tries) == 2
     assert not played.trail.runs
     for wanted in played.tries:
-        np.testing.assert_array_equal(wanted.x, Valley.start)
+        np.testing.assert_array_equal(wanted.x, NonlinearModel.start)
         assert wanted.origin is None
 
 
 def test_a_start_that_fails_once_is_forgiven():
     failures = iter([True])
-    played = play(Valley(), fails=lambda x: next(failures, False))
+    played = play(NonlinearModel(), fails=lambda x: next(failures, False))
     assert played.end is End.QUIET
     assert played.tries[2].origin == 1
-    np.testing.assert_allclose(played.best, Valley.truth, atol=0.02)
+    np.testing.assert_allclose(played.best, NonlinearModel.truth, atol=0.02)
 
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_failures_in_a_row_end_it(batch):
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, fails=lambda x: bool(np.any(x != toy.start)), failures=3, batch=batch)
     assert played.end is End.FAILED
     assert len(played.tries) == 1 + 3 * batch
@@ -326,13 +326,13 @@ def test_failures_in_a_row_end_it(batch):
 def test_where_steps_fail_time_and_again_it_goes_back():
     count = iter(range(100))
     # the start and two steps are sound, all else fails
-    played = play(Valley(), fails=lambda x: next(count) > 2, failures=4)
+    played = play(NonlinearModel(), fails=lambda x: next(count) > 2, failures=4)
     assert played.end is End.FAILED
     assert [wanted.origin for wanted in played.tries] == [None, 0, 1, 2, 2, 1, 0]
 
 
 def test_one_sound_step_of_a_batch_is_enough():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, fails=pit, most=100, batch=3, failures=1)
     assert [seen.outcome.ok for seen in played.seen[1:4]] == [False, True, True]
     assert {wanted.origin for wanted in played.batches[2]} == {2}
@@ -344,7 +344,7 @@ def test_one_sound_step_of_a_batch_is_enough():
 
 
 def test_a_step_begins_where_its_evaluation_ended():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, fails=lambda x: bool(0.3 < x[0] < 0.32))
     settings = played.trail.settings
     assert [wanted.origin for wanted in played.tries[:2]] == [None, 0]
@@ -359,7 +359,7 @@ def test_a_step_begins_where_its_evaluation_ended():
 
 
 def test_the_radius_bounds_the_first_step_and_halves_in_a_batch():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, most=4, radius=4.0, batch=3)
     F = toy.metric(toy.start)
     lengths = [length(wanted.x - toy.start, F) for wanted in played.batches[1]]
@@ -368,7 +368,7 @@ def test_the_radius_bounds_the_first_step_and_halves_in_a_batch():
 
 
 def test_a_batch_within_the_region_repeats_one_step():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy, start=toy.truth + np.array([0.004, 0.01]), most=6, batch=2)
     first, second = played.batches[1]
     assert 0 < length(first.x - toy.truth, toy.metric(toy.truth)) < 2.0
@@ -382,7 +382,7 @@ def seen_at(toy, x, ids):
     return [Seen(i, x, cost_of(toy, x, i, never)) for i in ids]
 
 
-@pytest.mark.parametrize("toy", [Particle(), Valley(noise=0.03)])
+@pytest.mark.parametrize("toy", [Particle(), NonlinearModel(noise=0.03)])
 def test_a_point_seen_several_times_is_known_better(toy):
     x = toy.start
     errors = []
@@ -409,7 +409,7 @@ def test_only_runs_within_reach_are_pooled():
 
 
 def test_old_runs_are_forgotten():
-    toy = Valley()
+    toy = NonlinearModel()
     trail = Trail(toy, GaussNewtonSettings(memory=4))
     descent = descend(toy.start, Domain(2), trail)
     batch, runs = next(descent), []
@@ -428,7 +428,7 @@ def test_old_runs_are_forgotten():
 
 
 def test_luck_does_not_win():
-    toy = Valley()
+    toy = NonlinearModel()
     trail = Trail(toy, GaussNewtonSettings())
     good, bad = toy.truth, toy.truth + np.array([0.033, 0.13])
     assert toy.cost2(bad) > 1.5 * toy.cost2(good)
@@ -445,7 +445,7 @@ def test_luck_does_not_win():
 
 
 def test_the_ranking_is_of_different_points_by_rising_cost():
-    toy = Valley()
+    toy = NonlinearModel()
     played = play(toy)
     ranking = ranked(played.trail, 4)
     assert len(ranking) == 4

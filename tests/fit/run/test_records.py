@@ -9,11 +9,12 @@ from lammpsfit.fit.base import Ask, Outcome
 from lammpsfit.fit.run.records import as_told, evaluation_record
 from lammpsfit.fit.run.run_folder import evaluations
 from lammpsfit.fit.seeds import Draws, Runs, condition_seed, run_seed
-from lammpsfit.md.evaluate import Target
 from lammpsfit.md.racing import GivenUp
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import Target
+from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 R = 0.1 * (np.arange(40) + 0.5)
 X = np.array([1 / 3, 0.1, np.nextafter(1.0, 0.0)])
@@ -24,7 +25,7 @@ def evaluation():
     rdf = PartialRdf.from_blocks(("Si-O",), R, 1 + 0.1 * rng.normal(size=(8, 1, R.size)))
     estimates = (Estimate(3600.0, 1 / 7), Estimate(-1e4, 3.0), Estimate(-20.0, 0.1))
     sample = Sample(rdf, *estimates, Estimate(0.0, 0.1), 1000, 0.5, 0.6)
-    target = Target(PartialRdf(("Si-O",), R, np.ones((1, R.size))))
+    target = Target(PairDistribution(PartialRdf(("Si-O",), R, np.ones((1, R.size)))))
     return target.evaluation(sample)
 
 

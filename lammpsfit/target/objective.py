@@ -1,0 +1,198 @@
+"""The objective: what a sample is compared with, and how far it is from all of it together.
+
+    objective² = Σ_terms Σ_k y_k²
+
+and of several conditions c with weights w_c
+
+    objective² = Σ_c w_c objective_c² / Σ_c w_c
+
+This is the only place that decides what a search minimises, and what that is called.
+"""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from lammpsfit.md.racing import GivenUp
+from lammpsfit.md.sample import Sample
+from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.cost import Cost
+from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target.term import Column, Term, by_name, root_of_squares
+from lammpsfit.target.terms.pair_distribution import PairDistribution
+
+MAIN: Final = "main"
+"""Name of the condition that a job sets first; there may be more."""
+
+ONLY_R: Final = "R"
+"""What is minimised where partial g(r) under one condition is all that is wanted."""
+
+OBJECTIVE: Final = "objective"
+"""What is minimised where more is wanted."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a run reached of one term.
+
+    Attributes
+    ----------
+    column
+        The term as tables show it, with what was wanted.
+    value
+        What was reached, in units of the term; None where it is no single number.
+    deviation
+        Root of the sum of its squared residuals: 0.01 counts as much as R = 1 %.
+    share
+        Of the squared objective of its condition, 0 to 1.
+    """
+
+    column: Column
+    value: Estimate | None
+    deviation: Estimate
+    share: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A sample, and how far it is from the target.
+
+    Attributes
+    ----------
+    sample
+        What was sampled.
+    cost
+        R of its g(r).
+    terms
+        What it reached of each term, by name.
+    objective
+        What a search minimises: that of all terms, and of all conditions where there are several.
+    given_up
+        Why it was ended early: `sample` is that of the shorter run then, and `cost` no more than
+        an estimate. None where it ran to its end.
+    also
+        What came of the other conditions, by name.
+    """
+
+    sample: Sample
+    cost: Cost
+    terms: Mapping[str, Reached]
+    objective: Estimate
+    given_up: GivenUp | None = None
+    also: Mapping[str, "Evaluation"] = field(default_factory=dict)
+
+    @property
+    def conditions(self) -> dict[str, "Evaluation"]:
+        """What came of every condition by name, this one first."""
+        return {MAIN: self, **self.also}
+
+    @property
+    def minimised(self) -> str:
+        """What its objective is called: ``"R"`` or ``"objective"``."""
+        return minimised(self.conditions, self.terms)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a sample is compared with.
+
+    Attributes
+    ----------
+    structure
+        The partial g(r) to be reproduced.
+    others
+        What else is wanted.
+
+    Raises
+    ------
+    InputError
+        If two terms share a name.
+    """
+
+    structure: PairDistribution
+    others: tuple[Term, ...] = ()
+
+    def __post_init__(self) -> None:
+        by_name(self.terms)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """All terms, in the order of their residuals."""
+        return (self.structure, *self.others)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """How the terms are shown in tables."""
+        return tuple(term.column for term in self.terms)
+
+    @property
+    def reference(self) -> PartialRdf:
+        """The g(r) wanted, on the bins compared, which are those sampled."""
+        return self.structure.reference
+
+    @property
+    def gas(self) -> float:
+        """Squared objective of a gas without structure, as far as the terms know one."""
+        return math.fsum(term.gas for term in self.terms)
+
+    def evaluation(self, sample: Sample, given_up: GivenUp | None = None) -> Evaluation:
+        """Say how far a sample is from the target.
+
+        Raises
+        ------
+        InputError
+            If the run was made without one of the terms.
+        """
+        deviations = {term.name: term.deviation(sample) for term in self.terms}
+        objective = self._objective(sample, deviations)
+        square = objective.mean**2
+        reached = {
+            term.name: Reached(
+                term.column,
+                term.value(sample),
+                deviations[term.name],
+                deviations[term.name].mean ** 2 / square if square else 0.0,
+            )
+            for term in self.terms
+        }
+        cost = self.structure.cost(sample.rdf)
+        return Evaluation(sample, cost, reached, objective, given_up)
+
+    def _objective(self, sample: Sample, deviations: Mapping[str, Estimate]) -> Estimate:
+        if len(self.terms) == 1:
+            return deviations[self.structure.name]
+        return root_of_squares([term.per_block(sample) for term in self.terms])
+
+
+def minimised(conditions: Collection[object], terms: Collection[object]) -> str:
+    """Name what is minimised under these conditions, with these terms under the first."""
+    return ONLY_R if len(conditions) == 1 and len(terms) == 1 else OBJECTIVE
+
+
+def together(evaluations: Mapping[str, Evaluation], weights: Mapping[str, float]) -> Evaluation:
+    """Join what came of several conditions: objective² = Σ w objective_c² / Σ w.
+
+    Parameters
+    ----------
+    evaluations
+        By condition; the first is the main one.
+    weights
+        Weight w of each condition.
+
+    Returns
+    -------
+    Evaluation
+        That of the main condition, with the others and the objective of all. The runs are
+        independent, and so are their errors.
+    """
+    if len(evaluations) == 1:
+        return next(iter(evaluations.values()))
+    (_, first), *rest = evaluations.items()
+    total = math.fsum(weights[name] for name in evaluations)
+    shares = {name: weights[name] / total for name in evaluations}
+    found = {name: evaluation.objective for name, evaluation in evaluations.items()}
+    value = math.sqrt(math.fsum(shares[name] * o.mean**2 for name, o in found.items()))
+    error = math.hypot(*(shares[name] * o.mean * o.error for name, o in found.items()))
+    objective = Estimate(value, error / value if value else 0.0)
+    return replace(first, objective=objective, also=dict(rest))
