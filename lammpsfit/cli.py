@@ -419,6 +419,27 @@ def export(
 
 
 @app.command()
+def library(
+    species: Annotated[
+        list[str] | None,
+        typer.Argument(help="only those with these elements; a formula names several"),
+    ] = None,
+    json_file: JsonFile = None,
+    force: Force = False,
+) -> None:
+    """List the potentials that come with lammpsfit: species, terms, Coulomb sum, source."""
+    from lammpsfit.forcefield import library_with
+    from lammpsfit.md.system import composition_of
+    from lammpsfit.report.library import library_lines, library_row
+
+    session = open_session("library", json_file, force=force)
+    found = library_with(name for formula in species or () for name in composition_of(formula))
+    for line in library_lines(found):
+        say(session.console, line)
+    write_result(session, {one.name: library_row(one) for one in found})
+
+
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="run folders", metavar="RUN...")],
     output: Annotated[

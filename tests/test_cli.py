@@ -253,8 +253,35 @@ def test_refusals_in_a_process_of_its_own(lammpsfit, home, arguments):
     assert contents(home) == before
 
 
+def test_the_library_is_listed_by_elements(here, home):
+    done = here("library", "NaAlO", "Ca", "--json", "known.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "PMMCS" in done.stdout
+    assert "SHIK" not in done.stdout
+    known = json.loads((home / "known.json").read_text())["PMMCS"]
+    assert known["terms"] == ["morse", "power"]
+    assert (known["coulomb"], known["doi"]) == ("pppm", "10.1021/jp0611018")
+    assert {"BKS", "SHIK", "PMMCS"} <= set(here("library").stdout.split())
+    for asked, message in {
+        "NaXe": "no potential of the library has Na and Xe: its species are Al, B, Ca",
+        "Si(": "formula 'Si(' cannot be read",
+    }.items():
+        done = here("library", asked)
+        assert done.returncode == 2
+        assert message in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
 def test_help_and_version(here):
-    for arguments in ((), ("fit",), ("resume",), ("evaluate",), ("reference",), ("export",)):
+    for arguments in (
+        (),
+        ("fit",),
+        ("resume",),
+        ("evaluate",),
+        ("reference",),
+        ("export",),
+        ("library",),
+    ):
         done = here(*arguments, "--help")
         assert (done.returncode, done.stderr) == (0, "")
         assert "--help" in done.stdout

@@ -8,6 +8,7 @@ from lammpsfit.forcefield.guard import Guard, PairGuard, collapse
 from lammpsfit.forcefield.library import (
     dump_potential,
     library_names,
+    library_with,
     load_potential,
     names_file,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "collapse",
     "dump_potential",
     "library_names",
+    "library_with",
     "load_potential",
     "names_file",
     "ordered_pair",

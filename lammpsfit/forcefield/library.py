@@ -1,5 +1,6 @@
 """Potentials by name or path: the shipped library and the user's own files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from lammpsfit import resources
@@ -8,13 +9,37 @@ from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.potential_file import dump_potential, parse_potential
 from lammpsfit.inputs import quoted, read_text, shown
 from lammpsfit.suggest import suggestion
+from lammpsfit.words import list_words
 
-__all__ = ["dump_potential", "library_names", "load_potential", "names_file"]
+__all__ = ["dump_potential", "library_names", "library_with", "load_potential", "names_file"]
 
 
 def library_names() -> tuple[str, ...]:
     """Return the names of the shipped potentials, sorted without regard to case."""
     return tuple(sorted((path.stem for path in _library_paths()), key=str.lower))
+
+
+def library_with(species: Iterable[str] = ()) -> list[Potential]:
+    """Return the shipped potentials that have all of some species, sorted by name.
+
+    >>> [potential.name for potential in library_with(["Na", "Ca"])]
+    ['PMMCS', 'SHIK']
+
+    Raises
+    ------
+    InputError
+        If none has them.
+    """
+    wanted = list(dict.fromkeys(species))
+    library = [load_potential(name) for name in library_names()]
+    found = [one for one in library if one.species.keys() >= {*wanted}]
+    if not found:
+        known = sorted({name for one in library for name in one.species})
+        raise InputError(
+            f"no potential of the library has {list_words(wanted)}: its species are "
+            f"{', '.join(known)}, not each with all others"
+        )
+    return found
 
 
 def names_file(name_or_path: str | Path) -> bool:

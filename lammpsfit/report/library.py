@@ -1,0 +1,41 @@
+"""Known potentials as lines of text and as plain data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lammpsfit.forcefield import Potential
+
+
+def library_lines(potentials: Sequence[Potential]) -> list[str]:
+    """Say what potentials are for, what they are made of, and where they come from."""
+    name = max(len(one.name) for one in potentials)
+    species = max(len(" ".join(one.species)) for one in potentials)
+    lines = []
+    for one in potentials:
+        lines.append(f"{one.name:{name}}  {' '.join(one.species):{species}}  {one.title}")
+        lines.append(f"{'':{name}}  {_made_of(one)}; doi:{one.doi}")
+    return lines
+
+
+def library_row(potential: Potential) -> dict[str, Any]:
+    """Return one potential as plain data."""
+    return {
+        "species": list(potential.species),
+        "terms": _terms(potential),
+        "coulomb": potential.coulomb.style if potential.coulomb else None,
+        "cutoff": potential.outer_cutoff,
+        "balance": potential.balance,
+        "title": potential.title,
+        "doi": potential.doi,
+        "note": potential.note,
+    }
+
+
+def _made_of(potential: Potential) -> str:
+    coulomb = [potential.coulomb.style] if potential.coulomb else []
+    return " + ".join([*_terms(potential), *coulomb])
+
+
+def _terms(potential: Potential) -> list[str]:
+    terms = (term.form.name for terms in potential.pairs.values() for term in terms)
+    return list(dict.fromkeys(terms))
