@@ -1,7 +1,6 @@
 """The command line: parse, call, print."""
 
 import errno
-import io
 import os
 import shlex
 import sys
@@ -18,6 +17,7 @@ from lammpsfit.cli_gap import app as gap_app
 from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, LammpsfitError, RunError, warn
 from lammpsfit.inputs import one_line, shown
+from lammpsfit.streams import steady_streams
 
 if TYPE_CHECKING:
     from lammpsfit.config import Job
@@ -127,8 +127,6 @@ def resume(
     )
     folder, job, journal = open_run(run)
     farm = _farm(context, workers, oversubscribe, job, parsl)
-    if journal.damaged:
-        say(session.console, f"{folder.journal}: {journal.damaged} damaged line(s) left out")
     job = override(job, evaluations=max_evaluations)
     run_to_end(lambda: open_fit(folder, job, journal), farm, session)
 
@@ -460,6 +458,8 @@ def report(
     session = open_session("report", json_file, files=() if own else [output], force=force)
     with session.outputs.writing():
         views = [write_page(runs[0], output)] if len(runs) == 1 else write_comparison(runs, output)
+    for note in dict.fromkeys(note for view in views for note in view.notes):
+        say(session.console, f"note: {note}")
     say(session.console, f"{output}: written")
     write_result(session, as_data(views))
 
@@ -492,9 +492,7 @@ def main() -> None:
         os.environ.setdefault(variable, "1")
     # pictures are files: what a notebook sets for its own windows may not even be installed here
     os.environ["MPLBACKEND"] = "agg"
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without Å and ± must not end a fit
+    steady_streams()  # a terminal without Å and ±, or a full disk, must not end a fit
     from lammpsfit.farm.launch import launched
 
     with _one_line_errors():

@@ -58,6 +58,8 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
 
     with Stop(session.walltime) as stop:
         opened = opening()
+        for note in opened.notes:
+            say(session.console, f"note: {note}")
         opened.deadline = stop.deadline
         result = run_fit(opened, farm, ProgressMonitor(session.console), stop)
     write_result(session, result.summary)

@@ -62,6 +62,8 @@ def read_journal(path: Path) -> Journal:
         If there is no such file, or it cannot be read.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: a journal must be a regular file")
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no journal here, so there is nothing to continue") from None

@@ -6,7 +6,7 @@ import pkgutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from ase.calculators.calculator import BaseCalculator
 
@@ -14,6 +14,9 @@ from lammpsfit.errors import InputError
 from lammpsfit.inputs import quoted
 
 Factory = Callable[[], BaseCalculator]
+
+NEEDED: Final = ("get_property", "implemented_properties")
+"""What everything that calls a calculator asks it for."""
 
 
 def load_factory(name: str) -> Factory:
@@ -74,10 +77,11 @@ def build(name: str) -> BaseCalculator:
         made = factory()
     except (Exception, SystemExit) as error:
         raise InputError(f"{name}: cannot make a calculator: {said(error)}") from None
-    if not isinstance(made, BaseCalculator):
+    # what it can do, not what it is: GPAW's has no base class of ASE
+    if isinstance(made, type) or not all(hasattr(made, attribute) for attribute in NEEDED):
         kind = type(made).__name__
         raise InputError(f"{name}: must make a calculator of ASE, not of type {kind}")
-    return made
+    return cast("BaseCalculator", made)
 
 
 def said(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.bounds import hyper_count, limits_of, variables_from, vector_of
+from lammpsfit.gap.core import core_of
 from lammpsfit.gap.covariance import scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors
@@ -52,6 +53,8 @@ class FitOptions:
         Of that draw.
     keep_training : bool
         Whether the model keeps the training frames, which errors of predictions need.
+    core : bool
+        Whether the model has a core repulsion below the shortest distance of the frames.
     inducing : int or None
         Centres of an approximation for many frames (:mod:`lammpsfit.gap.sparse`); ``None`` is
         the exact Gaussian process.
@@ -64,6 +67,7 @@ class FitOptions:
     iterations: int = 40
     seed: int = 0
     keep_training: bool = True
+    core: bool = True
     inducing: int | None = None
 
 
@@ -124,6 +128,7 @@ def fit_model(
         centres,
         tuple(frames) if options.keep_training else (),
         options.inducing is not None,
+        core_of(frames, descriptors.cutoff) if options.core else None,
     )
 
 

@@ -126,10 +126,15 @@ class ModelTable(Model):
     inducing: int | None = Field(
         None, ge=1, description="centres of an approximation for many frames; default: exact"
     )
+    core: bool = Field(
+        True,
+        description="a repulsion (ZBL) of pairs nearer than any of the frames fitted to, which "
+        "holds atoms apart where nothing else is known",
+    )
     uncertainty: bool = Field(
         True,
-        description="keep the training frames in the model, which errors need; a model with "
-        "inducing centres has none",
+        description="judge the errors that the model predicts, by held-out frames; it can tell "
+        "them either way, but not with inducing centres",
     )
     likelihood_frames: int = Field(
         FitOptions.likelihood_frames,
@@ -171,7 +176,7 @@ class GapJob(Model):
 
     @property
     def uncertainty(self) -> bool:
-        """Whether the model will know its errors."""
+        """Whether the errors that the model predicts are judged."""
         return self.model.uncertainty and self.model.inducing is None
 
     def fit_options(self) -> FitOptions:
@@ -179,7 +184,8 @@ class GapJob(Model):
         return FitOptions(
             offsets=self.model.offsets,
             inducing=self.model.inducing,
-            keep_training=self.uncertainty,
+            core=self.model.core,
+            keep_training=self.model.inducing is None,
             likelihood_frames=self.model.likelihood_frames,
             likelihood_components=self.model.likelihood_components,
             seed=self.seed,

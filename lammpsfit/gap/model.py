@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
+from lammpsfit.gap.core import Core
 from lammpsfit.gap.descriptors.combined import Descriptors
 from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import Centres
@@ -18,8 +19,10 @@ from lammpsfit.inputs import quoted
 
 FloatArray = NDArray[np.float64]
 
-VERSION: Final = 1
-"""Of what :meth:`Model.as_dict` gives."""
+VERSION: Final = 2
+"""Of what :meth:`Model.as_dict` gives. Version 1 had no core, and can still be read."""
+
+READABLE: Final = (1, VERSION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class Model:
     its species alone plus a sum over the centres of its species,
 
         E(z) = sum_m exp(-|z - z_m|^2 / 2) [a_m + b_m.(z - z_m)]
+
+    plus half of the core repulsion of its pairs, where there is one.
 
     Attributes
     ----------
@@ -50,6 +55,8 @@ class Model:
     inducing : bool
         Whether the centres approximate the Gaussian process (:mod:`lammpsfit.gap.sparse`)
         instead of being all of it.
+    core : Core or None
+        Repulsion of pairs nearer than any of the training frames (:mod:`lammpsfit.gap.core`).
     """
 
     descriptors: Descriptors
@@ -59,6 +66,7 @@ class Model:
     centres: Centres
     training: tuple[Frame, ...] = ()
     inducing: bool = False
+    core: Core | None = None
 
     @property
     def theta(self) -> tuple[float, ...]:
@@ -92,6 +100,7 @@ class Model:
             },
             "training": [_frame_as_dict(frame) for frame in self.training],
             "inducing": self.inducing,
+            "core": None if self.core is None else self.core.as_dict(),
         }
 
     @classmethod
@@ -105,9 +114,9 @@ class Model:
         """
         if not isinstance(data, Mapping):
             raise InputError(f"this is no GAP potential: {type(data).__name__}")
-        if data.get("version") != VERSION:
+        if data.get("version") not in READABLE:
             raise InputError(
-                f"this GAP is of version {data.get('version')}, this lammpsfit reads version "
+                f"this GAP is of version {data.get('version')}, this lammpsfit reads up to version "
                 f"{VERSION}: fit it again, or use the lammpsfit that wrote it"
             )
         try:
@@ -125,6 +134,7 @@ class Model:
                 ),
                 tuple(_frame_from_dict(frame) for frame in data["training"]),
                 bool(data["inducing"]),
+                None if data.get("core") is None else Core.from_dict(data["core"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"this is no GAP potential: {quoted(error)}") from None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.gap.backend import Array, Values, jax, jnp
+from lammpsfit.gap.core import add_core
 from lammpsfit.gap.covariance import Scaling, kernel, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import VOIGT, Layout
@@ -86,12 +87,17 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
     local, forces, stress = (np.asarray(part) for part in found)
     n = len(frame)
     alone = np.array([model.offsets[symbol] for symbol in frame.symbols])
-    energies = local[:n] + alone
+    local, forces = local[:n], forces[:n]
+    if model.core is not None:
+        added = add_core(model.core, frame.symbols, hood.centre, hood.neighbour, hood.vector)
+        local, forces = local + added[0], forces + added[1]
+        a, b = (np.array(axes) for axes in VOIGT)
+        stress = stress + added[2][a, b] / hood.volume
     errors = _errors(model, frame) if uncertainty else (None, None)
     return Prediction(
-        float(local[:n].sum() + offset_of(frame, model.offsets)),
-        energies,
-        forces[:n],
+        float(local.sum() + offset_of(frame, model.offsets)),
+        local + alone,
+        forces,
         stress if all(frame.pbc) else np.full(6, np.nan),
         *errors,
     )

@@ -4,12 +4,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
+from lammpsfit.md.arrays_file import reading_arrays
 from lammpsfit.md.observation import Observation, Series
 from lammpsfit.structure.bonding import BondCounts
 from lammpsfit.structure.diffusion import Displacements
@@ -49,14 +48,8 @@ def load_observation(path: Path) -> Observation:
     InputError
         If the file is missing or damaged.
     """
-    try:
-        # opened here, since NumPy leaves open what turns out to be no archive
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return _load(data)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}): remove it, and the run is done again"
-        ) from error
+    with reading_arrays(path, ": remove it, and the run is done again") as data:
+        return _load(data)
 
 
 def _structure_arrays(structure: Observables) -> dict[str, Any]:

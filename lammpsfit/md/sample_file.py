@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing, write_text
+from lammpsfit.md.arrays_file import reading_arrays
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FloatArray, Histogram
 from lammpsfit.md.sample import Sample
@@ -66,19 +66,12 @@ def load_sample(path: Path) -> Sample:
     InputError
         If the file is missing or damaged.
     """
-    try:
-        return _load(path)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: no sample can be read from it ({error})") from error
-
-
-def _load(path: Path) -> Sample:
-    # opened here, since NumPy leaves open what turns out to be no archive
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+    with reading_arrays(path) as data:
         estimates: dict[str, Any] = {n: Estimate(*map(float, data[n])) for n in ESTIMATES}
+        rdf = PartialRdf.from_blocks([str(p) for p in data["pairs"]], data["r"], data["blocks"])
         return Sample(
-            rdf=PartialRdf.from_blocks([str(p) for p in data["pairs"]], data["r"], data["blocks"]),
-            frames=_frames(data) if "counts" in data else None,
+            rdf=rdf,
+            frames=_frames(data, rdf) if "counts" in data else None,
             atom_steps=int(data["atom_steps"]),
             md_seconds=float(data["md_seconds"]),
             wall_seconds=float(data["wall_seconds"]),
@@ -91,9 +84,9 @@ def _named(data: Mapping[str, Any], prefix: str) -> dict[str, FloatArray]:
     return {name.removeprefix(prefix): data[name] for name in data if name.startswith(prefix)}
 
 
-def _frames(data: Mapping[str, Any]) -> Frames:
+def _frames(data: Mapping[str, Any], rdf: PartialRdf) -> Frames:
     bins = dict(zip(BINS, map(int, data["bins"]), strict=True))
-    return Frames(
+    frames = Frames(
         histogram=Histogram(dr=float(data["dr"]), **bins),
         atoms=dict(zip(map(str, data["species"]), map(int, data["atoms"]), strict=True)),
         volume=float(data["volume"]),
@@ -101,3 +94,17 @@ def _frames(data: Mapping[str, Any]) -> Frames:
         pressure=data["pressures"],
         measured=_named(data, MEASURED),
     )
+    n, histogram = len(frames.pressure), frames.histogram
+    shape = (n, len(frames.pairs), histogram.size)
+    if frames.counts.shape != shape or frames.counts.dtype.kind not in "iu":
+        raise InputError(
+            f"counts must be whole numbers of shape {shape}, got {frames.counts.dtype} of "
+            f"{frames.counts.shape}"
+        )
+    if not (histogram.dr > 0 and frames.volume > 0 and min(frames.atoms.values()) > 0):
+        raise InputError("bins, volume and numbers of atoms must be positive")
+    if histogram.edges().size != rdf.r.size + 1 or not np.allclose(
+        histogram.edges(), rdf.edges, rtol=0, atol=0.1 * rdf.dr
+    ):
+        raise InputError("the bins of the frames must be those of g(r)")
+    return frames

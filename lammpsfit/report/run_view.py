@@ -262,6 +262,8 @@ class RunView:
         Seed; versions by package; the job file as it stands.
     files
         Names of files and folders in the run folder, with what they are.
+    notes
+        What of the run folder was damaged, and is left out.
     """
 
     folder: str
@@ -287,6 +289,7 @@ class RunView:
     versions: Mapping[str, str]
     job: str
     files: Sequence[tuple[str, str]]
+    notes: Sequence[str] = ()
 
     @property
     def best(self) -> Shown | None:

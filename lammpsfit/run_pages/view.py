@@ -1,6 +1,5 @@
 """What a run folder holds, as the page shows it; nothing is run for it."""
 
-import json
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from lammpsfit.fit.run.confirm import Repeat
 from lammpsfit.fit.run.open_fit import Fit, open_fit
 from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.records import result_fields
+from lammpsfit.fit.run.result_models import read_result, told
 from lammpsfit.fit.run.run_folder import RunFolder, open_run
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
@@ -64,12 +64,13 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
     """
     folder, job, journal = open_run(path)
     fit = open_fit(folder, job, journal)
-    result = _result(fit)
+    notes = list(fit.notes)
+    result = _result(fit, notes)
     state, state_words = _state(fit, result)
     best = _best_record(fit, result)
     confirmed = fit.conditions.of_size(job.confirm)
     shown = [] if best is None else [_fit_shown(fit, confirmed, best, result)]
-    lammps, source = _lammps(fit, best, finished=state == "finished")
+    lammps, source = _lammps(fit, best, notes, finished=state == "finished")
     paper = job.strategy.name == "paper"
     return RunView(
         folder=str(path),
@@ -95,17 +96,20 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         versions=journal.of_type("header")[0].get("versions") or versions(FIT_PACKAGES),
         job=folder.job.read_text("utf-8"),
         files=_files(folder),
+        notes=notes,
     )
 
 
-def _result(fit: Fit) -> Mapping[str, Any]:
+def _result(fit: Fit, notes: list[str]) -> Mapping[str, Any]:
     """Read the result; empty where there is none, or more was run since it was written."""
     try:
-        result = json.loads(fit.folder.result.read_text("utf-8"))
-        told = sum(result["evaluations"][key] for key in ("ok", "censored", "failed"))
-    except (OSError, ValueError, KeyError, TypeError):
+        result = read_result(fit.folder.result)
+    except FileNotFoundError:
         return {}
-    return result if told == len(fit.records) else {}
+    except InputError as error:
+        notes.append(f"{error}: left out")
+        return {}
+    return result if told(result) == len(fit.records) else {}
 
 
 def _state(fit: Fit, result: Mapping[str, Any]) -> tuple[str, str]:
@@ -242,11 +246,14 @@ def _path(fit: Fit, best: Record | None) -> list[int]:
     return path if path[-1:] == back else [*(row for row in path if row < back[0]), *back]
 
 
-def _lammps(fit: Fit, best: Record | None, *, finished: bool) -> tuple[str, str]:
+def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) -> tuple[str, str]:
     exported = fit.folder.lammps / FILES["overlay"]
-    if finished and exported.exists():
+    if finished and exported.is_file():
         where = exported.relative_to(fit.folder.path)
-        return exported.read_text("utf-8"), f"{where}, whose forces were compared with U(r)"
+        try:
+            return exported.read_text("utf-8"), f"{where}, whose forces were compared with U(r)"
+        except (OSError, UnicodeDecodeError) as error:
+            notes.append(f"{exported}: cannot be read ({error}): left out")
     if best is None:
         return "", ""
     potential: Potential = fit.potential(dict(best))

@@ -1,6 +1,8 @@
+import math
 import tomllib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from lammpsfit.forcefield import (
     library_names,
     load_potential,
 )
+from lammpsfit.forcefield.coulomb.ewald import periodic_coulomb
 from lammpsfit.forcefield.coulomb.wolf_smooth import SmoothWolf
 from lammpsfit.forcefield.potential_file import parse_potential
 
@@ -79,6 +82,42 @@ def test_shik_is_as_published():
         assert there.parameters["q_O"] == pytest.approx(charge / scale, abs=5e-5)
 
 
+@pytest.mark.lammps
+def test_pmmcs_is_the_pedone_style_of_lammps(oracle, tmp_path):
+    """U(r) and a direct Ewald sum against another implementation of the same paper."""
+    pmmcs = load_potential("PMMCS").restricted(("Na", "Si", "O"))
+    positions, _ = oracle.configuration(3, seed=13, n=96, unlike=2.2)
+    types = np.array([1, 1, 2, 3, 3, 3] * 16)
+    lines = (
+        "pair_style hybrid/overlay pedone 5.5 coul/long 8.9",
+        "pair_modify table 0",
+        "pair_coeff * * coul/long",
+        "pair_coeff 1 3 pedone 0.023363 1.763867 3.006315 5.0",
+        "pair_coeff 2 3 pedone 0.340554 2.006700 2.100000 1.0",
+        "pair_coeff 3 3 pedone 0.042395 1.379316 3.618701 22.0",
+        "kspace_style ewald 1e-9",
+    )
+    [(U, F)] = oracle.lammps(tmp_path, (pmmcs, positions, types, lines))
+    energy, forces = oracle.direct_sum(pmmcs, positions, types)
+    charges = np.array([0.6, 2.4, -1.2])[types - 1]
+    own, pull = periodic_coulomb(positions, charges, np.full(3, 18.0))
+    assert np.sqrt(np.mean((F - forces - pull) ** 2)) < 1e-6  # coul/long has erfc to 1e-7
+    assert abs(U - energy - own) < 1e-4
+
+
+def test_shik_against_a_formula_written_out():
+    """One pair, both sides of the two cutoffs and their smoothing."""
+    A, B, C, D, qq = 23107.84764, 5.097856735, 139.6947857, 66.0, -1.7755 * 0.88775 * 14.399645
+    for r in (1.5, 1.7, 3.0, 7.5, 7.95, 8.5, 9.9, 10.1):
+        expected = 0.0
+        if r < 10.0:
+            expected += qq * (1 / r - 0.1 + (r - 10) / 100) * math.exp(-0.04 / (r - 10) ** 2)
+        if r < 8.0:
+            v, end = (A * math.exp(-B * x) - C / x**6 + D / x**24 for x in (r, 8.0))
+            expected += (v - end) * math.exp(-0.04 / (r - 8) ** 2)
+        assert load_potential("SHIK").energy("O-Si", r) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("name", LITERATURE)
 def test_library_has_the_numbers_of_the_literature(name):
     parameters = load_potential(name).parameters
@@ -136,7 +175,9 @@ def test_names_are_found_in_any_case_and_paths_are_read(tmp_path, monkeypatch):
 def test_unknown_name_lists_what_there_is():
     with pytest.raises(InputError, match="no potential 'BKZ' in the library: did you mean 'BKS'"):
         load_potential("BKZ")
-    with pytest.raises(InputError, match="known: BKS, CHIK, ML, ML-ALL, ML-SiO, SHIK, Teter"):
+    with pytest.raises(
+        InputError, match="known: BKS, BKS-Ewald, CHIK, ML, ML-ALL, ML-SiO, PMMCS, SHIK, Teter"
+    ):
         load_potential("tersoff-1988")
 
 
@@ -160,7 +201,7 @@ def test_missing_and_unreadable_files(tmp_path):
         ("cutoff = 8\n", "cutoff = true\n", "cutoff must be a finite number, got True"),
         ("cutoff = 8\n", "cuttoff = 8\n", "unknown key 'cuttoff': did you mean 'cutoff'"),
         ('name = "x"', "name = 3", "name must be a text in quotes, got 3"),
-        ('"dsf"', '"ewald"', "unknown coulomb.style 'ewald': known: dsf, wolf"),
+        ('"dsf"', '"reaction"', "unknown coulomb.style 'reaction': known: dsf, wolf"),
         ("alpha", "alhpa", "unknown key 'coulomb.alhpa': did you mean 'alpha'"),
         ("alpha = 0.25", "alpha = '0.25'", "coulomb.alpha must be a finite number"),
         ("mass = 28.0855", "weight = 28", "unknown key 'species.Si.weight'"),

@@ -18,6 +18,7 @@ from lammpsfit.cli import main
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.farm.journal import JournalWriter, read_journal
 from lammpsfit.gap import label
+from lammpsfit.gap.factory import build
 from lammpsfit.gap.frames import from_atoms, read_frames
 from lammpsfit.gap.label import LabelRequest, label_frames
 from lammpsfit.gap.label_task import Labels
@@ -244,6 +245,24 @@ def test_a_killed_job_goes_on_where_it_was(here, number):
     found = read_frames([Path("out.extxyz")])
     for frame, atoms in zip(found, frames(*[6] * 8), strict=True):
         np.testing.assert_allclose(frame.positions, atoms.positions, atol=1e-7)
+
+
+def test_a_calculator_is_what_it_can_do_and_needs_no_base_class_of_ase(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("like_gpaw.py").write_text(
+        "from ase.calculators.emt import EMT\n"
+        "class Plain:\n"
+        "    implemented_properties = ['energy']\n"
+        "    def get_property(self, name, atoms=None):\n"
+        "        return EMT().get_property(name, atoms)\n"
+    )
+    atoms = bulk("Al")
+    assert build("like_gpaw:Plain").get_property("energy", atoms) == pytest.approx(
+        EMT().get_property("energy", atoms)
+    )
+    with pytest.raises(InputError, match="must make a calculator of ASE, not of type dict"):
+        build("builtins:dict")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from lammpsfit.child.failure import Reason
 from lammpsfit.config import Job
+from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, Record
 from lammpsfit.files import write_text
 from lammpsfit.fit.base import Ask, Outcome
@@ -16,10 +19,12 @@ from lammpsfit.fit.run.build import build_conditions, build_space
 from lammpsfit.fit.run.conditions import Conditions, Samples, samples_of
 from lammpsfit.fit.run.job_killers import Suspect, find_suspects
 from lammpsfit.fit.run.problem import Problem
+from lammpsfit.fit.run.record_models import sound_records
 from lammpsfit.fit.run.records import as_told
 from lammpsfit.fit.run.run_folder import RunFolder, evaluations
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.sample_file import load_sample, save_sample
+from lammpsfit.structure.rdf import FloatArray, canonical_pair
 from lammpsfit.target import Evaluation
 
 
@@ -57,6 +62,8 @@ class Fit:
         What was at work when a session died, see :mod:`lammpsfit.fit.run.job_killers`.
     deadline
         When this session will be stopped, on the clock of ``time.monotonic``.
+    notes
+        What of the run folder was damaged, and is left out.
     """
 
     job: Job
@@ -67,6 +74,7 @@ class Fit:
     confirmations: list[Record] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     deadline: float = math.inf
+    notes: list[str] = field(default_factory=list)
     _opened: float = field(default_factory=time.monotonic)
     _wall_before: float = 0.0
 
@@ -118,10 +126,30 @@ class Fit:
         Raises
         ------
         InputError
-            If one of them is gone.
+            If one of them is gone, damaged, or of another reference.
         """
-        names = self.conditions.names
-        return {condition: load_sample(self.folder.sample(name, condition)) for condition in names}
+        found = {}
+        for one in self.conditions.every:
+            path = self.folder.sample(name, one.name)
+            found[one.name] = sample = load_sample(path)
+            reference = one.problem.target.reference
+            if {*map(canonical_pair, sample.rdf.pairs)} != {
+                *map(canonical_pair, reference.pairs)
+            } or not _same_bins(sample.rdf.r, reference.r):
+                raise InputError(f"{path}: its pairs and bins must be those of the reference")
+        return found
+
+    def leave_out_unreadable(self, tell: Callable[[str], None]) -> None:
+        """Leave out the evaluations whose run was kept but cannot be read any more."""
+        sound = []
+        for record in self.records:
+            try:
+                self.told(record)
+            except InputError as error:
+                tell(f"evaluation {record['id']} is left out: {error}")
+            else:
+                sound.append(record)
+        self.records = sound
 
     def save(self, name: str, evaluation: Evaluation) -> None:
         """Keep the samples of an evaluation or a confirmation."""
@@ -151,10 +179,20 @@ class Fit:
         return min(good, key=lambda record: float(record["objective"][0]), default=None)
 
 
+def _same_bins(r: FloatArray, wanted: FloatArray) -> bool:
+    return r.size == wanted.size and bool(np.all(np.abs(r - wanted) < 0.1 * (r[1] - r[0])))
+
+
 def open_fit(folder: RunFolder, job: Job, journal: Journal) -> Fit:
-    """Make the objects of a job and take in what its journal holds."""
+    """Make the objects of a job and take in what its journal holds.
+
+    Records that no fit of this job can have written are left out, and noted.
+    """
     conditions = build_conditions(job)
     space = build_space(job, conditions)
+    journal, notes = sound_records(journal, space.dim, conditions.names[1:])
+    if journal.damaged:
+        notes.insert(0, f"{journal.damaged} damaged line(s) left out")
     return Fit(
         job,
         folder,
@@ -163,4 +201,5 @@ def open_fit(folder: RunFolder, job: Job, journal: Journal) -> Fit:
         evaluations(journal),
         journal.of_type("confirmation"),
         find_suspects(journal),
+        notes=[f"{folder.journal}: {note}" for note in notes],
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from lammpsfit.config import AlsoTable, Job, ReferenceTable, SystemTable, read_j
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_text
+from lammpsfit.fit.run.record_models import check_header
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
 from lammpsfit.inputs import quoted
 from lammpsfit.md.sample_file import CONFIGURATION
@@ -134,7 +135,7 @@ def create_run(path: Path, job: Job) -> RunFolder:
                 "type": "header",
                 "format": FORMAT,
                 "job": tomllib.loads(copied.dump()),
-                "inputs": _digests(path / "inputs"),
+                "inputs": _digests(path / "inputs", [x.name for x in (path / "inputs").iterdir()]),
                 "versions": versions(FIT_PACKAGES),
             }
         )
@@ -159,6 +160,7 @@ def open_run(path: Path) -> tuple[RunFolder, Job, Journal]:
         raise InputError(f"{folder.journal}: no run was begun here: begin it in another folder")
     if headers[0].get("format") != FORMAT:
         raise InputError(f"{folder.journal}: not a journal of this version of lammpsfit")
+    check_header(headers[0], str(folder.journal))
     job = read_job(folder.job)
     changed = _differences(headers[0]["job"], tomllib.loads(folder.job.read_text("utf-8")))
     if changed:
@@ -166,7 +168,7 @@ def open_run(path: Path) -> tuple[RunFolder, Job, Journal]:
             f"{folder.job} was changed since the run began ({'; '.join(changed)}): put it back, "
             "or start a new run with the changed job"
         )
-    now = _digests(path / "inputs")
+    now = _digests(path / "inputs", headers[0]["inputs"])
     for name, digest in headers[0]["inputs"].items():
         if now.get(name) != digest:
             raise InputError(
@@ -182,13 +184,17 @@ def evaluations(journal: Journal) -> list[Record]:
     return [record for record in journal.of_type("evaluation") if unique[record["id"]] is record]
 
 
-def _digests(inputs: Path) -> dict[str, str]:
-    """Digest the files a run was begun with, by name. Start structures come later."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(inputs.iterdir())
-        if path.suffix != ".data"
-    }
+def _digests(inputs: Path, names: Iterable[str]) -> dict[str, str]:
+    """Digest the files a run was begun with, by name; whatever else is there is not looked at."""
+    paths = [inputs / Path(name).name for name in sorted(names)]
+    try:
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in paths
+            if path.is_file()
+        }
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
 
 def _with_copies(job: Job, path: Path) -> Job:

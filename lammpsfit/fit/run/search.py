@@ -32,6 +32,7 @@ def search(
     """Search, and return the candidates for confirmation by label."""
     structures = fit.structures(fit.conditions, monitor, stop)
     optimiser = build_optimiser(fit.job, fit.conditions, fit.space)
+    fit.leave_out_unreadable(monitor.say)
     limit = fit.job.limits.evaluations or math.inf
     total = None if math.isinf(limit) else int(limit)
     monitor.begin("search", total, len(fit.records))
