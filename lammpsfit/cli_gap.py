@@ -34,6 +34,10 @@ app = typer.Typer(
 
 JobFile = Annotated[Path, typer.Argument(help="job file (TOML)", metavar="JOB.toml")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check everything, run nothing")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(help="leave a frame out: its number, file:number or key=value; may be repeated"),
+]
 
 
 @app.command()
@@ -60,6 +64,7 @@ def label(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="try frames again that failed before")
     ] = False,
+    exclude: Exclude = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
@@ -76,7 +81,7 @@ def label(
     session = open_session(
         "gap label", json_file, inputs=[*files, output, request.journal], force=force
     )
-    frames = read_frames(files, labelled=False)
+    frames = read_frames(files, labelled=False, tell=_tell, exclude=exclude or ())
     with FrameProgress(session.console) as progress, Stop() as stop:
         summary = label_frames(frames, request, progress, stop)
     write_result(session, summary.as_dict())
@@ -154,6 +159,7 @@ def evaluate(
         Path | None,
         typer.Option(help="draw predictions over labels here; the calibration beside it"),
     ] = None,
+    exclude: Exclude = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
@@ -172,7 +178,8 @@ def evaluate(
         "gap evaluate", json_file, files=(png, second), inputs=[path, *data], force=force
     )
     model = load_model(path)
-    frames = read_frames(data, Keys(energy_key, forces_key, stress_key, virial_key), tell=_tell)
+    keys = Keys(energy_key, forces_key, stress_key, virial_key)
+    frames = read_frames(data, keys, tell=_tell, exclude=exclude or ())
     with FrameProgress(session.console) as progress:
         found = predict_all(model, frames, uncertainty, progress)
     compared = compare(frames, found, model.hyper.noises)

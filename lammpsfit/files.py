@@ -17,9 +17,6 @@ LONGEST_NAME = 200
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors that are no fault of the name that was given."""
 
-LONGEST_NAME = 200
-"""Bytes in the name of a file to write: systems have 255, and names made of it are longer."""
-
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -91,11 +88,6 @@ def check_file(path: Path) -> None:
     InputError
         If it is a folder, or its folder is missing or must not be written to.
     """
-    if len(os.fsencode(path.name)) > LONGEST_NAME:
-        raise InputError(
-            f"cannot write ...{path.name[-40:]}: a name must have at most {LONGEST_NAME} bytes, so "
-            f"that there is room for names beside it"
-        )
     check_folder(path.parent)
     try:
         path.lstat()

@@ -168,14 +168,15 @@ def test_deep_nesting_is_refused_in_one_line(tmp_path, kind, depth):
         read_json(tmp_path / "a.json")
 
 
+NAMES = st.text("ab", min_size=1, max_size=2)
 plain = st.recursive(
     st.integers(-5, 5) | st.booleans() | st.text("ab\n\"'", max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", min_size=1), inner),
-    max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=5,
 )
 
 
-@given(st.dictionaries(st.text("ab", min_size=1), plain, max_size=3))
+@given(st.dictionaries(NAMES, plain, max_size=3))
 def test_what_is_sound_is_read_as_it_is(content):
     import tomli_w
 

@@ -11,7 +11,7 @@ from typing import Final, cast
 from ase.calculators.calculator import BaseCalculator
 
 from lammpsfit.errors import InputError
-from lammpsfit.inputs import quoted
+from lammpsfit.inputs import one_line, quoted
 
 Factory = Callable[[], BaseCalculator]
 
@@ -54,7 +54,7 @@ def load_factory(name: str) -> Factory:
                 f"{name}: there is no module {module_name} here or installed"
             ) from None
         raise InputError(f"{name}: importing {module_name} fails: {error}") from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise InputError(f"{name}: importing {module_name} fails: {said(error)}") from None
     factory = getattr(module, attribute, None)
     if not callable(factory):
@@ -75,7 +75,7 @@ def build(name: str) -> BaseCalculator:
     factory = load_factory(name)
     try:
         made = factory()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise InputError(f"{name}: cannot make a calculator: {said(error)}") from None
     # what it can do, not what it is: GPAW's has no base class of ASE
     if isinstance(made, type) or not all(hasattr(made, attribute) for attribute in NEEDED):
@@ -86,5 +86,5 @@ def build(name: str) -> BaseCalculator:
 
 def said(error: BaseException) -> str:
     """Say an error in one line."""
-    words = " ".join(str(error).split())
+    words = one_line(str(error))
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

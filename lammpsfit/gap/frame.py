@@ -138,7 +138,7 @@ def check_overlap(frame: Frame) -> None:
         k = int(np.argmin(d))
         raise InputError(
             f"{frame.label}: atoms {i[k] + 1} and {j[k] + 1} overlap ({d[k]:.3f} Å apart, must be "
-            f"at least {OVERLAP:g} Å)"
+            f"at least {OVERLAP:g} Å): leave it out ([data] exclude, or --exclude)"
         )
 
 

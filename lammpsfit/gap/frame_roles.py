@@ -16,8 +16,9 @@ from lammpsfit.gap.descriptors import Descriptors, Parameters, make_descriptors
 from lammpsfit.gap.frame import digest
 from lammpsfit.gap.frames import Frame, read_frames
 from lammpsfit.gap.job import GapJob
+from lammpsfit.gap.label_checks import is_alone
 from lammpsfit.gap.model_file import load_model
-from lammpsfit.gap.split import split
+from lammpsfit.gap.split import How, Split, split
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +53,14 @@ def load_frame_roles(job: GapJob, tell: Callable[[str], None] = lambda line: Non
     InputError
         If a file is unsound, there are too few frames, or the job does not fit them.
     """
-    frames: list[Frame] = []
-    for path in job.data.files:
-        found = read_frames([path], job.data.keys.keys(), tell=tell)
-        if job.data.skip >= len(found):
-            raise InputError(
-                f"{path}: has {len(found)} frames, and data.skip = {job.data.skip} leaves none"
-            )
-        frames += found[job.data.skip :]
-    wanted = job.split
-    chosen = split(len(frames), wanted.train, wanted.held_out, wanted.how, job.seed)
+    data, wanted = job.data, job.split
+    frames = read_frames(
+        data.files, data.keys.keys(), tell=tell, exclude=data.exclude, skip=data.skip
+    )
+    alone = sum(map(is_alone, frames))
+    if alone:
+        tell(f"{alone} single atoms without neighbours are fitted to, and never held out")
+    chosen = _share(frames, wanted.train, wanted.held_out, wanted.how, job.seed)
     used = np.concatenate([chosen.train, chosen.held_out])
     spare = np.delete(np.arange(len(frames)), used)
     train = _picked(frames, chosen.train)
@@ -69,13 +68,33 @@ def load_frame_roles(job: GapJob, tell: Callable[[str], None] = lambda line: Non
     validation: tuple[Frame, ...] = ()
     if job.training.optimise:
         n = wanted.validation
-        inner = split(len(train), len(train) - n, n, wanted.how, job.seed + 1)
+        inner = _share(train, len(train) - n, n, wanted.how, job.seed + 1)
         learn, validation = _picked(train, inner.train), _picked(train, inner.held_out)
     parts = FrameRoles(
         train, learn, validation, _picked(frames, chosen.held_out), _picked(frames, spare)
     )
     _check(job, parts)
     return parts
+
+
+def _share(frames: Sequence[Frame], train: int, held_out: int | None, how: How, seed: int) -> Split:
+    """Choose frames to train on and to hold out; single atoms are always trained on.
+
+    The energy of one is that of its species, not of any surroundings: held out, one frame would
+    make the error of all energies.
+    """
+    alone = [k for k, frame in enumerate(frames) if is_alone(frame)]
+    if not alone:
+        return split(len(frames), train, held_out, how, seed)
+    if train <= len(alone):
+        raise InputError(
+            f"there must be more frames to train on than the {len(alone)} single atoms without "
+            f"neighbours, which are always fitted to, got {train}: raise split.train, or leave "
+            f"some out (data.exclude)"
+        )
+    others = np.delete(np.arange(len(frames)), alone)
+    chosen = split(len(others), train - len(alone), held_out, how, seed)
+    return Split(np.sort([*alone, *others[chosen.train]]), others[chosen.held_out])
 
 
 def _picked(frames: tuple[Frame, ...] | list[Frame], which: np.ndarray) -> tuple[Frame, ...]:

@@ -6,20 +6,24 @@ others of its file have, and no two atoms lie on one another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import numpy as np
 from ase import Atoms
 from ase.io import read, write
-from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
-from lammpsfit.gap.frame import LABELS, FloatArray, Frame, check_overlap, roomy_cell
-from lammpsfit.inputs import quoted
+from lammpsfit.gap.atoms import Keys, from_atoms, held, to_atoms
+from lammpsfit.gap.exclusion import Entry, Exclusion
+from lammpsfit.gap.frame import Frame, check_overlap, roomy_cell
+from lammpsfit.gap.label_checks import label_suspicions
+from lammpsfit.gap.vasp import read_vasprun
+from lammpsfit.inputs import one_line, open_input, quoted, text_lines
+from lammpsfit.reference.frame import EndsEarly
+from lammpsfit.reference.xyz import atoms_of, spelt_as_ase, split_frames
 
 __all__ = [
     "Frame",
@@ -32,31 +36,8 @@ __all__ = [
     "write_frames",
 ]
 
-
-@dataclass(frozen=True)
-class Keys:
-    """Names of the labels in a file.
-
-    The bare names ``energy``, ``forces`` and ``stress`` mean what ASE itself stores under them:
-    it moves them out of the frame and into a calculator (since 3.23), so that other codes
-    cannot find them, and two sets of labels cannot lie side by side.
-
-    Attributes
-    ----------
-    energy : str
-        Total energy, eV.
-    forces : str
-        Forces, eV/Å.
-    stress : str
-        +dE/dstrain / V, eV/Å^3, as xx yy zz yz xz xy or nine numbers.
-    virial : str
-        -V times the stress, eV: read where there is no stress.
-    """
-
-    energy: str = "REF_energy"
-    forces: str = "REF_forces"
-    stress: str = "REF_stress"
-    virial: str = "REF_virial"
+FRAMES_BYTES: Final = 4_000_000_000
+"""Most of a file of frames: all of them are in memory at a time."""
 
 
 def read_frames(
@@ -64,8 +45,10 @@ def read_frames(
     keys: Keys | None = None,
     labelled: bool = True,
     tell: Callable[[str], None] = lambda line: None,
+    exclude: Sequence[Entry] = (),
+    skip: int = 0,
 ) -> tuple[Frame, ...]:
-    """Read every frame of some files.
+    """Read every frame of some files that is not left out.
 
     Parameters
     ----------
@@ -76,7 +59,11 @@ def read_frames(
     labelled
         Whether frames must have an energy or forces, and those of one file the same labels.
     tell
-        Told in a line what was left out.
+        Told in a line what was left out, and which labels may be in another unit.
+    exclude
+        Frames left out before they are looked at, as :class:`Exclusion` takes them.
+    skip
+        Frames left out at the beginning of each file.
 
     Returns
     -------
@@ -89,38 +76,95 @@ def read_frames(
         If a file cannot be read, or holds no frames, or one that cannot be fitted to.
     """
     frames: list[Frame] = []
+    excluded = Exclusion(exclude, paths)
     for path in paths:
-        found = _read_one(path, keys, labelled, tell)
+        reader = _Reader(path, keys, labelled, excluded, skip)
+        found = list(reader.frames(tell))
+        if not found:
+            raise InputError(f"{path}: no frames" if not reader.seen else reader.nothing_left())
+        if reader.excluded:
+            tell(f"{path}: left out {reader.excluded} frames, as exclude says")
         if labelled:
             _same_labels(found)
         for frame in found:
             check_overlap(frame)
         frames += found
+    excluded.check()
     if not frames:
         raise InputError("no frames: name at least one file of them")
+    if labelled:
+        for line in label_suspicions(frames):
+            tell(line)
     return tuple(frames)
 
 
-def _read_one(
-    path: Path, keys: Keys | None, labelled: bool, tell: Callable[[str], None]
-) -> list[Frame]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of frames")
-    if "vasprun" in path.name and ".xml" in path.suffixes:
-        from lammpsfit.gap.vasp import read_vasprun  # pymatgen takes a second to import
+@dataclass
+class _Reader:
+    """One file of frames, and how many of them were seen and left out."""
 
-        return list(read_vasprun(path, tell))
+    path: Path
+    keys: Keys | None
+    labelled: bool
+    exclusion: Exclusion
+    skip: int
+    seen: int = 0
+    excluded: int = 0
+
+    def frames(self, tell: Callable[[str], None]) -> Iterator[Frame]:
+        """Yield the frames that count."""
+        if _is_vasprun(self.path):
+            yield from read_vasprun(self.path, tell, lambda number: self._leaves_out(number, {}))
+            return
+        for number, atoms in enumerate(_images(self.path), start=1):
+            if not self._leaves_out(number, held(atoms)):
+                yield from_atoms(atoms, self.keys, f"{self.path}, frame {number}", self.labelled)
+
+    def nothing_left(self) -> str:
+        """Say that no frame is left."""
+        return f"{self.path}: has {self.seen} frames, and skip = {self.skip} and exclude leave none"
+
+    def _leaves_out(self, number: int, held: Mapping[str, Any]) -> bool:
+        self.seen = number
+        excluded = self.exclusion.leaves_out(self.path, number, held)
+        self.excluded += excluded
+        return excluded or number <= self.skip
+
+
+def _is_vasprun(path: Path) -> bool:
+    """Tell by the first lines, which count more than the name."""
+    with open_input(path, FRAMES_BYTES, "file of frames") as stream:
+        head = stream.read(1000)
+    named = "vasprun" in path.name and ".xml" in path.suffixes
+    return named or (head.lstrip().startswith(b"<") and b"<modeling" in head)
+
+
+def _images(path: Path) -> Iterator[Atoms]:
+    """Yield the atoms of a file, of xyz one frame at a time."""
+    if {".xyz", ".extxyz"} & set(path.suffixes):
+        yield from _xyz_images(path)
+        return
     try:
-        images = read(path, index=":")
+        # never split at @: it is part of the name
+        images = read(path, index=":", do_not_split_by_at_sign=True)
     except Exception as error:  # each of ASE's readers raises what it likes
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: no file of frames that ASE can read: {why}") from None
-    if not images:
-        raise InputError(f"{path}: no frames")
-    return [
-        from_atoms(atoms, keys, f"{path}, frame {number}", labelled)
-        for number, atoms in enumerate(images, start=1)
-    ]
+        why = one_line(str(error)) or type(error).__name__
+        raise InputError(f"{path}: no file of frames that ASE can read: {quoted(why)}") from None
+    yield from images
+
+
+def _xyz_images(path: Path) -> Iterator[Atoms]:
+    number = 0
+    with open_input(path) as stream:
+        try:
+            for count, comment, rows in split_frames(path, text_lines(path, stream)):
+                number += 1
+                text = "".join([f"{count}\n", spelt_as_ase(comment), *rows])
+                yield atoms_of(text, f"{path}, frame {number}")
+        except EndsEarly:
+            raise InputError(
+                f"{path}: ends within frame {number + 1}, as that of a killed run: take the last "
+                f"frame out of the file"
+            ) from None
 
 
 def _same_labels(frames: Sequence[Frame]) -> None:
@@ -152,114 +196,3 @@ def write_frames(path: Path, frames: Sequence[Frame], keys: Keys | None = None) 
     images = [to_atoms(frame, keys) for frame in frames]
     with replacing(path) as part:
         write(part, images, format="extxyz")
-
-
-def from_atoms(
-    atoms: Atoms, keys: Keys | None = None, label: str = "frame", labelled: bool = True
-) -> Frame:
-    """Make a frame of ASE's atoms.
-
-    Parameters
-    ----------
-    atoms
-        With the labels in ``info`` and ``arrays``, or in a calculator under ASE's own names.
-    keys
-        Names of the labels.
-    label
-        Where it comes from.
-    labelled
-        Whether it must have an energy or forces; else labels are not looked at.
-
-    Raises
-    ------
-    InputError
-        If it is no sound frame, or labels are missing.
-    """
-    frame = Frame(
-        tuple(atoms.get_chemical_symbols()),
-        atoms.positions,
-        np.array(atoms.cell),
-        (bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2])),
-        label=label,
-    )
-    if not labelled:
-        return frame
-    keys = keys or Keys()
-    held = _held(atoms)
-    stress = None
-    if all(frame.pbc):  # ASE writes one of zeros for molecules
-        stress = voigt(held.get(keys.stress), label)
-        if stress is None and (virial := voigt(held.get(keys.virial), label)) is not None:
-            stress = -virial / frame.volume
-    found = replace(
-        frame,
-        energy=_number(held.get(keys.energy), label),
-        forces=held.get(keys.forces),
-        stress=stress,
-    )
-    if found.energy is None and found.forces is None:
-        raise InputError(f"{label}: {_what_is_there(held, keys)}")
-    return found
-
-
-def _held(atoms: Atoms) -> dict[str, Any]:
-    """Everything the atoms carry, by name."""
-    inherent = ("numbers", "positions")
-    arrays = {name: value for name, value in atoms.arrays.items() if name not in inherent}
-    results = {} if atoms.calc is None else dict(atoms.calc.results)
-    # forces are the derivative of the free energy, where electrons have a temperature
-    if "free_energy" in results:
-        results["energy"] = results["free_energy"]
-    return {**results, **arrays, **atoms.info}
-
-
-def _what_is_there(held: Mapping[str, Any], keys: Keys) -> str:
-    bare = [name for name in LABELS if name in held]
-    if bare:
-        return (
-            f"no {keys.energy} or {keys.forces}, but {' and '.join(bare)} under ASE's own names: "
-            f"if these are the labels, give the keys as energy, forces and stress"
-        )
-    there = ", ".join(sorted(held)) or "nothing"
-    return f"no energy ({keys.energy}) and no forces ({keys.forces}); there is: {there}"
-
-
-def _number(value: object, label: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        return float(np.asarray(value, dtype=np.float64).reshape(()))
-    except (TypeError, ValueError):
-        raise InputError(f"{label}: the energy must be one number, got {quoted(value)}") from None
-
-
-def voigt(value: ArrayLike | None, label: str) -> FloatArray | None:
-    """Six numbers of six or nine."""
-    if value is None:
-        return None
-    try:
-        array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{label}: a stress must be numbers, got {quoted(value)}") from None
-    if array.size == 9:
-        full = array.reshape(3, 3)
-        if not np.allclose(full, full.T, rtol=1e-4, atol=1e-6 * float(np.abs(full).max())):
-            raise InputError(f"{label}: a stress of nine numbers must be symmetric")
-        full = 0.5 * (full + full.T)
-        return np.array([full[0, 0], full[1, 1], full[2, 2], full[1, 2], full[0, 2], full[0, 1]])
-    if array.size != 6:
-        raise InputError(f"{label}: a stress must have six or nine numbers, got {array.size}")
-    return array.reshape(6)
-
-
-def to_atoms(frame: Frame, keys: Keys | None = None) -> Atoms:
-    """Make ASE's atoms of a frame, with its labels in ``info`` and ``arrays``."""
-    keys = keys or Keys()
-    atoms = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
-    if frame.energy is not None:
-        atoms.info[keys.energy] = frame.energy
-    if frame.forces is not None:
-        atoms.set_array(keys.forces, np.array(frame.forces))
-    if frame.stress is not None:
-        atoms.info[keys.stress] = np.array(frame.stress)
-    return atoms

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import tomli_w
 from pydantic import Field, model_validator
 
 from lammpsfit.config import Model, read_tables
 from lammpsfit.gap.descriptors import Settings
+from lammpsfit.gap.descriptors.settings import MOST_CUTOFF
 from lammpsfit.gap.fit import FitOptions
 from lammpsfit.gap.frames import Keys
 from lammpsfit.gap.train import TrainOptions
+
+MOST_COUNT: Final = 100
+"""Radial functions at most: 18 are many."""
+
+MOST_DEGREE: Final = 20
+"""Largest l: beyond 8 nothing is gained."""
 
 
 class KeysTable(Model):
@@ -36,6 +43,11 @@ class DataTable(Model):
         description="extended xyz, vasprun.xml or others ASE reads, relative to the job file",
     )
     skip: int = Field(0, ge=0, description="frames left out at the beginning of each file")
+    exclude: tuple[int | str, ...] = Field(
+        (),
+        description="frames left out before they are looked at: numbers as messages count them, "
+        "'file:number' where there are several files, or 'key=value' as in 'config_type=dimer'",
+    )
     keys: KeysTable = Field(KeysTable(), description="names of the labels")
 
 
@@ -67,26 +79,40 @@ class SplitTable(Model):
 class DescriptorsTable(Model):
     """``[descriptors]``: what describes the surroundings of an atom."""
 
-    radial_cutoff: float = Field(Settings.radial_cutoff, gt=0, description="of the radial ones, Å")
+    radial_cutoff: float = Field(
+        Settings.radial_cutoff, gt=0, le=MOST_CUTOFF, description="of the radial ones, Å"
+    )
     radial_count: int = Field(
-        Settings.radial_count, ge=0, description="radial functions for each species; 0: none"
+        Settings.radial_count,
+        ge=0,
+        le=MOST_COUNT,
+        description="radial functions for each species; 0: none",
     )
     radial_width: float | None = Field(
         Settings.radial_width,
         gt=0,
+        le=10 * MOST_CUTOFF,
         description="width of all of them at first, Å, with centres evenly spaced; default: "
         "centres at zero, widths evenly spaced from 0.1 to 2 cutoffs",
     )
     angular_cutoff: float = Field(
-        Settings.angular_cutoff, gt=0, description="of the angular ones, Å"
+        Settings.angular_cutoff, gt=0, le=MOST_CUTOFF, description="of the angular ones, Å"
     )
     angular_count: int = Field(
-        Settings.angular_count, ge=0, description="radial functions of the angular ones; 0: none"
+        Settings.angular_count,
+        ge=0,
+        le=MOST_COUNT,
+        description="radial functions of the angular ones; 0: none",
     )
     angular_width: float = Field(
-        Settings.angular_width, gt=0, description="width of all of them at first, Å"
+        Settings.angular_width,
+        gt=0,
+        le=10 * MOST_CUTOFF,
+        description="width of all of them at first, Å",
     )
-    degrees: tuple[int, ...] = Field(Settings.degrees, description="the l of the angular ones")
+    degrees: tuple[Annotated[int, Field(ge=0, le=MOST_DEGREE)], ...] = Field(
+        Settings.degrees, max_length=MOST_DEGREE + 1, description="the l of the angular ones"
+    )
     first_centre: float = Field(
         Settings.first_centre, gt=0, description="about the shortest distance of neighbours, Å"
     )
@@ -104,16 +130,21 @@ class TrainingTable(Model):
     """``[training]``: how the parameters of the descriptors are optimised."""
 
     optimise: bool = Field(True, description="whether they are; else only the model is fitted")
-    steps: int = Field(TrainOptions.steps, ge=1, description="steps of Adam at most, each start")
-    rate: float = Field(TrainOptions.rate, gt=0, description="length of its first steps")
+    steps: int = Field(
+        TrainOptions.steps, ge=1, le=1_000_000, description="steps of Adam at most, each start"
+    )
+    rate: float = Field(TrainOptions.rate, gt=0, le=10, description="length of its first steps")
     patience: int = Field(
         TrainOptions.patience, ge=1, description="steps without an improvement that end a start"
     )
     starts: int = Field(
-        TrainOptions.starts, ge=1, description="starts, each but the first moved at random"
+        TrainOptions.starts,
+        ge=1,
+        le=10_000,
+        description="starts, each but the first moved at random",
     )
     spread: float = Field(
-        TrainOptions.spread, gt=0, description="how far, as a logarithm of widths"
+        TrainOptions.spread, gt=0, le=10, description="how far, as a logarithm of widths"
     )
 
 
@@ -124,7 +155,10 @@ class ModelTable(Model):
         None, description="energy of an atom of each species, eV; default: from the energies"
     )
     inducing: int | None = Field(
-        None, ge=1, description="centres of an approximation for many frames; default: exact"
+        None,
+        ge=1,
+        le=100_000,
+        description="centres of an approximation for many frames; default: exact",
     )
     core: bool = Field(
         True,
@@ -139,10 +173,14 @@ class ModelTable(Model):
     likelihood_frames: int = Field(
         FitOptions.likelihood_frames,
         ge=1,
+        le=10_000,
         description="frames the likelihood is of, at most, evenly chosen: near copies mislead it",
     )
     likelihood_components: int = Field(
-        FitOptions.likelihood_components, ge=1, description="force components of each of them"
+        FitOptions.likelihood_components,
+        ge=1,
+        le=100_000,
+        description="force components of each of them",
     )
 
 
@@ -150,7 +188,9 @@ class LearningCurveTable(Model):
     """``[learning_curve]``: numbers of training frames, and how often each."""
 
     sizes: tuple[int, ...] = Field((5, 10, 20, 30, 50), min_length=1, description="frames")
-    repeats: int = Field(5, ge=1, description="training sets of each size, drawn at random")
+    repeats: int = Field(
+        5, ge=1, le=1000, description="training sets of each size, drawn at random"
+    )
 
 
 class GapJob(Model):

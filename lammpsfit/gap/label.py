@@ -9,23 +9,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
+from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError, StoppedError
 from lammpsfit.farm.journal import JournalWriter, Record, is_journal, read_journal
 from lammpsfit.farm.local import LocalFarm
-from lammpsfit.gap.factory import load_factory
 from lammpsfit.gap.frame import digest
 from lammpsfit.gap.frames import Frame, write_frames
-from lammpsfit.gap.label_task import Labels, LabelTask
+from lammpsfit.gap.label_record import check_record, labelled, record_of
+from lammpsfit.gap.label_task import FactoryTask, Labels, LabelTask
 from lammpsfit.outputs import check_outputs
 
 FORMAT: Final = 1
 """Version of the journal's records."""
+
+IMPORT_S: Final = 300.0
+"""Seconds that the module of a calculator may take to be imported."""
 
 LOOK_S: Final = 0.5
 """Seconds between two looks at whether to stop."""
@@ -144,21 +146,21 @@ def label_frames(
         If no frame could be labelled.
     """
     began = time.monotonic()
-    load_factory(request.calculator)
+    _check_factory(request, stop)
     done = _open(frames, request)
     earlier = sum(record["type"] == "labels" for record in done.values())
     todo = [k for k in range(len(frames)) if k not in done]
     why = None
     with JournalWriter(request.journal) as journal:
         for number, back in _work(frames, todo, request, stop):
-            record = _record(number, back)
+            record = record_of(number, back)
             journal.append(record)
             done[number] = record
             progress("label", len(done), len(frames))
             why = stop()
     _remove_empty(request.scratch)
-    labelled = tuple(
-        _with_labels(frames[k], record)
+    found = tuple(
+        labelled(frames[k], record)
         for k, record in sorted(done.items())
         if record["type"] == "labels"
     )
@@ -167,16 +169,29 @@ def label_frames(
         for k, record in sorted(done.items())
         if record["type"] == "failed"
     }
-    if labelled:
-        write_frames(request.output, labelled)
+    if found:
+        write_frames(request.output, found)
     if len(done) < len(frames):
         raise StoppedError(
             f"stopped ({why or stop()}) with {len(done)} of {len(frames)} frames done: the same "
             f"command goes on from here"
         )
-    if not labelled:
+    if not found:
         raise RunError(f"no frame could be labelled: {next(iter(failed.values()))}")
-    return LabelSummary(labelled, earlier, failed, time.monotonic() - began)
+    return LabelSummary(found, earlier, failed, time.monotonic() - began)
+
+
+def _check_factory(request: LabelRequest, stop: Callable[[], str | None]) -> None:
+    """Import the module of the calculator in a child: it may do anything, as to end its process."""
+    limit = min(request.timeout, IMPORT_S)
+    try:
+        run_in_child(FactoryTask(request.calculator), limit, stop)
+    except StoppedError as error:
+        raise StoppedError(f"stopped ({error}): the same command begins anew") from None
+    except RunError as error:
+        raise InputError(
+            f"{request.calculator}: its module ends the process that imports it: {error}"
+        ) from None
 
 
 def _work(
@@ -232,7 +247,11 @@ def _open(frames: Sequence[Frame], request: LabelRequest) -> dict[int, Record]:
                 journal.append(header)
         return {}
     _check_header(headers, header, request)
-    done = {record["frame"]: record for record in known.records if record["type"] != "header"}
+    done = {
+        check_record(record, frames, request.journal): record
+        for record in known.records
+        if record["type"] != "header"
+    }
     if request.again:
         done = {k: record for k, record in done.items() if record["type"] == "labels"}
     return done
@@ -251,25 +270,3 @@ def _check_header(headers: Sequence[Record], header: Record, request: LabelReque
                 f"{request.journal} belongs to {what} ({found.get(name)}, not {header[name]}): "
                 f"choose another output, or remove it"
             )
-
-
-def _record(number: int, labels: Labels) -> Record:
-    if labels.forces is None:
-        return {"type": "failed", "frame": number, "reason": labels.reason}
-    return {
-        "type": "labels",
-        "frame": number,
-        "energy": labels.energy,
-        "forces": labels.forces.tolist(),
-        "stress": None if labels.stress is None else labels.stress.tolist(),
-    }
-
-
-def _with_labels(frame: Frame, record: Record) -> Frame:
-    stress = record["stress"]
-    return replace(
-        frame,
-        energy=record["energy"],
-        forces=np.array(record["forces"]),
-        stress=None if stress is None else np.array(stress),
-    )

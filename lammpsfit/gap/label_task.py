@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
 
-from lammpsfit.gap.factory import build, said
+from lammpsfit.gap.atoms import to_atoms, voigt
+from lammpsfit.gap.factory import build, load_factory, said
 from lammpsfit.gap.frame import FloatArray, Frame
-from lammpsfit.gap.frames import to_atoms, voigt
 
 _BUILT: dict[str, BaseCalculator] = {}
 """The calculator of this process: building one may take longer than using it."""
@@ -38,6 +38,30 @@ class Labels:
     forces: FloatArray | None = None
     stress: FloatArray | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class FactoryTask:
+    """Find a factory of calculators: pickled, and called in a child process.
+
+    Attributes
+    ----------
+    calculator
+        Its name, ``module:factory``.
+    """
+
+    calculator: str
+
+    def __call__(self) -> None:
+        """Import its module.
+
+        Raises
+        ------
+        InputError
+            If there is none, or importing it fails.
+        """
+        _allow_all_memory()
+        load_factory(self.calculator)
 
 
 @dataclass(frozen=True)
@@ -67,7 +91,7 @@ class LabelTask:
         calculator = _built(self.calculator, self.folder)
         try:
             return _labels(calculator, self.frame, self.stress)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             # what it holds of the broken frame must not reach the next one
             _BUILT.clear()
             return Labels(reason=said(error))

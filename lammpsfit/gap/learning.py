@@ -96,7 +96,7 @@ def learning_curves(
     check_curve(job, parts)
     pool = (*parts.train, *parts.spare)
     journal = folder / "points.jsonl"
-    done = _open(journal, mark_of(job, [*pool, *parts.held_out]))
+    done = open_points(journal, mark_of(job, [*pool, *parts.held_out]))
     wanted = list(_points(job))
     missing = [point for point in wanted if point not in done]
     if missing:
@@ -198,8 +198,14 @@ def _point(
     return record
 
 
-def _open(journal: Path, mark: str) -> dict[Point, Record]:
-    """Return the points that are done; make the journal where there is none."""
+def open_points(journal: Path, mark: str) -> dict[Point, Record]:
+    """Return the points that are done; make the journal where there is none.
+
+    Raises
+    ------
+    InputError
+        If the journal is of other frames, or a record of it is damaged.
+    """
     header = {"type": "header", "format": FORMAT, "frames": mark}
     if not journal.exists():
         # a kill half way leaves a journal with its header or none
@@ -209,8 +215,27 @@ def _open(journal: Path, mark: str) -> dict[Point, Record]:
     known = read_journal(journal)
     if known.of_type("header") != [header]:
         raise InputError(f"{journal}: {OTHERS}")
-    points = known.of_type("point")
-    return {(one["descriptors"], one["size"], one["repeat"]): one for one in points}
+    return {_point_of(one, journal): one for one in known.of_type("point")}
+
+
+def _point_of(record: Record, journal: Path) -> Point:
+    """Return what a record is of.
+
+    Raises
+    ------
+    InputError
+        If it is no record of a point.
+    """
+    try:
+        name, size, repeat = record["descriptors"], record["size"], record["repeat"]
+        plain = name in (ORIGINAL, OPTIMISED) and isinstance(size, int) and isinstance(repeat, int)
+        errors = [_mae(record, of) for of in _KEYS]
+        forces = np.asarray(record.get("forces", []), dtype=np.float64)
+        if plain and forces.ndim == 1 and np.all(np.isfinite(forces)) and min(errors) != np.inf:
+            return name, size, repeat
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise InputError(f"{journal}: a record is damaged: remove its line, and it is made again")
 
 
 _KEYS: Final = {"forces": "mae_eV_per_A", "energy": "mae_eV_per_atom"}
@@ -227,7 +252,7 @@ def _curve(kind: str, done: dict[Point, Record], job: GapJob) -> Curve:
     def table(of: str) -> FloatArray:
         return np.array([[_mae(done[kind, n, k], of) for k in repeats] for n in sizes])
 
-    predicted = np.array(done[kind, sizes[0], 0]["forces"])
+    predicted = np.array(done[kind, sizes[0], 0].get("forces", []))
     return Curve(np.array(sizes), table("forces"), table("energy"), predicted)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lammpsfit.errors import InputError
 from lammpsfit.gap.core import Core
 from lammpsfit.gap.descriptors.combined import Descriptors
+from lammpsfit.gap.descriptors.settings import MOST_CUTOFF
 from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import Centres
 from lammpsfit.gap.hyperparameters import Hyperparameters
@@ -146,8 +147,11 @@ class Model:
         layout, centres = self.descriptors.layout, self.centres
         m, d = len(centres.a), len(self.descriptors)
         for part in layout.parts:
-            if not (isinstance(part.cutoff, float | int) and 0.0 < part.cutoff < np.inf):
-                raise InputError(f"damaged: a cutoff must be a length, got {quoted(part.cutoff)}")
+            if not (isinstance(part.cutoff, float | int) and 0.0 < part.cutoff <= MOST_CUTOFF):
+                raise InputError(
+                    f"damaged: a cutoff must be a length up to {MOST_CUTOFF:g} Å, got "
+                    f"{quoted(part.cutoff)}"
+                )
         noises = vars(self.hyper.noises).values()
         expected = {
             "theta": (self.hyper.theta, (len(layout.parts),)),

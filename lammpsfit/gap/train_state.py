@@ -123,7 +123,7 @@ class TrainState:
                 for a, b, loss, mae, rmse in data["steps"]
             )
             arrays = [np.asarray(data[name], dtype=np.float64) for name in _ARRAYS]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"this is no state of a training: {quoted(error)}") from None
         state = cls(steps, *arrays)
         for name, values in zip(_ARRAYS, arrays, strict=True):

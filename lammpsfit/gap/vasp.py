@@ -7,16 +7,17 @@ steps it finished.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from pymatgen.io.vasp.outputs import Vasprun
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.frame import Frame
+from lammpsfit.inputs import open_input
+from lammpsfit.reference.frame import EndsEarly
+from lammpsfit.reference.vasprun import IonicStep, ionic_steps
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
 
 KBAR: Final = 1e3 / BAR_PER_EV_PER_CUBIC_ANGSTROM
@@ -26,70 +27,83 @@ NELM: Final = 60
 """Electronic steps VASP makes at most where the input does not say (its manual, NELM)."""
 
 
-def read_vasprun(path: Path, tell: Callable[[str], None] = lambda line: None) -> Iterator[Frame]:
+def read_vasprun(
+    path: Path,
+    tell: Callable[[str], None] = lambda line: None,
+    leaves_out: Callable[[int], bool] = lambda number: False,
+) -> Iterator[Frame]:
     """Yield the ionic steps of a vasprun.xml that DFT converged.
 
     Left out are steps that used up all electronic steps (``NELM``), whose forces are wrong, and
-    those VASP's own machine-learned field predicted, which DFT never saw.
+    those VASP's own machine-learned field made, which DFT never saw.
 
     Parameters
     ----------
     path
-        The file, plain or compressed.
+        The file, plain or packed.
     tell
         Told in a line how many steps were left out, and why.
+    leaves_out
+        Tells of the number of a step, from 1, whether the user leaves it out.
 
     Raises
     ------
     InputError
         If it is no vasprun.xml, or holds no step that can be used.
     """
-    run = _parse(path)
-    most = int(run.parameters.get("NELM", NELM))
-    unconverged = predicted = used = 0
-    for number, step in enumerate(run.ionic_steps, start=1):
-        cycles = len(step["electronic_steps"])
-        if cycles == 0:
-            predicted += 1
-        elif cycles >= most > 1:
+    unconverged = learned = used = steps = 0
+    most = NELM
+    for step in _steps(path, tell):
+        steps += 1
+        most = step.most_cycles or NELM
+        if leaves_out(step.number):
+            continue
+        if step.learned or step.cycles == 0:
+            learned += 1
+        elif step.cycles >= most > 1:
             unconverged += 1
         else:
             used += 1
-            yield _frame(step, f"{path}, step {number}")
+            yield _frame(step, f"{path}, step {step.number}")
     if unconverged:
         tell(f"{path}: left out {unconverged} steps that did not converge (NELM = {most})")
-    if predicted:
-        tell(f"{path}: left out {predicted} steps without DFT (no electronic steps)")
+    if learned:
+        tell(
+            f"{path}: left out {learned} of {steps} steps without DFT, which VASP's "
+            f"machine-learned field made"
+        )
     if not used:
-        raise InputError(f"{path}: none of its {len(run.ionic_steps)} steps is a converged one")
+        raise InputError(f"{path}: none of its {steps} steps is a converged one")
 
 
-def _parse(path: Path) -> Vasprun:
-    options = {"parse_dos": False, "parse_eigen": False, "parse_potcar_file": False}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a file that ends early, no POTCAR beside it
-            return Vasprun(str(path), exception_on_bad_xml=False, **options)
-    except Exception as error:  # whatever a file that is something else makes of the parser
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: no vasprun.xml that can be read: {why}") from None
+def _steps(path: Path, tell: Callable[[str], None]) -> Iterator[IonicStep]:
+    """Yield the steps that are whole."""
+    number = 0
+    with open_input(path) as stream:
+        try:
+            for step in ionic_steps(path, stream):
+                number = step.number
+                yield step
+        except EndsEarly:
+            tell(f"{path}: ends within step {number + 1}, which is left out")
 
 
-def _frame(step: Mapping[str, Any], where: str) -> Frame:
-    structure = step["structure"]
-    if structure is None or "e_fr_energy" not in step or "forces" not in step:
-        raise InputError(f"{where}: no structure, energy (e_fr_energy) or forces")
+def _frame(step: IonicStep, where: str) -> Frame:
+    if step.energy is None or step.forces is None:
+        raise InputError(f"{where}: no energy (e_fr_energy) or forces")
     stress = None
-    if "stress" in step:  # VASP: kbar, positive under compression
-        s = -KBAR * np.array(step["stress"], dtype=np.float64)
+    if step.stress is not None:  # VASP: kbar, positive under compression
+        if step.stress.shape != (3, 3):
+            raise InputError(f"{where}: the stress must have nine numbers")
+        s = -KBAR * step.stress
         stress = np.array([s[0, 0], s[1, 1], s[2, 2], s[1, 2], s[0, 2], s[0, 1]])
     return Frame(
-        tuple(site.specie.symbol for site in structure),
-        np.array(structure.cart_coords),
-        np.array(structure.lattice.matrix),
+        step.species,
+        step.positions,
+        step.cell,
         (True, True, True),
-        float(step["e_fr_energy"]),
-        np.array(step["forces"], dtype=np.float64),
+        step.energy,
+        step.forces,
         stress,
         where,
     )

@@ -88,7 +88,7 @@ def test_steps_without_sound_dft_are_left_out(tmp_path):
     frames = read_frames([tmp_path / "vasprun.xml"], tell=said.append)
     assert [frame.label[-6:] for frame in frames] == ["step 1"]
     assert "left out 1 steps that did not converge (NELM = 60)" in said[0]
-    assert "left out 1 steps without DFT" in said[1]
+    assert "left out 1 of 3 steps without DFT" in said[1]
     (tmp_path / "vasprun.xml").write_text(vasprun(cycles=(60, 60, 0))[0])
     with pytest.raises(InputError, match="none of its 3 steps is a converged one"):
         read_frames([tmp_path / "vasprun.xml"])

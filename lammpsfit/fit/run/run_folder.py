@@ -13,7 +13,7 @@ from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_text
 from lammpsfit.fit.run.record_models import check_header
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
-from lammpsfit.inputs import quoted
+from lammpsfit.inputs import TABLE_BYTES, quoted, read_text
 from lammpsfit.md.sample_file import CONFIGURATION
 from lammpsfit.outputs import check_run_folder
 from lammpsfit.reference.angle_table import read_angle_table
@@ -210,7 +210,7 @@ def _with_copies(job: Job, path: Path) -> Job:
 
     def reference(table: ReferenceTable, condition: str) -> ReferenceTable:
         copy = for_condition(Path("inputs/reference.csv"), condition)
-        write_text(path / copy, table.file.read_text("utf-8"))
+        write_text(path / copy, read_text(table.file, TABLE_BYTES))
         copies = {"file": copy}
         if table.angles is not None:
             copies["angles"] = for_condition(Path("inputs/angles.csv"), condition)

@@ -17,6 +17,9 @@ from lammpsfit.gap.descriptors.radial import Radial
 from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import Graph, fill_up, largest, neighbourhood
 
+MOST_CUTOFF = 20.0
+"""Å: within twice of 8 Å, the largest that is of use, there are 2000 atoms."""
+
 PAPER_ETA = (-2.30259, -1.87462, -1.44666, -1.0187, -0.59074, -0.16278, 0.265185, 0.693147)
 """The first eta of Gao, Wang and Sun: even steps from ln 0.1 to ln 2 (their table 1)."""
 
@@ -66,11 +69,11 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("radial", "angular"):
             cutoff, count = getattr(self, f"{name}_cutoff"), getattr(self, f"{name}_count")
-            if count < 0 or (count and not self.first_centre < cutoff):
+            if count < 0 or (count and not self.first_centre < cutoff <= MOST_CUTOFF):
                 raise InputError(
                     f"{name} descriptors need a cutoff beyond the first centre "
-                    f"({self.first_centre:g} Å) and a count of at least 0, got {cutoff:g} Å and "
-                    f"{count}"
+                    f"({self.first_centre:g} Å) and up to {MOST_CUTOFF:g} Å, and a count of at "
+                    f"least 0, got {cutoff:g} Å and {count}"
                 )
         if not self.radial_count and not self.angular_count:
             raise InputError("there must be radial or angular descriptors: both counts are 0")

@@ -7,6 +7,7 @@ import numpy as np
 
 from lammpsfit.config import CoordinationTable
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.structure.rdf import canonical_pair
@@ -67,7 +68,7 @@ def build(tables: Sequence[CoordinationTable], setting: Setting) -> Iterator[Coo
             if getattr(table, key) not in setting.system.species:
                 raise InputError(
                     f"coordination.{key} must be one of {', '.join(setting.system.species)}, got "
-                    f"{getattr(table, key)!r}"
+                    f"{quoted(getattr(table, key))}"
                 )
         if table.cutoff > reach:
             raise InputError(
