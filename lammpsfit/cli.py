@@ -143,7 +143,9 @@ def evaluate(
     job_file: Annotated[
         Path, typer.Option("--job", help="job file that sets system, protocol and reference")
     ],
-    repeats: Annotated[int, typer.Option(min=1, help="runs of each, with fresh seeds")] = 1,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=1000, help="runs of each, with fresh seeds")
+    ] = 1,
     workers: Workers = None,
     parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,

@@ -55,7 +55,7 @@ def label(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="extended xyz file to write")],
     workers: Annotated[
-        int, typer.Option(min=1, help="frames at a time, each in a process of its own")
+        int, typer.Option(min=1, max=1000, help="frames at a time, each in a process of its own")
     ] = 1,
     stress: Annotated[bool, typer.Option(help="also ask for the stress")] = True,
     timeout: Annotated[

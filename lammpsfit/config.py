@@ -7,7 +7,7 @@ bar, g/cm³).
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import names_file
 from lammpsfit.forcefield.guard import BARRIER, SAFE_BARRIER
+from lammpsfit.forcefield.limits import LARGEST
 from lammpsfit.inputs import QUOTED, parse_toml, quoted, read_text, shown
 from lammpsfit.suggest import suggestion
 
@@ -34,6 +35,22 @@ class Model(BaseModel):
         return value
 
 
+HOTTEST: Final = 1e5
+"""Largest temperature, K: atoms have lost their electrons long before."""
+
+LATEST: Final = 1e6
+"""Longest time of a run, ps."""
+
+HIGHEST: Final = 1e9
+"""Largest pressure, bar."""
+
+LONGEST: Final = 1e3
+"""Largest distance, Å."""
+
+Weight = Annotated[float, Field(le=1e6)]
+Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+"""A parameter of a potential, or a factor between two."""
+
 AnyModel = TypeVar("AnyModel", bound=Model)
 
 
@@ -41,12 +58,14 @@ class ReferenceTable(Model):
     """``[reference]``: what the fit reproduces."""
 
     file: Path = Field(description="CSV table of partial g(r), relative to the job file")
-    r_min: float = Field(0.0, ge=0, description="lower end of the range compared, Å")
-    r_max: float | None = Field(None, gt=0, description="upper end, Å; default: all of the table")
-    weights: dict[str, float] = Field(
+    r_min: float = Field(0.0, ge=0, le=LONGEST, description="lower end of the range compared, Å")
+    r_max: float | None = Field(
+        None, gt=0, le=LONGEST, description="upper end, Å; default: all of the table"
+    )
+    weights: dict[str, Weight] = Field(
         default_factory=dict, description="weight of a pair in the cost, 1 where not given"
     )
-    error: dict[str, float] = Field(
+    error: dict[str, Annotated[float, Field(le=1e3)]] = Field(
         default_factory=dict,
         description="standard error of g by pair, independent from bin to bin, for the errors of "
         "the parameters; default: that of the err_ columns of the table, if any",
@@ -61,9 +80,9 @@ class ReferenceTable(Model):
 class PressureTable(Model):
     """``[pressure]``: a pressure to be reproduced beside the structure, at the job's density."""
 
-    value: float = Field(description="pressure wanted, bar")
+    value: float = Field(ge=-HIGHEST, le=HIGHEST, description="pressure wanted, bar")
     per_percent: float = Field(
-        5000.0, gt=0, description="deviation that costs as much as R = 1 %, bar"
+        5000.0, ge=1e-3, le=HIGHEST, description="deviation that costs as much as R = 1 %, bar"
     )
 
 
@@ -95,20 +114,25 @@ class MeltTable(Model):
         None, description="potential that melts it; default: the start potential of the fit"
     )
     temperature: float | None = Field(
-        None, gt=0, description="melt temperature, K; default: 1.25 times that of the protocol"
+        None,
+        gt=0,
+        le=HOTTEST,
+        description="melt temperature, K; default: 1.25 times that of the protocol",
     )
-    melt: float = Field(8.0, gt=0, description="time at the melt temperature, ps")
-    cool: float = Field(2.0, gt=0, description="time down to the temperature of the protocol, ps")
-    relax: float = Field(5.0, gt=0, description="time at that temperature, ps")
+    melt: float = Field(8.0, gt=0, le=LATEST, description="time at the melt temperature, ps")
+    cool: float = Field(
+        2.0, gt=0, le=LATEST, description="time down to the temperature of the protocol, ps"
+    )
+    relax: float = Field(5.0, gt=0, le=LATEST, description="time at that temperature, ps")
     seed: int = Field(1, ge=1, le=900_000_000, description="seed of packing and velocities")
 
 
 class SystemTable(Model):
     """``[system]``: the material in the box."""
 
-    formula: str = Field(description="chemical formula, for instance SiO2")
+    formula: str = Field(max_length=100, description="chemical formula, for instance SiO2")
     atoms: int = Field(le=10_000_000, description="atoms in the box while fitting")
-    density: float = Field(description="mass density, g/cm³")
+    density: float = Field(le=100, description="mass density, g/cm³")
     structure: Literal["beta-cristobalite", "random"] = Field(
         "random", description="what is molten to make the start structure"
     )
@@ -118,25 +142,25 @@ class SystemTable(Model):
 class ProtocolTable(Model):
     """``[protocol]``: one evaluation's run at constant volume and temperature."""
 
-    temperature: float = Field(description="temperature, K")
-    relax: float = Field(10.0, description="time before the first frame, ps")
-    sample: float = Field(10.0, description="time averaged over, ps")
-    timestep_fs: float = Field(1.0, description="timestep, fs")
-    every_fs: float = Field(50.0, description="time between frames, fs")
-    blocks: int = Field(20, description="blocks for the errors")
+    temperature: float = Field(le=HOTTEST, description="temperature, K")
+    relax: float = Field(10.0, le=LATEST, description="time before the first frame, ps")
+    sample: float = Field(10.0, le=LATEST, description="time averaged over, ps")
+    timestep_fs: float = Field(1.0, le=100, description="timestep, fs")
+    every_fs: float = Field(50.0, le=1e6, description="time between frames, fs")
+    blocks: int = Field(20, le=10_000, description="blocks for the errors")
 
 
 class ParameterTable(Model):
     """``[parameters]``: one entry per free or tied parameter, such as ``q_Si`` or ``A_Si-O``."""
 
-    min: float | None = Field(None, description="lower bound")
-    max: float | None = Field(None, description="upper bound")
+    min: Value | None = Field(None, description="lower bound")
+    max: Value | None = Field(None, description="upper bound")
     factor: float | None = Field(
-        None, gt=1, description="bounds from the start value divided to multiplied by this"
+        None, gt=1, le=1e6, description="bounds from the start value divided to multiplied by this"
     )
     log: bool = Field(True, description="search on a logarithmic scale")
     tied_to: str | None = Field(None, description="parameter this one follows")
-    times: float = Field(1.0, description="with tied_to: the factor it follows with")
+    times: Value = Field(1.0, description="with tied_to: the factor it follows with")
 
     @model_validator(mode="after")
     def _one_way(self) -> "ParameterTable":
@@ -176,28 +200,42 @@ class StrategyTable(Model):
         "design, Gaussian process with expected improvement, then CG; auto: gauss-newton",
     )
     starts: int = Field(
-        1, ge=1, description="gauss-newton: descents at a time, the first from the start potential"
+        1,
+        ge=1,
+        le=1000,
+        description="gauss-newton: descents at a time, the first from the start potential",
     )
-    batch: int = Field(1, ge=1, description="gauss-newton: steps of each descent tried at once")
+    batch: int = Field(
+        1, ge=1, le=1000, description="gauss-newton: steps of each descent tried at once"
+    )
     radius: float = Field(
         5.0, ge=0.5, le=20, description="gauss-newton: first step, in standard deviations of U/kT"
     )
     spread: float = Field(
-        0.05, ge=0, description="gauss-newton: spread of R from run to run, as a fraction of it"
+        0.05,
+        ge=0,
+        le=10,
+        description="gauss-newton: spread of R from run to run, as a fraction of it",
     )
     quiet: int = Field(
         12,
         ge=1,
+        le=1_000_000,
         description="gauss-newton: stop after so many steps less than noise, each and together",
     )
     design: int = Field(
-        64, ge=0, description="paper: points of the initial design, beside the start"
+        64, ge=0, le=10_000, description="paper: points of the initial design, beside the start"
     )
     plateau: int = Field(
-        100, ge=1, description="paper: stop exploring after so many evaluations without improvement"
+        100,
+        ge=1,
+        le=1_000_000,
+        description="paper: stop exploring after so many evaluations without improvement",
     )
-    explore: int = Field(1000, ge=0, description="paper: most evaluations by expected improvement")
-    refine: int = Field(30, ge=0, description="paper: most directions of CG; 0: none")
+    explore: int = Field(
+        1000, ge=0, le=100_000, description="paper: most evaluations by expected improvement"
+    )
+    refine: int = Field(30, ge=0, le=10_000, description="paper: most directions of CG; 0: none")
     gradients: Literal["fluctuations", "differences"] = Field(
         "fluctuations",
         description="paper: gradients of CG, from the run itself or by finite differences, which "
@@ -206,11 +244,13 @@ class StrategyTable(Model):
     barrier: float | None = Field(
         None,
         gt=0,
+        le=1e6,
         description="Buckingham barrier a candidate must have, in kT of the protocol; default: "
         "45 for gauss-newton, 35 for paper, which learns where runs fail",
     )
     race: float = Field(
         0.0,
+        le=1e6,
         description="paper: end an evaluation early that is certain to cost more than this many "
         "times the best so far; 0: never",
     )
@@ -236,12 +276,14 @@ class FarmTable(Model):
     ordered: int | None = Field(
         None,
         ge=1,
+        le=100_000,
         description="keep this many evaluations open and take their results in order, so that "
         "the fit repeats to the bit with any number of workers; default: whoever is first",
     )
     ranks_per_evaluation: int = Field(
         1,
         ge=1,
+        le=100_000,
         description="MPI ranks that run each evaluation together, for systems too large for one "
         "core; without the isolation of a child process: an evaluation that kills a rank ends "
         "the job, and is recorded as failed once it did so twice",
@@ -269,27 +311,32 @@ class FarmTable(Model):
 class LimitsTable(Model):
     """``[limits]``: when a fit stops, finished or not."""
 
-    evaluations: int | None = Field(None, ge=1, description="most evaluations of the search")
+    evaluations: int | None = Field(
+        None, ge=1, le=10**9, description="most evaluations of the search"
+    )
     evaluation_s: float | None = Field(
-        None, gt=0, description="seconds after which an evaluation is taken for hung"
+        None, gt=0, le=1e9, description="seconds after which an evaluation is taken for hung"
     )
 
 
 class ConfirmTable(Model):
     """``[confirm]``: the best candidates run again with fresh seeds before one is called best."""
 
-    candidates: int = Field(3, ge=1, description="how many of the best are run again")
-    repeats: int = Field(2, ge=1, description="runs of each, with different seeds")
+    candidates: int = Field(3, ge=1, le=1000, description="how many of the best are run again")
+    repeats: int = Field(2, ge=1, le=1000, description="runs of each, with different seeds")
     atoms: int | None = Field(
         None, gt=0, le=10_000_000, description="atoms in the box; default: as while fitting"
     )
-    relax: float | None = Field(None, description="ps; default: as in the protocol")
-    sample: float | None = Field(None, description="ps; default: as in the protocol")
+    relax: float | None = Field(None, le=LATEST, description="ps; default: as in the protocol")
+    sample: float | None = Field(None, le=LATEST, description="ps; default: as in the protocol")
     compare: tuple[str, ...] = Field(
-        (), description="known potentials run beside them, for the table"
+        (), max_length=100, description="known potentials run beside them, for the table"
     )
     ensemble: int = Field(
-        0, ge=0, description="potentials as good as the best by its errors, run to check them"
+        0,
+        ge=0,
+        le=1000,
+        description="potentials as good as the best by its errors, run to check them",
     )
 
 
@@ -302,7 +349,10 @@ class AlsoTable(TermTables):
 
     name: str = Field(description="name of the condition, for tables and files")
     weight: float = Field(
-        1.0, gt=0, description="weight of its squared cost, that of the job's own condition being 1"
+        1.0,
+        gt=0,
+        le=1e6,
+        description="weight of its squared cost, that of the job's own condition being 1",
     )
     reference: ReferenceTable = Field(description="what is reproduced there")
     system: SystemTable = Field(description="what is in the box there")
@@ -319,9 +369,11 @@ class AlsoTable(TermTables):
 class Job(TermTables):
     """A whole job file."""
 
-    title: str = Field("", pattern=r"^[^\r\n]*$", description="what this is, in one line")
+    title: str = Field(
+        "", max_length=300, pattern=r"^[^\r\n]*$", description="what this is, in one line"
+    )
     potential: str = Field(description="start: a potential of the library or a TOML file")
-    seed: int = Field(1, ge=0, description="seed of everything random")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of everything random")
     reference: ReferenceTable
     system: SystemTable
     protocol: ProtocolTable
@@ -334,7 +386,9 @@ class Job(TermTables):
     limits: LimitsTable = LimitsTable()
     confirm: ConfirmTable = ConfirmTable()
     also: tuple[AlsoTable, ...] = Field(
-        (), description="other conditions that the same potential is fitted to at once"
+        (),
+        max_length=100,
+        description="other conditions that the same potential is fitted to at once",
     )
 
     @model_validator(mode="before")

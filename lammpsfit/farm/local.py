@@ -111,16 +111,22 @@ class LocalFarm(Generic[Result]):
             process.close()
 
 
+MOST_WORKERS = 1000
+"""Workers of one machine, however many share a core."""
+
+
 def worker_count(wanted: int | None) -> int:
     """Return the number of workers wanted; by default one for each available core.
 
     Raises
     ------
     InputError
-        If it is below 1.
+        If it is below 1 or above :data:`MOST_WORKERS`.
     """
     if wanted is not None and wanted < 1:
         raise InputError(f"workers must be at least 1, got {wanted}")
+    if wanted is not None and wanted > MOST_WORKERS:
+        raise InputError(f"workers must be at most {MOST_WORKERS}, got {wanted}")
     return available_cores() if wanted is None else wanted
 
 

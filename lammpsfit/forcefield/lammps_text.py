@@ -34,6 +34,19 @@ _CEILING = 1.0e6
 _INNERMOST = 0.1
 
 
+def comment(text: str) -> str:
+    """Return a user's text as a comment of LAMMPS may hold it: one line that ends where it ends.
+
+    Even in a comment, three double quotes open a text that goes on to the next three, and an
+    ampersand at the end joins the next line.
+
+    >>> comment("Si & O " + 3 * chr(34) + " &")
+    "Si & O '''"
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line.replace(3 * '"', 3 * "'").rstrip("& ")
+
+
 def table_text(
     potential: Potential,
     part: Part = "combined",
@@ -64,8 +77,8 @@ def table_text(
         Whether forces are moved between the slopes of the energy to the two neighbouring points
         where they are not: LAMMPS warns of those, at extrema of the force and at a cutoff.
     """
-    title = [f"# UNITS: metal  {potential.name}, {part} pair tables of lammpsfit"]
-    title += [f"# {line}".rstrip() for line in header.splitlines()]
+    title = [f"# UNITS: metal  {comment(potential.name)}, {part} pair tables of lammpsfit"]
+    title += [f"# {comment(line)}".rstrip() for line in header.splitlines()]
     sections = (
         _pair_section(potential, pair, part, n, within_secants)
         for pair in _tabulated(potential, part)

@@ -12,6 +12,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.forcefield.charges import NEUTRAL, balance_weights
 from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.forcefield.forms.base import Array
+from lammpsfit.forcefield.limits import LONGEST_CUTOFF
 from lammpsfit.forcefield.pairs import all_pairs, ordered_pair, split_pair
 from lammpsfit.forcefield.smoothing import ended, ended_slope
 from lammpsfit.forcefield.species import Species, check_species
@@ -77,6 +78,10 @@ class Potential:
             )
         if not (math.isfinite(self.cutoff) and self.cutoff > 0.0):
             raise InputError(f"cutoff must be positive (Å), got {quoted(self.cutoff)}")
+        if not self.outer_cutoff <= LONGEST_CUTOFF:
+            raise InputError(
+                f"cutoffs must be at most {LONGEST_CUTOFF:g} Å, got {quoted(self.outer_cutoff)}"
+            )
         if not (math.isfinite(self.smoothing) and self.smoothing >= 0.0):
             raise InputError(
                 f"smoothing must be zero or positive (Å), got {quoted(self.smoothing)}"

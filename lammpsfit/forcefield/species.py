@@ -1,9 +1,9 @@
 """An atom type of a potential."""
 
-import math
 from dataclasses import dataclass
 
 from lammpsfit.errors import InputError
+from lammpsfit.forcefield.limits import HEAVIEST, MOST_CHARGE
 from lammpsfit.forcefield.pairs import check_species_name
 from lammpsfit.inputs import quoted
 
@@ -19,7 +19,12 @@ class Species:
 def check_species(name: str, species: Species) -> None:
     """Raise :class:`InputError` unless a species has a sensible name, mass and charge."""
     check_species_name(name)
-    if not (math.isfinite(species.mass) and species.mass > 0.0):
-        raise InputError(f"mass of {name} must be positive (Da), got {quoted(species.mass)}")
-    if not math.isfinite(species.charge):
-        raise InputError(f"q_{name} must be a finite number, got {quoted(species.charge)}")
+    if not 0.0 < species.mass <= HEAVIEST:
+        raise InputError(
+            f"mass of {name} must be positive (Da), at most {HEAVIEST:g}, got "
+            f"{quoted(species.mass)}"
+        )
+    if not abs(species.charge) <= MOST_CHARGE:
+        raise InputError(
+            f"q_{name} must be a finite number up to {MOST_CHARGE:g}, got {quoted(species.charge)}"
+        )

@@ -1,11 +1,11 @@
 """A term of a pair: a form with the values of its parameters."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.forms.base import Array, Form
+from lammpsfit.forcefield.limits import LARGEST
 from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 
@@ -49,8 +49,10 @@ def check_terms(pair: str, terms: tuple[Term, ...]) -> None:
                 raise InputError(f"pair {pair} has two terms with a parameter {parameter.name}")
             seen.add(name)
             value = values[parameter.name]
-            if not math.isfinite(value):
-                raise InputError(f"{name} must be a finite number, got {quoted(value)}")
+            if not abs(value) <= LARGEST:
+                raise InputError(
+                    f"{name} must be a finite number up to {LARGEST:g}, got {quoted(value)}"
+                )
             if not parameter.allows(value):
                 raise InputError(f"{name} must be {parameter.sign}, got {quoted(value)}")
         if (why := form.refused(values)) is not None:

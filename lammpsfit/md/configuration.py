@@ -116,18 +116,56 @@ def random_packing(system: System, length: float, seed: int) -> Configuration:
     distance = (6.0 * PACKING_FRACTION * length**3 / (np.pi * system.atoms)) ** (1 / 3)
     positions = np.empty((system.atoms, 3))
     placed = 0
-    for trial in rng.uniform(0.0, length, size=(1000 * system.atoms, 3)):
-        apart = positions[:placed] - trial
-        apart -= length * np.round(apart / length)
-        if np.all(np.einsum("ij,ij->i", apart, apart) >= distance**2):
-            positions[placed] = trial
-            placed += 1
-            if placed == system.atoms:
-                break
+    cells = _Cells(length, distance)
+    for _ in range(1000):
+        # as many trials at a time as there are atoms: the same numbers as all at once
+        for trial in rng.uniform(0.0, length, size=(system.atoms, 3)):
+            apart = positions[cells.near(trial)] - trial
+            apart -= length * np.round(apart / length)
+            if np.all(np.einsum("ij,ij->i", apart, apart) >= distance**2):
+                positions[placed] = trial
+                cells.put(trial, placed)
+                placed += 1
+                if placed == system.atoms:
+                    break
+        else:
+            continue
+        break
     else:
         raise InputError(f"{system.atoms} atoms of {system.formula} do not fit at random")
     types = np.repeat(np.arange(len(system.species)), list(system.counts.values()))
     return Configuration(system.species, rng.permutation(types), positions, length)
+
+
+class _Cells:
+    """Numbers of points by the cell of a periodic box they lie in."""
+
+    def __init__(self, length: float, distance: float) -> None:
+        self._n = min(200, max(1, int(length / distance)))
+        self._edge = length / self._n
+        self._numbers: dict[tuple[int, int, int], list[int]] = {}
+
+    def put(self, point: NDArray[np.float64], number: int) -> None:
+        """Add a point."""
+        self._numbers.setdefault(self._cell(point), []).append(number)
+
+    def near(self, point: NDArray[np.float64]) -> list[int]:
+        """Return the points that may be nearer than the distance asked for."""
+        i, j, k = self._cell(point)
+        # with few cells one of them may be a neighbour on both sides
+        steps = range(-1, 2) if self._n > 2 else range(self._n)
+        n = self._n
+        return [
+            number
+            for a in steps
+            for b in steps
+            for c in steps
+            for number in self._numbers.get(((i + a) % n, (j + b) % n, (k + c) % n), ())
+        ]
+
+    def _cell(self, point: NDArray[np.float64]) -> tuple[int, int, int]:
+        i, j, k = (int(x / self._edge) % self._n for x in point)
+        return i, j, k
 
 
 def check_start(system: System, structure: str) -> None:

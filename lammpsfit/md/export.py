@@ -20,6 +20,7 @@ from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.forcefield.coulomb.ewald import periodic_coulomb
 from lammpsfit.forcefield.lammps_text import (
     combined_pair_lines,
+    comment,
     overlay_pair_lines,
     table_text,
 )
@@ -253,11 +254,11 @@ def _write_files(potential: Potential, folder: Path, temperature: float, points:
             combined_pair_lines(potential, f"{places}/combined.table", points),
         ),
     }
-    header = "\n".join(f"# {line}" for line in _header(potential))
+    header = "\n".join(f"# {comment(line)}" for line in _header(potential))
     for variant, (what, lines) in variants.items():
         text = render(
             "potential",
-            name=potential.name,
+            name=comment(potential.name),
             what=what,
             header=header,
             version=__version__,

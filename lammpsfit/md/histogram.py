@@ -16,6 +16,9 @@ CountArray = NDArray[np.unsignedinteger]
 ROUNDING: Final = 1e-4
 """Fraction of a bin by which tables with rounded radii may miss the cutoff."""
 
+MOST_BINS: Final = 100_000
+"""Bins that a run counts at most: more take its memory and tell nothing."""
+
 FINE: Final = 5000
 """Least number of bins that give the energy of a frame. With as many over 8 Å, what they hide is a
 third of kT in the energy of 300 atoms of silica, without correlation between frames, and 1e-3 of
@@ -71,6 +74,11 @@ class Histogram:
                 start = max(0, round(first))
                 bins_within_reach = reach * merge / dr
                 size = max(start + merge * len(r), math.ceil(bins_within_reach - ROUNDING))
+                if size > MOST_BINS:
+                    raise InputError(
+                        f"bins of {dr:g} Å would be {size} up to {reach:g} Å, more than "
+                        f"{MOST_BINS}: resample the reference to wider ones"
+                    )
                 if abs(size - bins_within_reach) < ROUNDING:
                     dr = merge * reach / size  # end on the cutoff to the bit: see above
                 return cls(dr / merge, merge, start, len(r), size)

@@ -15,7 +15,7 @@ from lammpsfit.files import check_folder
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.md.configuration import Configuration, build
 from lammpsfit.md.potential_text import pair_lines, species_lines
-from lammpsfit.md.protocol import timeout
+from lammpsfit.md.protocol import MOST_STEPS, timeout
 from lammpsfit.md.session import check_temperature, session, workplace
 from lammpsfit.md.system import System
 from lammpsfit.md.template import render
@@ -52,6 +52,15 @@ class Melting:
     relax: float = 5.0
     timestep_fs: float = 1.0
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("melt", "cool", "relax"):
+            time = getattr(self, name)
+            if not 0 <= time * FS_PER_PS / self.timestep_fs < MOST_STEPS:
+                raise InputError(
+                    f"melt.{name} must be below {MOST_STEPS:g} steps, got {time:g} ps in steps of "
+                    f"{self.timestep_fs:g} fs"
+                )
 
     @property
     def steps(self) -> int:

@@ -15,6 +15,9 @@ LEAST_BLOCKS = 4
 """Fewest blocks of a run: fewer give no error and no quarters to show drift."""
 
 
+MOST_FRAMES = 1_000_000
+"""Frames whose pair counts fit into memory, as one run keeps them."""
+
 MOST_STEPS = 2e9
 """Steps that LAMMPS's ``run`` can count."""
 
@@ -70,6 +73,11 @@ class Protocol:
             raise InputError(
                 f"every_fs must be a multiple of the timestep ({self.timestep_fs} fs), "
                 f"got {self.every_fs}"
+            )
+        if self.frames > MOST_FRAMES:
+            raise InputError(
+                f"a run must have at most {MOST_FRAMES} frames, got {self.frames}: {self.sample:g} "
+                f"ps every {self.every_fs:g} fs: choose a longer every_fs"
             )
         if self.blocks < LEAST_BLOCKS:
             raise InputError(f"sample must have at least {LEAST_BLOCKS} blocks, got {self.blocks}")

@@ -11,6 +11,12 @@ from lammpsfit.errors import InputError
 from lammpsfit.inputs import quoted
 from lammpsfit.units import DALTON_PER_CUBIC_ANGSTROM
 
+MOST_IN_UNIT = 1_000_000
+"""Most atoms of a species in one unit of a formula."""
+
+THINNEST = 1e-3
+"""Least density, g/cm³, that of air."""
+
 
 @dataclass(frozen=True)
 class System:
@@ -54,6 +60,8 @@ class System:
             )
         if not (math.isfinite(self.density) and self.density > 0):
             raise InputError(f"density must be positive (g/cm³), got {self.density}")
+        if self.density < THINNEST:
+            raise InputError(f"density must be at least {THINNEST:g} g/cm³, got {self.density}")
 
     @cached_property
     def composition(self) -> dict[str, int]:
@@ -90,8 +98,8 @@ def composition_of(formula: str) -> dict[str, int]:
     """
     try:
         amounts = Composition(formula).get_el_amt_dict()
-    except ValueError as error:
+    except (ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"formula {quoted(formula)} cannot be read: {error}") from error
-    if not amounts or any(n != int(n) or n < 1 for n in amounts.values()):
+    if not amounts or not all(n in range(1, MOST_IN_UNIT + 1) for n in amounts.values()):
         raise InputError(f"formula {quoted(formula)} must have whole numbers of atoms")
     return {species: int(n) for species, n in amounts.items()}

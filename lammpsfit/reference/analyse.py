@@ -32,6 +32,9 @@ Progress = Callable[[str, int, int | None], None]
 
 MAX_BINS: Final = 100_000
 
+MOST_BLOCKS: Final = 10_000
+"""Blocks that errors come from, at most."""
+
 THINNEST: Final = 1e-4
 """Å that a bin has at least: thinner ones are empty."""
 
@@ -71,8 +74,8 @@ class Settings:
                 f"r_max must hold at least two bins of {self.width:g} Å, and {MAX_BINS} at most, "
                 f"got {self.r_max:g} Å"
             )
-        if self.blocks < 1:
-            raise InputError(f"blocks must be at least 1, got {self.blocks}")
+        if not 1 <= self.blocks <= MOST_BLOCKS:
+            raise InputError(f"blocks must be 1 to {MOST_BLOCKS}, got {self.blocks}")
         for pair, cutoff in self.cutoffs.items():
             canonical_pair(pair)
             if not 0.0 < cutoff < np.inf:

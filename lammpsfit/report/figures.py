@@ -62,10 +62,16 @@ def logarithmic(axes: Axes, which: Literal["x", "y"], ticks: Sequence[float]) ->
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
+def as_it_stands(figure: Figure) -> Figure:
+    """Take every text as it stands: titles and names are a user's, a $ in them is no formula."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    return figure
+
+
 def save_figure(figure: Figure, path: Path | str | None) -> Figure:
     """Write a PNG whole or not at all; None writes none."""
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # titles and names are a user's: a $ in them is no formula
+    as_it_stands(figure)
     if path is None:
         return figure
     with replacing(path) as temporary:

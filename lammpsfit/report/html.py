@@ -14,6 +14,7 @@ from typing import Final
 from matplotlib.figure import Figure
 
 from lammpsfit import __version__
+from lammpsfit.report.figures import as_it_stands
 from lammpsfit.resources import templates
 
 DPI: Final = 160
@@ -136,7 +137,7 @@ def table(
 def picture(figure: Figure, alt: str, caption: object = "", *, wide: bool = False) -> Markup:
     """Embed a figure; `alt` says what is seen to those who do not see it."""
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    as_it_stands(figure).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     source = f"data:image/png;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
     width, height = (str(round(float(x) * 100)) for x in figure.get_size_inches())
     most = f' style="max-width: {width}px"' if wide else ""

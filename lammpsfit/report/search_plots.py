@@ -12,11 +12,18 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from lammpsfit.report.convergence import level_lines
-from lammpsfit.report.figures import COLOURS, LINES, MARKERS, light_grid, logarithmic, new_figure
+from lammpsfit.report.figures import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    as_it_stands,
+    light_grid,
+    logarithmic,
+    new_figure,
+)
 from lammpsfit.report.run_view import FloatArray, Plane, Points, Record, Slice, Slices
 
 COST_MAP: Final = "cividis_r"
@@ -43,7 +50,7 @@ def plot_work(records: Sequence[Record]) -> Figure:
     other.set_ylabel("min")
     other.set_ylim(bottom=0.0)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return _plain(figure)
+    return as_it_stands(figure)
 
 
 def plot_line(points: Points, line: Slice, held: float) -> Figure:
@@ -55,7 +62,7 @@ def plot_line(points: Points, line: Slice, held: float) -> Figure:
     figure.legend(
         handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize="small"
     )
-    return _plain(figure)
+    return as_it_stands(figure)
 
 
 def draw_line(upper: Axes, lower: Axes, points: Points, line: Slice, held: float) -> None:
@@ -108,7 +115,7 @@ def plot_plane(points: Points, slices: Slices, plane: Plane) -> Figure:
     axes.set_xlim(*points.bounds[i])
     axes.set_ylim(*points.bounds[j])
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    return _plain(figure)
+    return as_it_stands(figure)
 
 
 def draw_plane(axes: Axes, plane: Plane) -> QuadContourSet | None:
@@ -157,7 +164,7 @@ def plot_path(points: Points) -> Figure:
     lower.set_xlabel("step of the path")
     lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize="small")
-    return _plain(figure)
+    return as_it_stands(figure)
 
 
 def moved_most(points: Points) -> list[int]:
@@ -199,7 +206,7 @@ def plot_pair_path(points: Points, i: int, j: int) -> Figure:
     axes.plot(*path[0, [i, j]], "s", ms=9, mfc="none", mec="black", zorder=4)
     axes.plot(*path[-1, [i, j]], "*", ms=14, mfc="white", mec="black", zorder=4)
     axes.set(xlabel=points.names[i], ylabel=points.names[j])
-    return _plain(figure)
+    return as_it_stands(figure)
 
 
 def plot_complexity(
@@ -242,14 +249,7 @@ def plot_complexity(
     axes.set_ylabel(f"{what} (%)")
     light_grid(axes, "y")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    return _plain(figure)
-
-
-def _plain(figure: Figure) -> Figure:
-    """Take every text as it stands: names are a user's, a $ in them is no formula."""
-    for label in figure.findobj(Text):
-        label.set_parse_math(False)
-    return figure
+    return as_it_stands(figure)
 
 
 def _stage_marks(axes: Axes, points: Points, i: int, j: int) -> None:

@@ -145,7 +145,11 @@ def test_survives_the_way_to_another_process(three):
     ("pairs", "changes", "message"),
     [
         ({"Si-O": (buck(rho=-1.0),)}, {}, "rho_Si-O must be positive, got -1.0"),
-        ({"Si-O": (buck(A=math.nan),)}, {}, "A_Si-O must be a finite number, got nan"),
+        (
+            {"Si-O": (buck(A=math.nan),)},
+            {},
+            "A_Si-O must be a finite number up to",
+        ),
         ({"Si-O": (buck(A=-1.0),)}, {}, "A_Si-O must be zero or positive"),
         ({"Si-O": (buck(),), "O-Si": (buck(),)}, {}, "pair Si-O is given twice"),
         ({"Si-O": (buck(), buck())}, {}, "Si-O has two terms with a parameter A"),

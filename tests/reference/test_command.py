@@ -288,7 +288,7 @@ BAD = {
         "b.xyz, frame 1: every frame must have the same atoms, but this one has 7 Si, 16 O and",
     ),
     "frames for blocks": (("a.xyz", "--blocks", 7), "7 blocks need at least as many frames, got 6"),
-    "blocks": (("a.xyz", "--blocks", 0), "blocks must be at least 1, got 0"),
+    "blocks": (("a.xyz", "--blocks", 0), "blocks must be 1 to 10000, got 0"),
     "r_max": (("a.xyz", "--r-max", 8, "--blocks", 2), "r_max must be at most the smallest height"),
     "r_max nan": (("a.xyz", "--r-max", "nan"), "r_max must hold at least two bins"),
     "dr": (("a.xyz", "--dr", 0), "dr must be at least 0.0001"),
