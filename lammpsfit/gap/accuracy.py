@@ -140,7 +140,10 @@ def compare(
                 (frame.forces.ravel(), found.forces.ravel(), error)
             )
         if frame.stress is not None:
-            rows.setdefault("stress", []).append((frame.stress, found.stress, None))
+            error = None
+            if found.stress_error is not None:
+                error = np.hypot(found.stress_error, noises.stress)
+            rows.setdefault("stress", []).append((frame.stress, found.stress, error))
     return {name: _joined(found) for name, found in rows.items()}
 
 

@@ -19,7 +19,7 @@ from lammpsfit.gap.likelihood import Variables
 
 FloatArray = NDArray[np.float64]
 
-ETA: Final = {"radial_eta": (0.1, 2.0), "angular_eta": (0.1, 1.0)}
+ETA: Final = {"radial_eta": (0.1, 2.0), "angular_eta": (0.1, 1.0), "invariant_eta": (0.05, 1.0)}
 """Bounds of widths as parts of the cutoff, e^eta: those the paper begins with, for radial ones."""
 
 ROUNDED: Final = 1e-4
@@ -33,6 +33,9 @@ THETA: Final = (0.1, 300.0)
 
 AMPLITUDE: Final = (1e-3, 1e5)
 """Bounds of the amplitude, eV."""
+
+SLOPE: Final = (1e-6, 1e2)
+"""Bounds of the slope, eV."""
 
 NOISE: Final = ((1e-5, 1.0), (1e-4, 10.0), (1e-6, 1.0))
 """Bounds of the noises of energy (eV per atom), forces (eV/Å) and stress (eV/Å^3)."""
@@ -56,7 +59,7 @@ def check_widths(layout: Layout, parameters: Parameters) -> None:
     """
     for name, (low, high) in ETA.items():
         kind = name.removesuffix("_eta")
-        part = getattr(layout, kind)
+        part = getattr(layout, "invariants" if kind == "invariant" else kind)
         if part is None:
             continue
         widths = np.exp(np.asarray(parameters[name])).ravel()
@@ -94,10 +97,11 @@ def limits_of(variables: Variables) -> FloatArray:
     rows: list[tuple[float, float]] = []
     for name in sorted(variables.parameters):
         rows += [parameter_bounds(name)] * int(np.size(variables.parameters[name]))
-    hyper = [THETA] * int(np.size(variables.log_theta)) + [AMPLITUDE, *NOISE]
+    hyper = [THETA] * int(np.size(variables.log_theta)) + [AMPLITUDE]
+    hyper += [SLOPE] * int(np.size(variables.log_slope)) + [*NOISE]
     return np.vstack([np.array(rows).reshape(-1, 2), np.log(hyper)])
 
 
 def hyper_count(variables: Variables) -> int:
     """Return how many of the last entries of the vector are hyper-parameters."""
-    return int(np.size(variables.log_theta)) + 1 + len(NOISE)
+    return sum(int(np.size(part)) for part in variables[1:])

@@ -1,9 +1,17 @@
-"""Covariances of energies, forces and stresses: sums and derivatives of one kernel.
+"""Covariances of energies, forces and stresses: sums and derivatives of a kernel.
 
-Energies are sums of local energies E(z) with the kernel k(z, z') = exp(-|z - z'|^2 / 2) for two
-atoms of one species, zero for two of different ones, in units of the amplitude squared. z are
-the descriptors on their fixed scale, divided by theta. A force or stress is a derivative of the
-energy, so its covariances follow from those of k: with d = z - z'
+Energies are sums of local energies with the kernel
+
+    amplitude^2 exp(-|z - z'|^2 / 2) + slope^2 x.x'
+
+for two atoms of one species, zero for two of different ones. z are the radial and angular
+descriptors on their fixed scale, divided by theta; x are the invariants on theirs. The second
+term is a function linear in x whose weights have the prior standard deviation slope (eV); its
+covariances are products of sums of x over atoms, and of their derivatives. Without radial and
+angular descriptors the first term is a constant.
+
+A force or stress is a derivative of the energy, so its covariances follow from those of
+k = exp(-|z - z'|^2 / 2): with d = z - z'
 
     cov(E(z), dE(z')) = k d.B',   cov(dE(z), dE(z')) = k [B.B' - (d.B)(d.B')]
 
@@ -26,7 +34,10 @@ from lammpsfit.gap.graph import NOBODY, Graph
 
 
 class Scaling(NamedTuple):
-    """How descriptors enter the kernel: z = (G - offset) * weight, each of shape (d,)."""
+    """How descriptors enter the kernels: (G - offset) * weight, each of shape (d,).
+
+    Those of the Gaussian kernel first, whose weights hold theta.
+    """
 
     offset: Values
     weight: Values
@@ -34,7 +45,9 @@ class Scaling(NamedTuple):
 
 def scaling_of(descriptors: Descriptors, theta: Sequence[float]) -> Scaling:
     """Return what makes descriptors the arguments of the kernel."""
-    each = np.repeat(np.asarray(theta, dtype=np.float64), descriptors.layout.lengths)
+    layout = descriptors.layout
+    each = np.repeat(np.asarray(theta, dtype=np.float64), layout.lengths)
+    each = np.concatenate([each, np.ones(layout.linear_length)])
     weight = 1.0 / (np.asarray(descriptors.scale) * each)
     return Scaling(jnp.asarray(descriptors.offset), jnp.asarray(weight))
 
@@ -68,12 +81,16 @@ class Features(NamedTuple):
     energy : array, shape ()
         One if the energy was observed, else zero.
     species : array of int, shape (n,)
+    phi : array, shape (1 + c, species of the model times invariants)
+        Shares of the observations in the weights of the dot-product kernel, the energy first;
+        zero where it was not observed.
     """
 
     z: Array
     B: Array
     energy: Values
     species: Values
+    phi: Array
 
 
 def features(
@@ -84,9 +101,15 @@ def features(
     n = G.shape[0]
     sign = jnp.concatenate([jnp.full(3 * n, -1.0), jnp.full(6, 1.0 / graph.volume)])
     factor = sign[observed.columns] * observed.mask
-    B = J[:, observed.columns] * factor[:, None] * scaling.weight
-    z = (G - scaling.offset) * scaling.weight
-    return Features(z, B, observed.energy, jnp.asarray(graph.species))
+    d, species = G.shape[1], jnp.asarray(graph.species)
+    B = J[:, observed.columns] * factor[:, None] * scaling.weight[:d]
+    z = (G - scaling.offset[:d]) * scaling.weight[:d]
+    G, J = layout.linear(parameters, graph)
+    centres = (species[:, None] == jnp.arange(layout.n_species)).astype(G.dtype)
+    energy = observed.energy * centres.T @ ((G - scaling.offset[d:]) * scaling.weight[d:])
+    slopes = J[observed.columns] * factor[:, None, None] * scaling.weight[d:]
+    phi = jnp.concatenate([energy[None], slopes])
+    return Features(z, B, observed.energy, species, phi.reshape(len(phi), phi[0].size))
 
 
 def kernel(a: Values, b: Values, species_a: Values, species_b: Values) -> Array:
@@ -97,7 +120,9 @@ def kernel(a: Values, b: Values, species_a: Values, species_b: Values) -> Array:
 
 
 def block(a: Features, b: Features) -> Array:
-    """Covariances of the observations of two frames, in units of the amplitude squared.
+    """Covariances of the Gaussian kernel of the observations of two frames.
+
+    In units of the amplitude squared.
 
     Returns
     -------
@@ -108,9 +133,9 @@ def block(a: Features, b: Features) -> Array:
     u = _towards(b, a.z)  # (j, 1 + c', i)
     v = _towards(a, b.z)  # (i, 1 + c, j)
     n, _, d = a.B.shape
-    m = b.z.shape[0]
+    m, c = b.B.shape[:2]
     pairs = jnp.einsum("iaj,ij,jbi->ab", v, k, u)
-    through = jnp.tensordot(k, b.B.reshape(m, -1), axes=1).reshape(n, -1, d)
+    through = jnp.tensordot(k, b.B.reshape(m, c * d), axes=1).reshape(n, c, d)
     products = jnp.einsum("iad,ibd->ab", a.B, through)
     return pairs.at[1:, 1:].add(products)
 

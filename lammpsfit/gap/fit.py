@@ -1,4 +1,4 @@
-"""Fit a model: offsets, hyper-parameters by marginal likelihood, and the weights."""
+"""Fit a model: offsets, hyper-parameters by a likelihood, and the weights."""
 
 from __future__ import annotations
 
@@ -45,25 +45,30 @@ class FitOptions:
     offsets : dict or None
         Energy of an atom of each species, eV; ``None`` fits them to the energies.
     likelihood_frames, likelihood_components : int
-        The marginal likelihood is that of at most so many frames, evenly chosen, and of so many
+        The likelihood is that of at most so many frames, evenly chosen, and of so many
         components of the forces of each, drawn at random.
+    likelihood_blocks : int
+        Blocks of frames in their order, each of which is predicted by the others; none: the
+        marginal likelihood of all (:mod:`lammpsfit.gap.likelihood`).
     iterations : int
         Of the search for the hyper-parameters.
     seed : int
         Of that draw.
     keep_training : bool
-        Whether the model keeps the training frames, which errors of predictions need.
+        Whether an exact model keeps the training frames, which its errors need; a lean one keeps
+        the factor of its weights instead.
     core : bool
         Whether the model has a core repulsion below the shortest distance of the frames.
     inducing : int or None
-        Centres of an approximation for many frames (:mod:`lammpsfit.gap.sparse`); ``None`` is
-        the exact Gaussian process.
+        Centres of a lean model (:mod:`lammpsfit.gap.sparse`); ``None`` is the exact Gaussian
+        process.
     """
 
     hyper: Hyperparameters | None = None
     offsets: dict[str, float] | None = None
     likelihood_frames: int = 10
     likelihood_components: int = 30
+    likelihood_blocks: int = 0
     iterations: int = 40
     seed: int = 0
     keep_training: bool = True
@@ -113,22 +118,26 @@ def fit_model(
     hyper = options.hyper
     if hyper is None:
         hyper = fit_hyperparameters(frames, descriptors, parameters, offsets, options, tell=tell)
-    if options.inducing is None:
+    count, factor = options.inducing, None
+    if count is None and not descriptors.layout.parts:
+        count = len(descriptors.species)  # the kernel of the centres is a constant: all it takes
+    if count is None:
         described = describe(frames, descriptors, parameters, hyper, offsets)
-        centres = collapse(condition(described, hyper))
+        centres = collapse(condition(described, hyper), len(descriptors.species))
     else:
         from lammpsfit.gap.sparse import sparse_centres
 
-        centres = sparse_centres(frames, descriptors, parameters, hyper, offsets, options.inducing)
+        centres, factor = sparse_centres(frames, descriptors, parameters, hyper, offsets, count)
     return Model(
         descriptors,
         {name: np.asarray(values) for name, values in parameters.items()},
         hyper,
         dict(offsets),
         centres,
-        tuple(frames) if options.keep_training else (),
+        tuple(frames) if options.keep_training and count is None else (),
         options.inducing is not None,
         core_of(frames, descriptors.cutoff) if options.core else None,
+        factor,
     )
 
 
@@ -157,7 +166,7 @@ def first_hyperparameters(
     frames: Sequence[Frame], descriptors: Descriptors, offsets: Mapping[str, float]
 ) -> Hyperparameters:
     """Guess hyper-parameters that a search can begin at."""
-    d = len(descriptors)
+    d = sum(descriptors.layout.lengths)
     forces = [frame.forces for frame in frames if frame.forces is not None]
     size = float(np.sqrt(np.mean(np.concatenate(forces) ** 2))) if forces else 0.0
     energies = [
@@ -167,7 +176,8 @@ def first_hyperparameters(
     ]
     spread = max(size, float(np.std(energies)) if energies else 0.0, 1e-2)
     theta = 5.0 * np.sqrt(d)  # descriptors of a scale of one are sqrt(2 d) apart
-    return Hyperparameters((theta,) * len(descriptors.layout.parts), 5.0 * spread, FIRST)
+    slope = spread / np.sqrt(max(descriptors.layout.linear_length, 1))
+    return Hyperparameters((theta,) * len(descriptors.layout.parts), 5.0 * spread, FIRST, slope)
 
 
 def fit_hyperparameters(
@@ -179,7 +189,7 @@ def fit_hyperparameters(
     first: Hyperparameters | None = None,
     tell: Callable[[float], None] = lambda loss: None,
 ) -> Hyperparameters:
-    """Find theta, amplitude and noises of the largest marginal likelihood, within bounds.
+    """Find theta, amplitude, slope and noises of the largest likelihood, within bounds.
 
     Parameters
     ----------
@@ -211,7 +221,9 @@ def fit_hyperparameters(
 
     def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         at = variables_from(np.concatenate([fixed, x]), start)
-        value, slope, *_ = negative_log_likelihood(layout, Hyper(*at[1:]), described, problem)
+        value, slope, *_ = negative_log_likelihood(
+            layout, Hyper(*at[1:]), described, problem, blocks=options.likelihood_blocks
+        )
         if not np.isfinite(value):
             return 1e10, np.zeros_like(x)  # not positive definite: the line search turns back
         tell(float(value))

@@ -7,7 +7,8 @@ any approximation:
     E(z) = sum_m k(z, z_m) [a_m + b_m.(z - z_m)]
 
 with a_m the weight of the energy of m's frame, and b_m the sum of the weights of its forces and
-stresses times the derivatives of z_m in them.
+stresses times the derivatives of z_m in them. That of the dot-product kernel is one weight for
+each invariant, w = slope^2 sum of the weights of the observations times their phi.
 """
 
 from __future__ import annotations
@@ -56,10 +57,15 @@ class Described:
     variances: FloatArray
     atoms: int
 
+    @property
+    def phi(self) -> FloatArray:
+        """Shares of what was observed in the weights of the dot-product kernel."""
+        return np.asarray(self.features.phi)[self.rows]
+
 
 @dataclass(frozen=True, eq=False)
 class Centres:
-    """A potential as a sum over centres; see the module.
+    """A potential as a sum over centres, and a linear one; see the module.
 
     Attributes
     ----------
@@ -68,12 +74,15 @@ class Centres:
     species : ndarray of int, shape (m,)
     a : ndarray, shape (m,), eV
     b : ndarray, shape (m, d), eV
+    w : ndarray, shape (species of the model, invariants), eV
+        Of the scaled invariants of the atoms of each species.
     """
 
     z: FloatArray
     species: NDArray[np.intp]
     a: FloatArray
     b: FloatArray
+    w: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,22 +140,22 @@ _described = partial(jax.jit, static_argnums=0)(features)
 _block = jax.jit(block)
 
 
-def covariances(described: Sequence[Described], amplitude: float) -> FloatArray:
+def covariances(described: Sequence[Described], hyper: Hyperparameters) -> FloatArray:
     """Covariances of all observations of some frames, without noise, shape (rows, rows)."""
     ends = np.cumsum([0, *(len(one.rows) for one in described)])
     K = np.empty((ends[-1], ends[-1]))
     for i, one in enumerate(described):
         for j, other in enumerate(described[: i + 1]):
-            found = cross_covariances(one, other, amplitude)
+            found = cross_covariances(one, other, hyper)
             K[ends[i] : ends[i + 1], ends[j] : ends[j + 1]] = found
             K[ends[j] : ends[j + 1], ends[i] : ends[i + 1]] = found.T
     return K
 
 
-def cross_covariances(one: Described, other: Described, amplitude: float) -> FloatArray:
+def cross_covariances(one: Described, other: Described, hyper: Hyperparameters) -> FloatArray:
     """Covariances of the observations of two frames, shape (rows, rows of the other)."""
-    found = np.asarray(_block(one.features, other.features))
-    return amplitude**2 * found[np.ix_(one.rows, other.rows)]
+    found = np.asarray(_block(one.features, other.features))[np.ix_(one.rows, other.rows)]
+    return hyper.amplitude**2 * found + hyper.slope**2 * one.phi @ other.phi.T
 
 
 def condition(described: Sequence[Described], hyper: Hyperparameters) -> Posterior:
@@ -157,7 +166,7 @@ def condition(described: Sequence[Described], hyper: Hyperparameters) -> Posteri
     RunError
         If the matrix of covariances is not positive definite.
     """
-    K = covariances(described, hyper.amplitude)
+    K = covariances(described, hyper)
     K[np.diag_indices_from(K)] += np.concatenate([one.variances for one in described])
     try:
         factor = scipy.linalg.cholesky(K, lower=True, overwrite_a=True, check_finite=False)
@@ -171,11 +180,11 @@ def condition(described: Sequence[Described], hyper: Hyperparameters) -> Posteri
     return Posterior(tuple(described), hyper, factor, alpha)
 
 
-def collapse(posterior: Posterior) -> Centres:
+def collapse(posterior: Posterior, n_species: int) -> Centres:
     """Turn the weights of observations into those of the atoms of the training frames."""
     variance = posterior.hyper.amplitude**2
     ends = np.cumsum([len(one.rows) for one in posterior.described])[:-1]
-    z, species, a, b = [], [], [], []
+    z, species, a, b, w = [], [], [], [], []
     for one, alpha in zip(posterior.described, np.split(posterior.alpha, ends), strict=True):
         weights = np.zeros(1 + one.features.B.shape[1])
         weights[one.rows] = variance * alpha
@@ -184,4 +193,12 @@ def collapse(posterior: Posterior) -> Centres:
         species.append(np.asarray(one.features.species)[:n].astype(np.intp))
         a.append(np.full(n, weights[0]))
         b.append(np.einsum("c,icd->id", weights[1:], np.asarray(one.features.B)[:n]))
-    return Centres(*(np.concatenate(part) for part in (z, species, a, b)))
+        w.append(posterior.hyper.slope**2 * alpha @ one.phi)
+    linear = np.sum(w, axis=0)
+    return Centres(
+        np.concatenate(z),
+        np.concatenate(species),
+        np.concatenate(a),
+        np.concatenate(b),
+        linear.reshape(n_species, len(linear) // n_species),
+    )

@@ -38,11 +38,14 @@ class Hyperparameters:
     amplitude : float, eV
         Prior standard deviation of a local energy.
     noises : Noises
+    slope : float, eV
+        Prior standard deviation of the weights of the invariants, which are on their fixed scale.
     """
 
     theta: tuple[float, ...]
     amplitude: float
     noises: Noises
+    slope: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data, for a file."""
@@ -53,4 +56,5 @@ class Hyperparameters:
         """Read what :meth:`as_dict` gave."""
         noises = {name: float(value) for name, value in data["noises"].items()}
         theta = tuple(float(x) for x in data["theta"])
-        return cls(theta, float(data["amplitude"]), Noises(**noises))
+        slope = float(data.get("slope", cls.slope))
+        return cls(theta, float(data["amplitude"]), Noises(**noises), slope)

@@ -116,6 +116,27 @@ class DescriptorsTable(Model):
     first_centre: float = Field(
         Settings.first_centre, gt=0, description="about the shortest distance of neighbours, Å"
     )
+    invariant_cutoff: float = Field(
+        Settings.invariant_cutoff,
+        gt=0,
+        le=MOST_CUTOFF,
+        description="of the invariants of up to four atoms, Å",
+    )
+    invariant_count: int = Field(
+        Settings.invariant_count,
+        ge=0,
+        le=MOST_COUNT,
+        description="radial functions of these; 0: none",
+    )
+    invariant_width: float = Field(
+        Settings.invariant_width,
+        gt=0,
+        le=10 * MOST_CUTOFF,
+        description="width of all of them at first, Å",
+    )
+    invariant_degrees: tuple[
+        Annotated[int, Field(ge=0, le=MOST_DEGREE)], Annotated[int, Field(ge=0, le=MOST_DEGREE)]
+    ] = Field(Settings.invariant_degrees, description="largest l of their second and third order")
     from_model: Path | None = Field(
         None,
         description="take descriptors, as trained, from this model file; the rest is not looked at",
@@ -158,7 +179,7 @@ class ModelTable(Model):
         None,
         ge=1,
         le=100_000,
-        description="centres of an approximation for many frames; default: exact",
+        description="centres of a lean model, for many frames; default: exact",
     )
     core: bool = Field(
         True,
@@ -168,7 +189,7 @@ class ModelTable(Model):
     uncertainty: bool = Field(
         True,
         description="judge the errors that the model predicts, by held-out frames; it can tell "
-        "them either way, but not with inducing centres",
+        "them either way",
     )
     likelihood_frames: int = Field(
         FitOptions.likelihood_frames,
@@ -181,6 +202,13 @@ class ModelTable(Model):
         ge=1,
         le=100_000,
         description="force components of each of them",
+    )
+    likelihood_blocks: int = Field(
+        FitOptions.likelihood_blocks,
+        ge=0,
+        le=100_000,
+        description="blocks of frames in their order, each judged by what the others predict of "
+        "it; 0: the marginal likelihood of all",
     )
 
 
@@ -217,7 +245,7 @@ class GapJob(Model):
     @property
     def uncertainty(self) -> bool:
         """Whether the errors that the model predicts are judged."""
-        return self.model.uncertainty and self.model.inducing is None
+        return self.model.uncertainty
 
     def fit_options(self) -> FitOptions:
         """Return how a model is fitted."""
@@ -228,6 +256,7 @@ class GapJob(Model):
             keep_training=self.model.inducing is None,
             likelihood_frames=self.model.likelihood_frames,
             likelihood_components=self.model.likelihood_components,
+            likelihood_blocks=self.model.likelihood_blocks,
             seed=self.seed,
         )
 

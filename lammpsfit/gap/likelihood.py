@@ -1,14 +1,26 @@
-"""The marginal likelihood of energies, forces and stresses, and its gradient in everything.
+"""How likely energies, forces and stresses are, and the gradient of that in everything.
+
+Either all of them at once, the marginal likelihood,
 
     L = 1/2 y^T K^-1 y + 1/2 ln det K + n/2 ln 2 pi
 
-Its gradient in K is W = (K^-1 - alpha alpha^T) / 2, alpha = K^-1 y. The gradient in whatever K
-depends on is therefore that of the sum of W * K with W held constant, which is taken frame by
-frame: nothing but K itself is ever as large as K.
+or each by those of other times: the frames, in their order, are cut into blocks, and each
+observation of a block is judged by what all the other blocks predict of it,
+
+    L = sum_i [e_i^2 / v_i + ln 2 pi v_i] / 2
+    e_B = P_BB^-1 (P y)_B,   v_B = diag P_BB^-1,   P = K^-1
+
+(Sundararajan and Keerthi, Neural Comput. 13, 1103, 2001, doi:10.1162/08997660151134343, for
+blocks.) The marginal likelihood takes what a model cannot describe for noise that is new in every
+frame, and in near copies it is the same; across blocks it is new.
+
+With W the gradient of L in K, that in whatever K depends on is the gradient of the sum of W * K
+with W held constant, which is taken frame by frame: nothing but K is ever as large as K.
 """
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import NamedTuple
 
@@ -32,6 +44,8 @@ class Variables(NamedTuple):
         Of the descriptors.
     log_theta : array, shape (parts,)
     log_amplitude : array, shape ()
+    log_slope : array, shape (1,)
+        Empty without invariants.
     log_noises : array, shape (3,)
         Energy, forces, stress.
     """
@@ -39,6 +53,7 @@ class Variables(NamedTuple):
     parameters: Parameters
     log_theta: Values
     log_amplitude: Values
+    log_slope: Values
     log_noises: Values
 
 
@@ -49,6 +64,7 @@ def variables_of(parameters: Parameters, hyper: Hyperparameters) -> Variables:
         {name: jnp.asarray(values) for name, values in parameters.items()},
         jnp.log(jnp.asarray(hyper.theta)),
         jnp.log(jnp.asarray(hyper.amplitude)),
+        jnp.log(jnp.asarray([hyper.slope] if "invariant_eta" in parameters else [])),
         jnp.log(jnp.asarray([noises.energy, noises.forces, noises.stress])),
     )
 
@@ -56,15 +72,17 @@ def variables_of(parameters: Parameters, hyper: Hyperparameters) -> Variables:
 def hyperparameters_of(variables: Variables) -> Hyperparameters:
     """Undo :func:`variables_of`."""
     noises = np.exp(np.asarray(variables.log_noises))
+    slopes = np.exp(np.asarray(variables.log_slope))
     return Hyperparameters(
         tuple(float(x) for x in np.exp(np.asarray(variables.log_theta))),
         float(np.exp(variables.log_amplitude)),
         Noises(*(float(x) for x in noises)),
+        *(float(x) for x in slopes),
     )
 
 
 def covariance_matrix(described: Features) -> Array:
-    """Covariances of all observations of a stack of frames, shape (rows, rows)."""
+    """Those of the Gaussian kernel, of all observations of a stack of frames, (rows, rows)."""
     count = described.energy.shape[0]
     rows = 1 + described.B.shape[2]
     first, second = np.triu_indices(count)
@@ -80,10 +98,11 @@ def covariance_matrix(described: Features) -> Array:
 
 
 class Hyper(NamedTuple):
-    """The last three of :class:`Variables`: what the likelihood depends on beside descriptors."""
+    """The last four of :class:`Variables`: what the likelihood depends on beside descriptors."""
 
     log_theta: Values
     log_amplitude: Values
+    log_slope: Values
     log_noises: Values
 
 
@@ -100,7 +119,7 @@ def describe_all(
 
 
 class Judged(NamedTuple):
-    """The negative logarithm of the likelihood, and what comes with it.
+    """The negative logarithm of a likelihood, and what comes with it.
 
     Attributes
     ----------
@@ -109,7 +128,7 @@ class Judged(NamedTuple):
     by_hyper : Hyper
         Gradient in the hyper-parameters.
     by_feature : Features
-        In z and B of each frame.
+        In z, B and phi of each frame.
     alpha : array, shape (frames, rows)
         K^-1 y, which predicts other frames.
     """
@@ -120,9 +139,9 @@ class Judged(NamedTuple):
     alpha: Array
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnames=("layout", "blocks"))
 def negative_log_likelihood(
-    layout: Layout, hyper: Hyper, described: Features, problem: Problem
+    layout: Layout, hyper: Hyper, described: Features, problem: Problem, blocks: int = 0
 ) -> Judged:
     """Return L and its gradient in the hyper-parameters and in the features.
 
@@ -136,29 +155,62 @@ def negative_log_likelihood(
         The frames of the problem, described with a theta of one.
     problem
         Frames and observations.
+    blocks
+        So many are each predicted by the others; if none, the marginal likelihood is taken.
     """
     shortened = partial(_shorten, layout)
     scaled, pull = jax.vjp(shortened, hyper.log_theta, described.z, described.B)
     at = described._replace(z=scaled[0], B=scaled[1])
     K0 = covariance_matrix(at)
-    amplitude = jnp.exp(2.0 * hyper.log_amplitude)
+    amplitude, slope = jnp.exp(2.0 * hyper.log_amplitude), jnp.exp(2.0 * hyper.log_slope).sum()
+    count, rows, length = described.phi.shape
+    Phi = described.phi.reshape(count * rows, length)
     noise, pull_noise = jax.vjp(partial(noise_variances, problem), hyper.log_noises)
-    L = jnp.linalg.cholesky(amplitude * K0 + jnp.diag(noise.reshape(-1)))
+    K = amplitude * K0 + slope * Phi @ Phi.T + jnp.diag(noise.reshape(-1))
     y = jnp.asarray(problem.targets).reshape(-1)
-    alpha = jax.scipy.linalg.cho_solve((L, True), y)
-    count = problem.observed.energy.sum() + problem.observed.mask.sum()
-    loss = 0.5 * y @ alpha + jnp.log(jnp.diagonal(L)).sum()
-    loss = loss + 0.5 * count * jnp.log(2.0 * jnp.pi)
+    missing = len(y) - problem.observed.energy.sum() - problem.observed.mask.sum()
+    loss, alpha, W = _predictive(K, y, len(noise), blocks) if blocks else _marginal(K, y)
+    loss = loss - 0.5 * missing * jnp.log(2.0 * jnp.pi)
 
-    inverse = jax.scipy.linalg.cho_solve((L, True), jnp.eye(len(y)))
-    W = 0.5 * (inverse - jnp.outer(alpha, alpha))
     by_theta, z, B = pull(_gradient_in_features(at, amplitude * W))
+    by_phi = 2.0 * slope * W @ Phi
     by_hyper = Hyper(
         by_theta,
         2.0 * amplitude * jnp.sum(W * K0),
+        jnp.full(jnp.shape(hyper.log_slope), jnp.sum(by_phi * Phi)),
         pull_noise(jnp.diagonal(W).reshape(noise.shape))[0],
     )
-    return Judged(loss, by_hyper, described._replace(z=z, B=B), alpha.reshape(noise.shape))
+    by_feature = described._replace(z=z, B=B, phi=by_phi.reshape(described.phi.shape))
+    return Judged(loss, by_hyper, by_feature, alpha.reshape(noise.shape))
+
+
+def _marginal(K: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Return L of all observations, K^-1 y, and the gradient in K."""
+    L = jnp.linalg.cholesky(K)
+    alpha = jax.scipy.linalg.cho_solve((L, True), y)
+    loss = 0.5 * y @ alpha + jnp.log(jnp.diagonal(L)).sum() + 0.5 * len(y) * jnp.log(2.0 * jnp.pi)
+    inverse = jax.scipy.linalg.cho_solve((L, True), jnp.eye(len(y)))
+    return loss, alpha, 0.5 * (inverse - jnp.outer(alpha, alpha))
+
+
+def _predictive(K: Array, y: Array, frames: int, blocks: int) -> tuple[Array, Array, Array]:
+    """Return L of blocks of frames by the others, K^-1 y, and the gradient in K."""
+    rows = len(y) // frames
+    ends = np.linspace(0, frames, min(blocks, frames) + 1).round().astype(int) * rows
+
+    def loss_of(P: Array) -> Array:
+        alpha, total = P @ y, jnp.asarray(0.0)
+        for begin, end in itertools.pairwise(ends):
+            among = jnp.linalg.inv(P[begin:end, begin:end])
+            error, variance = among @ alpha[begin:end], jnp.diagonal(among)
+            total = total + 0.5 * (error**2 / variance + jnp.log(2.0 * jnp.pi * variance)).sum()
+        return total
+
+    L = jnp.linalg.cholesky(K)
+    P = jax.scipy.linalg.cho_solve((L, True), jnp.eye(len(y)))
+    loss, by_inverse = jax.value_and_grad(loss_of)(P)
+    by_inverse = 0.5 * (by_inverse + by_inverse.T)
+    return loss, P @ y, -P @ by_inverse @ P
 
 
 @partial(jax.jit, static_argnums=0)
@@ -171,17 +223,17 @@ def gradient_in_parameters(
 ) -> Parameters:
     """Return the gradient in the parameters of the descriptors, given that in the features."""
 
-    def of_frame(frame: tuple[Graph, Observed, Array, Array]) -> Parameters:
-        graph, observed, z, B = frame
+    def of_frame(frame: tuple[Graph, Observed, Array, Array, Array]) -> Parameters:
+        graph, observed, *by = frame
 
-        def described(parameters: Parameters) -> tuple[Array, Array]:
+        def described(parameters: Parameters) -> tuple[Array, Array, Array]:
             found = features(layout, parameters, scaling, graph, observed)
-            return found.z, found.B
+            return found.z, found.B, found.phi
 
-        by_parameter: Parameters = jax.vjp(described, parameters)[1]((z, B))[0]
+        by_parameter: Parameters = jax.vjp(described, parameters)[1](tuple(by))[0]
         return by_parameter
 
-    frames = (problem.graph, problem.observed, by_feature.z, by_feature.B)
+    frames = (problem.graph, problem.observed, by_feature.z, by_feature.B, by_feature.phi)
     summed: Parameters = jax.tree.map(lambda g: g.sum(axis=0), jax.lax.map(of_frame, frames))
     return summed
 
@@ -205,12 +257,15 @@ def predicted(
     known = described._replace(z=z, B=B)
     z, B = _shorten(layout, hyper.log_theta, asked.z, asked.B)
 
+    amplitude, slope = jnp.exp(2.0 * hyper.log_amplitude), jnp.exp(2.0 * hyper.log_slope).sum()
+    weights = slope * jnp.einsum("fcl,fc->l", described.phi, alpha)
+
     def of_frame(one: Features) -> Array:
         def share(other: tuple[Features, Array]) -> Array:
             return block_times(one, *other)
 
         shares: Array = jax.lax.map(share, (known, alpha))
-        return jnp.exp(2.0 * hyper.log_amplitude) * shares.sum(axis=0)
+        return amplitude * shares.sum(axis=0) + one.phi @ weights
 
     found: Array = jax.lax.map(of_frame, asked._replace(z=z, B=B))
     return found

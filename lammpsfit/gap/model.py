@@ -20,10 +20,13 @@ from lammpsfit.inputs import quoted
 
 FloatArray = NDArray[np.float64]
 
-VERSION: Final = 2
-"""Of what :meth:`Model.as_dict` gives. Version 1 had no core, and can still be read."""
+VERSION: Final = 3
+"""Of what :meth:`Model.as_dict` gives.
 
-READABLE: Final = (1, VERSION)
+Version 1 had no core; 1 and 2 no invariants, slope, w and factor. All can still be read.
+"""
+
+READABLE: Final = (1, 2, VERSION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +34,10 @@ class Model:
     """A fitted GAP potential.
 
     The energy of an atom with the scaled descriptors z = (G - offset) / (scale theta) is that of
-    its species alone plus a sum over the centres of its species,
+    its species alone plus a sum over the centres of its species, and a sum over the scaled
+    invariants x = (G - offset) / scale with the weights of its species,
 
-        E(z) = sum_m exp(-|z - z_m|^2 / 2) [a_m + b_m.(z - z_m)]
+        E = sum_m exp(-|z - z_m|^2 / 2) [a_m + b_m.(z - z_m)] + w.x
 
     plus half of the core repulsion of its pairs, where there is one.
 
@@ -54,10 +58,13 @@ class Model:
         The frames it was fitted to, which errors of predictions need; empty if they were left
         out, and then it has no errors.
     inducing : bool
-        Whether the centres approximate the Gaussian process (:mod:`lammpsfit.gap.sparse`)
-        instead of being all of it.
+        Whether the centres are a few atoms of the training frames (:mod:`lammpsfit.gap.sparse`)
+        instead of all of them.
     core : Core or None
         Repulsion of pairs nearer than any of the training frames (:mod:`lammpsfit.gap.core`).
+    factor : ndarray, shape (p, p), or None
+        Of a model of a few atoms: upper triangular R, with which (R^T R)^-1 is the posterior
+        covariance of its p weights, those a of the centres and then those w.
     """
 
     descriptors: Descriptors
@@ -68,6 +75,7 @@ class Model:
     training: tuple[Frame, ...] = ()
     inducing: bool = False
     core: Core | None = None
+    factor: FloatArray | None = None
 
     @property
     def theta(self) -> tuple[float, ...]:
@@ -98,10 +106,12 @@ class Model:
                 "species": centres.species,
                 "a": centres.a,
                 "b": centres.b,
+                "w": centres.w,
             },
             "training": [_frame_as_dict(frame) for frame in self.training],
             "inducing": self.inducing,
             "core": None if self.core is None else self.core.as_dict(),
+            "factor": self.factor,
         }
 
     @classmethod
@@ -122,8 +132,11 @@ class Model:
             )
         try:
             centres = data["centres"]
+            descriptors = Descriptors.from_dict(data["descriptors"])
+            nothing = np.zeros((len(descriptors.species), 0))
+            factor = data.get("factor")
             found = cls(
-                Descriptors.from_dict(data["descriptors"]),
+                descriptors,
                 {name: np.asarray(v, dtype=float) for name, v in data["parameters"].items()},
                 Hyperparameters.from_dict(data["hyper"]),
                 {name: float(value) for name, value in data["offsets"].items()},
@@ -132,10 +145,12 @@ class Model:
                     np.asarray(centres["species"], dtype=np.intp),
                     np.asarray(centres["a"], dtype=float),
                     np.asarray(centres["b"], dtype=float),
+                    np.asarray(centres.get("w", nothing), dtype=float),
                 ),
                 tuple(_frame_from_dict(frame) for frame in data["training"]),
                 bool(data["inducing"]),
                 None if data.get("core") is None else Core.from_dict(data["core"]),
+                None if factor is None else np.asarray(factor, dtype=float),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"this is no GAP potential: {quoted(error)}") from None
@@ -145,8 +160,9 @@ class Model:
     def _check(self) -> None:
         """Refuse what does not belong together, which would fail, or be wrong, much later."""
         layout, centres = self.descriptors.layout, self.centres
-        m, d = len(centres.a), len(self.descriptors)
-        for part in layout.parts:
+        m, d = len(centres.a), sum(layout.lengths)
+        parts = (layout.radial, layout.angular, layout.invariants)
+        for part in (part for part in parts if part is not None):
             if not (isinstance(part.cutoff, float | int) and 0.0 < part.cutoff <= MOST_CUTOFF):
                 raise InputError(
                     f"damaged: a cutoff must be a length up to {MOST_CUTOFF:g} Å, got "
@@ -155,14 +171,16 @@ class Model:
         noises = vars(self.hyper.noises).values()
         expected = {
             "theta": (self.hyper.theta, (len(layout.parts),)),
-            "offset": (self.descriptors.offset, (d,)),
-            "scale": (self.descriptors.scale, (d,)),
+            "offset": (self.descriptors.offset, (len(self.descriptors),)),
+            "scale": (self.descriptors.scale, (len(self.descriptors),)),
             "amplitude": (self.hyper.amplitude, ()),
+            "slope": (self.hyper.slope, ()),
             "noises": (tuple(noises), (3,)),
             "z": (centres.z, (m, d)),
             "species": (centres.species, (m,)),
             "a": (centres.a, (m,)),
             "b": (centres.b, (m, d)),
+            "w": (centres.w, (len(self.species), layout.linear_length)),
             "offsets": ([self.offsets.get(name, np.nan) for name in self.species], None),
             **{
                 name: (self.parameters.get(name, np.nan), shape)
@@ -173,8 +191,15 @@ class Model:
             values = np.asarray(given, dtype=float)
             if shape not in (None, values.shape) or not np.all(np.isfinite(values)):
                 raise InputError(f"damaged: {name} missing, not finite or of another shape")
-            if name in ("theta", "scale", "amplitude", "noises") and not np.all(values > 0.0):
+            if name in ("theta", "scale", "amplitude", "slope", "noises") and not np.all(
+                values > 0.0
+            ):
                 raise InputError(f"damaged: {name} must be positive")
+        p = m + centres.w.size
+        if self.factor is not None and (
+            self.factor.shape != (p, p) or not np.all(np.isfinite(self.factor))
+        ):
+            raise InputError("damaged: factor not finite or of another shape")
         if m == 0 or not set(centres.species.tolist()) <= set(range(len(self.species))):
             raise InputError("damaged: its centres are of no species it knows")
 

@@ -40,6 +40,7 @@ class Prediction:
     energy_error : float or None, eV
         Standard deviation of the Gaussian process, without the noise of observations.
     forces_error : ndarray, shape (n, 3), or None, eV/Å
+    stress_error : ndarray, shape (6,), or None, eV/Å^3
     """
 
     energy: float
@@ -48,15 +49,17 @@ class Prediction:
     stress: FloatArray
     energy_error: float | None = None
     forces_error: FloatArray | None = None
+    stress_error: FloatArray | None = None
 
 
 class Sum(NamedTuple):
-    """The centres of a model as JAX arrays: its fields z, species, a and b."""
+    """The centres of a model as JAX arrays: its fields z, species, a, b and w."""
 
     z: Values
     species: Values
     a: Values
     b: Values
+    w: Values
 
 
 def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction:
@@ -81,7 +84,7 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
     hood = neighbourhood(frame, model.species, layout.cutoff, layout.near_cutoff)
     graph = fill_up(hood, hood.size.bucket())
     centres = model.centres
-    total = Sum(centres.z, centres.species, centres.a, centres.b)
+    total = Sum(*(getattr(centres, name) for name in Sum._fields))
     scaling = scaling_of(model.descriptors, model.hyper.theta)
     found = _predict(layout, model.parameters, scaling, total, graph)
     local, forces, stress = (np.asarray(part) for part in found)
@@ -93,7 +96,7 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
         local, forces = local + added[0], forces + added[1]
         a, b = (np.array(axes) for axes in VOIGT)
         stress = stress + added[2][a, b] / hood.volume
-    errors = _errors(model, frame) if uncertainty else (None, None)
+    errors = _errors(model, frame) if uncertainty else (None, None, None)
     return Prediction(
         float(local.sum() + offset_of(frame, model.offsets)),
         local + alone,
@@ -103,19 +106,25 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
     )
 
 
-def _errors(model: Model, frame: Frame) -> tuple[float, FloatArray]:
+def _errors(model: Model, frame: Frame) -> tuple[float, FloatArray, FloatArray]:
     from lammpsfit.gap.variance import prediction_errors
 
     return prediction_errors(model, frame)
 
 
 def local_energies(centres: Sum, z: Array, species: Values) -> tuple[Array, Array]:
-    """Return E(z) and its gradient in z, shapes (n,) and (n, d); see :class:`Model`."""
+    """Return E and its gradient in all descriptors, shapes (n,) and (n, d); see :class:`Model`.
+
+    z are those of the Gaussian kernel and after them the invariants.
+    """
+    z, x = jnp.split(z, [centres.z.shape[-1]], axis=-1)
+    w = jnp.asarray(centres.w)[jnp.maximum(species, 0)]
     k = kernel(z, centres.z, species, centres.species)
     along = z @ centres.b.T + (centres.a - (centres.b * centres.z).sum(-1))
     weight = k * along
     energy = weight.sum(-1)
-    return energy, k @ centres.b - energy[:, None] * z + weight @ centres.z
+    slope = k @ centres.b - energy[:, None] * z + weight @ centres.z
+    return energy + (w * x).sum(-1), jnp.concatenate([slope, w], axis=-1)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -1,15 +1,27 @@
-"""Many frames: the Gaussian process on a few of its atoms, the inducing ones.
+"""Lean models: the Gaussian process on a few of its atoms, the inducing ones.
 
 The exact one takes memory with the square of the number of observations and time with its cube.
-Here the local energy is a sum over m chosen atoms alone,
+Here the local energy is a sum over m chosen atoms alone, and over the invariants x,
 
-    E(z) = sum_m k(z, z_m) a_m,   a = argmin |S^-1 (K_om a - y)|^2 + a^T K_mm a / s^2
+    E = sum_m k(z, z_m) a_m + w.x
+    a, w = argmin |S^-1 (K_om a + Phi w - y)|^2 + a^T K_mm a / s^2 + |w|^2 / slope^2
 
-with K_om the covariances of the observations with the local energies of those atoms, S their
-noise and s the amplitude: the mean of the "subset of regressors" (Quinonero-Candela and
-Rasmussen, J. Mach. Learn. Res. 6, 1939, 2005; it is what GAP fits mostly are, Bartok and Csanyi,
-doi:10.1002/qua.24927). It is solved by an orthogonal decomposition, for the normal equations
-would square a condition number that is large already.
+with K_om the covariances of the observations with the local energies of those atoms, Phi their
+shares in w, S their noise and s the amplitude: the mean of the "subset of regressors"
+(Quinonero-Candela and Rasmussen, J. Mach. Learn. Res. 6, 1939, 2005; it is what GAP fits mostly
+are, Bartok and Csanyi, doi:10.1002/qua.24927). In w nothing is approximated. It is solved by an
+orthogonal decomposition of all rows, those of the prior too, into Q R: the normal equations would
+square a condition number that is large already. (R^T R)^-1 is the posterior covariance of a and
+w, so the variance of an f with the shares h = (K_fm, Phi_f) is
+
+    var(f) = |R^-T h|^2 + cov(f, f) - s^2 K_fm K_mm^-1 K_mf
+
+where the last two terms are of the Gaussian kernel: what the chosen atoms cannot tell is as
+uncertain as it is without any frames ("projected process", same source). Errors therefore stay
+honest far away from the frames, and need no frames.
+
+Without radial and angular descriptors the kernel is a constant, so that one atom of each species
+tells all of it, and the model is the exact Gaussian process of the dot-product kernel.
 """
 
 from __future__ import annotations
@@ -34,6 +46,9 @@ FloatArray = NDArray[np.float64]
 JITTER = 1e-12
 """Added to the diagonal of K_mm, so that it has a Cholesky factor."""
 
+BATCH = 10
+"""Frames whose rows are decomposed at a time."""
+
 
 def sparse_centres(
     frames: Sequence[Frame],
@@ -42,8 +57,8 @@ def sparse_centres(
     hyper: Hyperparameters,
     offsets: Mapping[str, float],
     count: int,
-) -> Centres:
-    """Fit the weights of chosen atoms.
+) -> tuple[Centres, FloatArray]:
+    """Fit the weights of chosen atoms and of the invariants.
 
     Parameters
     ----------
@@ -54,8 +69,10 @@ def sparse_centres(
 
     Returns
     -------
-    Centres
+    centres : Centres
         With b zero.
+    factor : ndarray, shape (p, p)
+        The R of all p weights, those a of the centres first.
 
     Raises
     ------
@@ -70,15 +87,18 @@ def sparse_centres(
     chosen = pivots(z, species, count)
     z, species = z[chosen], species[chosen].astype(np.intp)
     K_mm = np.asarray(kernel(z, z, species, species))
-    factor = scipy.linalg.cholesky(K_mm + JITTER * np.eye(len(z)), lower=True)
-    R = np.zeros((0, len(z) + 1))
-    for one in described:  # the triangular factor of all rows so far is all that is kept
-        R = _triangle(np.vstack([R, _rows(one, z, species, hyper)]))
-    prior = np.column_stack([factor.T / hyper.amplitude, np.zeros(len(z))])
-    R = _triangle(np.vstack([R, prior]))
-    m = len(z)
-    a = scipy.linalg.solve_triangular(R[:m, :m], R[:m, m])
-    return Centres(z, species, a, np.zeros_like(z))
+    m, linear = len(z), described[0].phi.shape[1]
+    root = scipy.linalg.cholesky(K_mm + JITTER * np.eye(m), lower=True)
+    prior = scipy.linalg.block_diag(root.T / hyper.amplitude, np.eye(linear) / hyper.slope)
+    R = np.column_stack([prior, np.zeros(m + linear)])
+    for first in range(0, len(described), BATCH):  # the triangle is all that is kept of the rows
+        some = described[first : first + BATCH]
+        R = _triangle(np.vstack([R, *(_rows(one, z, species) for one in some)]))
+    p = m + linear
+    weights = scipy.linalg.solve_triangular(R[:p, :p], R[:p, p])
+    n_species = len(descriptors.species)
+    w = weights[m:].reshape(n_species, linear // n_species)
+    return Centres(z, species, weights[:m], np.zeros_like(z), w), R[:p, :p]
 
 
 def _triangle(rows: FloatArray) -> FloatArray:
@@ -86,12 +106,17 @@ def _triangle(rows: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
-def _rows(
-    one: Described, z: FloatArray, species: NDArray[np.intp], hyper: Hyperparameters
-) -> FloatArray:
-    """Covariances of a frame with the chosen atoms and its targets, each by its noise."""
+def _rows(one: Described, z: FloatArray, species: NDArray[np.intp]) -> FloatArray:
+    """Shares of a frame in all weights, and its targets, each by its noise."""
+    rows = np.column_stack([shares(one, z, species), one.targets])
+    found: FloatArray = rows / np.sqrt(one.variances)[:, None]
+    return found
+
+
+def shares(one: Described, z: FloatArray, species: NDArray[np.intp]) -> FloatArray:
+    """Return what each weight adds to each observation of a frame, shape (rows, p)."""
     rows = np.asarray(covariances_with_atoms(one.features, z, species))[one.rows]
-    return np.column_stack([rows, one.targets]) / np.sqrt(one.variances)[:, None]
+    return np.column_stack([rows, one.phi])
 
 
 @jax.jit

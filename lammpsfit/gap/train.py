@@ -146,6 +146,7 @@ class _Loss:
     problem: Problem
     held_out: Problem
     like: Variables
+    blocks: int
 
     @classmethod
     def of(
@@ -164,7 +165,8 @@ class _Loss:
         asked = make_problem(held_out, descriptors, offsets)
         ones = (1.0,) * len(descriptors.layout.parts)
         like = variables_of(parameters, Hyperparameters(ones, 1.0, FIRST))
-        return cls(descriptors.layout, scaling_of(descriptors, ones), problem, asked, like)
+        scaling = scaling_of(descriptors, ones)
+        return cls(descriptors.layout, scaling, problem, asked, like, options.likelihood_blocks)
 
     def judge(self, vector: FloatArray) -> tuple[float, FloatArray, float, float]:
         """Return the loss, its gradient, and MAE and RMSE of the forces of held-out frames."""
@@ -173,7 +175,7 @@ class _Loss:
         fixed = (self.layout, at.parameters, self.scaling)
         described = describe_all(*fixed, self.problem)
         value, by_hyper, by_feature, alpha = negative_log_likelihood(
-            self.layout, hyper, described, self.problem
+            self.layout, hyper, described, self.problem, blocks=self.blocks
         )
         if not np.isfinite(value):
             return float(value), np.zeros_like(vector), np.inf, np.inf
@@ -252,6 +254,7 @@ def _lengths(like: Variables) -> FloatArray:
         parameters={name: np.full(np.shape(v), names[name]) for name, v in like.parameters.items()},
         log_theta=np.zeros(np.shape(like.log_theta)),
         log_amplitude=np.zeros(()),
+        log_slope=np.zeros(np.shape(like.log_slope)),
         log_noises=np.zeros(3),
     )
     return np.where(vector_of(is_centre) > 0, 0.2, 1.0)

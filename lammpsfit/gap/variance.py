@@ -5,7 +5,8 @@
 for the energy and each force f of a frame. It takes the covariances of the frame with all
 training frames, and a triangular solve for each of its 3 n + 1 rows: time with n times the square
 of the number of observations, where the prediction itself is linear in both. The first call
-factorises the covariances of the training frames again, which no file holds.
+factorises the covariances of the training frames again, which no file holds. A lean model holds
+the factor of its weights, and needs no frames: see :mod:`lammpsfit.gap.sparse`.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
+from lammpsfit.gap.covariance import kernel
 from lammpsfit.gap.frames import Frame
-from lammpsfit.gap.gp import Posterior, condition, cross_covariances, describe
+from lammpsfit.gap.gp import Described, Posterior, condition, cross_covariances, describe
 from lammpsfit.gap.model import Model
+from lammpsfit.gap.sparse import JITTER, shares
 
 FloatArray = NDArray[np.float64]
 
 
-def prediction_errors(model: Model, frame: Frame) -> tuple[float, FloatArray]:
-    """Return standard deviations of the energy and of the forces of a frame, without noise.
+def prediction_errors(model: Model, frame: Frame) -> tuple[float, FloatArray, FloatArray]:
+    """Return standard deviations of energy, forces and stress of a frame, without noise.
 
     Parameters
     ----------
@@ -39,28 +42,49 @@ def prediction_errors(model: Model, frame: Frame) -> tuple[float, FloatArray]:
     -------
     energy : float, eV
     forces : ndarray, shape (n, 3), eV/Å
+    stress : ndarray, shape (6,), eV/Å^3
+        Of no meaning if the frame is not periodic.
 
     Raises
     ------
     InputError
-        If the model has no training frames, or has inducing atoms.
+        If the model has neither training frames nor a factor.
     """
-    posterior = posterior_of(model)
     n = len(frame)
-    asked = replace(frame, energy=0.0, forces=np.zeros((n, 3)), stress=None)
+    asked = replace(frame, energy=0.0, forces=np.zeros((n, 3)), stress=np.zeros(6))
     (described,) = describe(
         [asked], model.descriptors, model.parameters, model.hyper, model.offsets
     )
-    amplitude = model.hyper.amplitude
-    own = np.diagonal(cross_covariances(described, described, amplitude))
-    shared = np.concatenate(
-        [cross_covariances(one, described, amplitude) for one in posterior.described]
-    )
-    explained = scipy.linalg.solve_triangular(
-        posterior.factor, shared, lower=True, check_finite=False, overwrite_b=True
-    )
-    error = np.sqrt(np.maximum(own - (explained**2).sum(axis=0), 0.0))
-    return float(error[0]), error[1:].reshape(n, 3)
+    own = np.diagonal(cross_covariances(described, described, model.hyper))
+    if model.factor is not None:
+        variance = _of_weights(model, model.factor, described, own)
+    else:
+        posterior = posterior_of(model)
+        shared = np.concatenate(
+            [cross_covariances(one, described, model.hyper) for one in posterior.described]
+        )
+        variance = own - _squares(posterior.factor, shared)
+    error = np.sqrt(np.maximum(variance, 0.0))
+    return float(error[0]), error[1:-6].reshape(n, 3), error[-6:]
+
+
+def _of_weights(model: Model, R: FloatArray, described: Described, own: FloatArray) -> FloatArray:
+    """Variances of a lean model, as :mod:`lammpsfit.gap.sparse` has them."""
+    z, species, m = model.centres.z, model.centres.species, len(model.centres.z)
+    h = shares(described, z, species)
+    K_mm = np.asarray(kernel(z, z, species, species)) + JITTER * np.eye(m)
+    root = scipy.linalg.cholesky(K_mm, lower=True)
+    of_gaussian = own - model.hyper.slope**2 * (described.phi**2).sum(axis=1)
+    untold = of_gaussian - model.hyper.amplitude**2 * _squares(root, h[:, :m].T)
+    variances: FloatArray = _squares(R.T, h.T) + np.maximum(untold, 0.0)
+    return variances
+
+
+def _squares(L: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return the squares of L^-1 times some columns, for a lower triangular L."""
+    solved = scipy.linalg.solve_triangular(L, columns, lower=True, check_finite=False)
+    squares: FloatArray = (solved**2).sum(axis=0)
+    return squares
 
 
 @lru_cache(maxsize=2)
@@ -70,12 +94,8 @@ def posterior_of(model: Model) -> Posterior:
     Raises
     ------
     InputError
-        If the model has no training frames, or has inducing atoms.
+        If the model has no training frames.
     """
-    if model.inducing:
-        raise InputError(
-            "this model has no errors: it is an approximation by inducing atoms; fit it without"
-        )
     if not model.training:
         raise InputError(
             "this model has no errors: its training frames were left out; fit it with them"

@@ -56,7 +56,7 @@ def test_covariances_are_those_of_the_explicit_hessians(small, written_out):
     described = describe(
         small.frames, small.descriptors, small.parameters, small.hyper, small.options.offsets
     )
-    found = covariances(described, small.hyper.amplitude)
+    found = covariances(described, small.hyper)
     np.testing.assert_allclose(found, written_out[1], rtol=1e-4, atol=1e-5)
 
 
@@ -86,6 +86,7 @@ def test_predictions_are_the_textbook_ones(small, written_out):
     error = np.sqrt(np.diag(own - shared @ np.linalg.solve(K, shared.T)))
     assert found.energy_error == pytest.approx(error[0], rel=1e-4)
     np.testing.assert_allclose(found.forces_error.ravel(), error[1:10], rtol=1e-4)
+    np.testing.assert_allclose(found.stress_error, error[10:], rtol=1e-4)
 
 
 def test_errors_are_small_at_the_training_frames_and_those_of_the_prior_far_away(small):
@@ -96,10 +97,10 @@ def test_errors_are_small_at_the_training_frames_and_those_of_the_prior_far_away
         small.parameters,
         replace(small.options, hyper=exact),
     )
-    energy, forces = prediction_errors(model, small.frames[0])
+    energy, forces, _ = prediction_errors(model, small.frames[0])
     assert energy < 1e-4
     assert np.all(forces < 1e-3)
-    new_energy, new_forces = prediction_errors(model, small.frame(9))
+    new_energy, new_forces, _ = prediction_errors(model, small.frame(9))
     assert new_energy > 100 * energy
     assert np.all(new_forces > 10 * forces.max())
 
@@ -107,8 +108,8 @@ def test_errors_are_small_at_the_training_frames_and_those_of_the_prior_far_away
 def test_a_missing_label_is_an_observation_less(small):
     frames = [replace(small.frames[0], stress=None), replace(small.frames[1], energy=None)]
     args = (small.descriptors, small.parameters, small.hyper, small.options.offsets)
-    K = covariances(describe(frames, *args), small.hyper.amplitude)
-    full = covariances(describe(small.frames[:2], *args), small.hyper.amplitude)
+    K = covariances(describe(frames, *args), small.hyper)
+    full = covariances(describe(small.frames[:2], *args), small.hyper)
     kept = [*range(10), *range(17, 32)]
     np.testing.assert_allclose(K, full[np.ix_(kept, kept)], rtol=1e-12)
 

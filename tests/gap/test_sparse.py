@@ -10,6 +10,7 @@ from lammpsfit.gap.fit import fit_model
 from lammpsfit.gap.gp import cross_covariances, describe
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.sparse import covariances_with_atoms, pivots
+from lammpsfit.gap.variance import prediction_errors
 
 
 @pytest.fixture(scope="module")
@@ -33,21 +34,35 @@ def test_with_all_atoms_it_is_the_exact_process_of_energies(small):
     )
     assert sparse.inducing
     assert not np.any(sparse.centres.b)
-    with pytest.raises(InputError, match="no errors: it is an approximation"):
-        predict(sparse, small.frame(20), uncertainty=True)
     new = small.frame(20)
-    expected, found = predict(exact, new), predict(sparse, new)
+    expected, found = (predict(model, new, uncertainty=True) for model in (exact, sparse))
     assert np.abs(expected.forces).max() > 1e-3
     assert found.energy == pytest.approx(expected.energy, rel=1e-8)
     np.testing.assert_allclose(found.forces, expected.forces, rtol=1e-5, atol=1e-7)
+    assert found.energy_error == pytest.approx(expected.energy_error, rel=1e-6)
+    np.testing.assert_allclose(found.forces_error, expected.forces_error, rtol=1e-6)
+    np.testing.assert_allclose(found.stress_error, expected.stress_error, rtol=1e-6)
 
 
-def test_covariances_with_the_atoms_of_a_frame_sum_to_those_with_its_energy(described):
+def test_far_away_the_errors_are_those_of_the_prior(small):
+    """Few atoms tell little: what they leave open counts in full."""
+    options = replace(small.options, inducing=2)
+    model = fit_model(small.frames, small.descriptors, small.parameters, options)
+    crowd = replace(small.frame(20), positions=0.35 * small.frame(20).positions)
+    energy, forces, _ = prediction_errors(model, crowd)
+    (alone,) = describe(
+        [crowd], small.descriptors, small.parameters, small.hyper, small.options.offsets
+    )
+    prior = np.sqrt(np.diagonal(cross_covariances(alone, alone, small.hyper)))
+    np.testing.assert_allclose([energy, *forces.ravel()], prior[:10], rtol=1e-3)
+
+
+def test_covariances_with_the_atoms_of_a_frame_sum_to_those_with_its_energy(small, described):
     one, other = described[:2]
     n = other.atoms
     z, species = (np.asarray(part)[:n] for part in (other.features.z, other.features.species))
     found = np.asarray(covariances_with_atoms(one.features, z, species))[one.rows]
-    expected = cross_covariances(one, other, 1.0)[:, 0]
+    expected = cross_covariances(one, other, replace(small.hyper, amplitude=1.0))[:, 0]
     np.testing.assert_allclose(found.sum(axis=1), expected, rtol=1e-10, atol=1e-12)
 
 

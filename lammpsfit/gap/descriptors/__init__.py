@@ -3,6 +3,7 @@
 from lammpsfit.gap.descriptors.angular import Angular
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors, Layout
+from lammpsfit.gap.descriptors.invariants import Invariants
 from lammpsfit.gap.descriptors.radial import Radial
 from lammpsfit.gap.descriptors.settings import PAPER_ETA, Settings, make_descriptors
 
@@ -10,6 +11,7 @@ __all__ = [
     "PAPER_ETA",
     "Angular",
     "Descriptors",
+    "Invariants",
     "Layout",
     "Parameters",
     "Radial",

@@ -9,8 +9,8 @@ from lammpsfit.gap.backend import Array, Values, jnp
 Parameters = Mapping[str, Values]
 """Parameters of descriptors by name, each an array of shape (species of the neighbour, functions).
 
-``radial_eta``, ``angular_eta``: ln(width / cutoff). ``radial_centre``, ``angular_centre``:
-centre / cutoff.
+``radial_eta``, ``angular_eta``, ``invariant_eta``: ln(width / cutoff). ``radial_centre``,
+``angular_centre``, ``invariant_centre``: centre / cutoff.
 """
 
 

@@ -12,6 +12,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.gap.backend import Array, jnp
 from lammpsfit.gap.descriptors.angular import Angular
 from lammpsfit.gap.descriptors.base import Parameters
+from lammpsfit.gap.descriptors.invariants import Invariants
 from lammpsfit.gap.descriptors.radial import Radial
 from lammpsfit.gap.graph import Graph
 from lammpsfit.inputs import quoted
@@ -28,27 +29,36 @@ class Layout:
     ----------
     n_species : int
     radial, angular : Radial or None, Angular or None
-        At least one of them.
+        Those of the Gaussian kernel.
+    invariants : Invariants or None
+        Those of the dot-product kernel, which stand after the others.
     """
 
     n_species: int
     radial: Radial | None
     angular: Angular | None
+    invariants: Invariants | None = None
 
     @property
     def parts(self) -> tuple[Radial | Angular, ...]:
-        """Those there are, in the order of the descriptors."""
+        """Those of the Gaussian kernel, in the order of the descriptors."""
         return tuple(part for part in (self.radial, self.angular) if part is not None)
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Number of descriptors of each part."""
+        """Number of descriptors of each part of the Gaussian kernel."""
         return tuple(part.length(self.n_species) for part in self.parts)
+
+    @property
+    def linear_length(self) -> int:
+        """Number of descriptors of the dot-product kernel."""
+        return 0 if self.invariants is None else self.invariants.length(self.n_species)
 
     @property
     def cutoff(self) -> float:
         """Distance beyond which no neighbour matters, Å."""
-        return max(part.cutoff for part in self.parts)
+        parts = (*self.parts, self.invariants)
+        return max(part.cutoff for part in parts if part is not None)
 
     @property
     def near_cutoff(self) -> float:
@@ -65,15 +75,19 @@ class Layout:
                 names["radial_centre"] = self.radial.count
         if self.angular is not None:
             names["angular_eta"] = names["angular_centre"] = self.angular.count
+        if self.invariants is not None:
+            names["invariant_eta"] = names["invariant_centre"] = self.invariants.count
         return {name: (self.n_species, count) for name, count in names.items()}
 
     def values(self, parameters: Parameters, graph: Graph) -> Array:
         """Return the descriptors of every atom, shape (n, d)."""
         found = [part.values(parameters, graph, self.n_species) for part in self.parts]
+        if self.invariants is not None:
+            found.append(self.invariants.values(parameters, graph, self.n_species))
         return jnp.concatenate(found, axis=-1)
 
     def derivatives(self, parameters: Parameters, graph: Graph) -> tuple[Array, Array]:
-        """Return the descriptors, and their derivatives in positions and strain.
+        """Return those of the Gaussian kernel, and their derivatives in positions and strain.
 
         Returns
         -------
@@ -82,12 +96,31 @@ class Layout:
             In the coordinates x1 y1 z1 x2 ... of all atoms, and in the strains
             xx yy zz yz xz xy.
         """
-        values, derivatives = [], []
+        n = jnp.shape(graph.vectors)[0]
+        values, derivatives = [jnp.zeros((n, 0))], [jnp.zeros((n, 3 * n + 6, 0))]
         for part in self.parts:
             G, slope = part.slopes(parameters, graph, self.n_species)
             values.append(G)
             derivatives.append(_spread(slope, graph))
         return jnp.concatenate(values, axis=-1), jnp.concatenate(derivatives, axis=-1)
+
+    def linear(self, parameters: Parameters, graph: Graph) -> tuple[Array, Array]:
+        """Return those of the dot-product kernel, and derivatives of their sums over atoms.
+
+        Returns
+        -------
+        G : array, shape (n, d)
+        J : array, shape (3 n + 6, species, d), 1/Å and 1
+            Of the sum over the atoms of each species, in what :meth:`derivatives` says.
+        """
+        n = jnp.shape(graph.vectors)[0]
+        if self.invariants is None:
+            return jnp.zeros((n, 0)), jnp.zeros((3 * n + 6, self.n_species, 0))
+        G, slope = self.invariants.slopes(parameters, graph, self.n_species)
+        every = jnp.arange(self.n_species)
+        centres = (jnp.asarray(graph.species)[:, None] == every).astype(G.dtype)
+        sums = [_summed(slope * weight[:, None, None, None], graph) for weight in centres.T]
+        return G, jnp.stack(sums, axis=1)
 
 
 def _spread(slope: Array, graph: Graph) -> Array:
@@ -103,11 +136,21 @@ def _spread(slope: Array, graph: Graph) -> Array:
     return jnp.concatenate([J.reshape(n, 3 * n, d), strain], axis=1)
 
 
+def _summed(slope: Array, graph: Graph) -> Array:
+    """Return what :func:`_spread` does, summed over the atoms whose descriptors they are."""
+    n, k, _, d = slope.shape
+    neighbour = jnp.asarray(graph.neighbour)[:, :k]
+    J = (-slope.sum(axis=1)).at[neighbour.reshape(-1)].add(slope.reshape(n * k, 3, d))
+    tensor = jnp.einsum("ika,ikbd->abd", jnp.asarray(graph.vectors)[:, :k], slope)
+    a, b = (np.array(axes) for axes in VOIGT)
+    return jnp.concatenate([J.reshape(3 * n, d), 0.5 * (tensor[a, b] + tensor[b, a])])
+
+
 @dataclass(frozen=True)
 class Descriptors:
     """What describes the surroundings of an atom, and the fixed scale it is measured on.
 
-    The descriptors enter the kernel as (G - offset) / scale. Both are constants: they are taken
+    The descriptors enter the kernels as (G - offset) / scale. Both are constants: they are taken
     from frames once, with the initial parameters, and stay when the parameters are trained. Were
     they those of the current parameters, a width that has run away until no neighbour is seen
     any more would be scaled up until it is all that is seen.
@@ -120,6 +163,7 @@ class Descriptors:
     angular : Angular or None
     offset, scale : tuple of float
         Of each descriptor.
+    invariants : Invariants or None
     """
 
     species: tuple[str, ...]
@@ -127,10 +171,11 @@ class Descriptors:
     angular: Angular | None
     offset: tuple[float, ...]
     scale: tuple[float, ...]
+    invariants: Invariants | None = None
 
     def __post_init__(self) -> None:
-        if not self.layout.parts:
-            raise InputError("descriptors must be radial, angular or both: there are none")
+        if len(self) == 0:
+            raise InputError("descriptors must be radial, angular or invariants: there are none")
         if not len(self.offset) == len(self.scale) == len(self):
             raise InputError(
                 f"offset and scale must have one number per descriptor ({len(self)}), got "
@@ -139,12 +184,12 @@ class Descriptors:
 
     def __len__(self) -> int:
         """Return the number of descriptors of an atom."""
-        return sum(self.layout.lengths)
+        return sum(self.layout.lengths) + self.layout.linear_length
 
     @property
     def layout(self) -> Layout:
         """What compiled functions depend on."""
-        return Layout(len(self.species), self.radial, self.angular)
+        return Layout(len(self.species), self.radial, self.angular, self.invariants)
 
     @property
     def cutoff(self) -> float:
@@ -165,7 +210,7 @@ class Descriptors:
             If something is missing or unknown.
         """
         try:
-            radial, angular = data["radial"], data["angular"]
+            radial, angular, invariants = data["radial"], data["angular"], data.get("invariants")
             if angular is not None:
                 angular = {**angular, "degrees": tuple(angular["degrees"])}
             return cls(
@@ -174,6 +219,7 @@ class Descriptors:
                 None if angular is None else Angular(**angular),
                 tuple(float(x) for x in data["offset"]),
                 tuple(float(x) for x in data["scale"]),
+                None if invariants is None else Invariants(**invariants),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"these are no descriptors: {quoted(error)}") from None

@@ -13,6 +13,7 @@ from lammpsfit.gap.backend import Array, jax, jnp
 from lammpsfit.gap.descriptors.angular import Angular
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors, Layout
+from lammpsfit.gap.descriptors.invariants import Invariants
 from lammpsfit.gap.descriptors.radial import Radial
 from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import Graph, fill_up, largest, neighbourhood
@@ -25,6 +26,9 @@ PAPER_ETA = (-2.30259, -1.87462, -1.44666, -1.0187, -0.59074, -0.16278, 0.265185
 
 SMALLEST_SCALE = 1e-2
 """Of a descriptor, as a part of the largest of its kind: none is blown up from nearly nothing."""
+
+SMALLEST_INVARIANT = 1e-3
+"""That of the invariants, which are sums, squares and cubes of one another."""
 
 ROUND_OFF = 1e-10
 """Spread of descriptors that are the same, as a part of their mean."""
@@ -54,6 +58,13 @@ class Settings:
         The l of the angular descriptors.
     first_centre : float, Å
         About the shortest distance of neighbours.
+    invariant_cutoff : float, Å
+    invariant_count : int
+        Radial functions of the invariants; none if zero.
+    invariant_width : float, Å
+        Width of all of them at first.
+    invariant_degrees : tuple of two int
+        Largest l of their second and of their third order.
     """
 
     radial_cutoff: float = 8.0
@@ -65,9 +76,13 @@ class Settings:
     angular_width: float = 1.5
     degrees: tuple[int, ...] = (1, 2, 3, 4)
     first_centre: float = 2.2
+    invariant_cutoff: float = 7.0
+    invariant_count: int = 0
+    invariant_width: float = 1.0
+    invariant_degrees: tuple[int, int] = (8, 4)
 
     def __post_init__(self) -> None:
-        for name in ("radial", "angular"):
+        for name in ("radial", "angular", "invariant"):
             cutoff, count = getattr(self, f"{name}_cutoff"), getattr(self, f"{name}_count")
             if count < 0 or (count and not self.first_centre < cutoff <= MOST_CUTOFF):
                 raise InputError(
@@ -75,8 +90,10 @@ class Settings:
                     f"({self.first_centre:g} Å) and up to {MOST_CUTOFF:g} Å, and a count of at "
                     f"least 0, got {cutoff:g} Å and {count}"
                 )
-        if not self.radial_count and not self.angular_count:
-            raise InputError("there must be radial or angular descriptors: both counts are 0")
+        if not (self.radial_count or self.angular_count or self.invariant_count):
+            raise InputError("there must be descriptors: all counts are 0")
+        if min(self.invariant_degrees) < 0:
+            raise InputError(f"degrees must be at least 0, got {self.invariant_degrees}")
         if self.angular_count and (not self.degrees or min(self.degrees) < 0):
             raise InputError(f"degrees must be at least 0, got {self.degrees}")
 
@@ -89,17 +106,22 @@ class Settings:
             found |= _even("radial", self.radial_cutoff, self, self.radial_width)
         if self.angular_count:
             found |= _even("angular", self.angular_cutoff, self, self.angular_width)
+        if self.invariant_count:
+            found |= _even("invariant", self.invariant_cutoff, self, self.invariant_width)
         return {k: jnp.asarray(np.tile(v, (n_species, 1))) for k, v in found.items()}
 
     def layout(self, n_species: int) -> Layout:
         """Return the descriptors that are chosen."""
-        radial, angular = None, None
+        radial, angular, invariants = None, None, None
         if self.radial_count:
             shifted = self.radial_width is not None
             radial = Radial(self.radial_cutoff, self.radial_count, shifted, self.literal)
         if self.angular_count:
             angular = Angular(self.angular_cutoff, self.angular_count, self.degrees)
-        return Layout(n_species, radial, angular)
+        if self.invariant_count:
+            cutoff, count = self.invariant_cutoff, self.invariant_count
+            invariants = Invariants(cutoff, count, *self.invariant_degrees)
+        return Layout(n_species, radial, angular, invariants)
 
 
 def _even(kind: str, cutoff: float, settings: Settings, width: float) -> dict[str, np.ndarray]:
@@ -140,20 +162,28 @@ def make_descriptors(
     layout = settings.layout(len(names))
     parameters = settings.parameters(len(names))
     G = raw_descriptors(layout, parameters, names, frames)
-    kinds = np.split(G, np.cumsum(layout.lengths)[:-1], axis=1)
-    scale = np.concatenate([_scale(kind) for kind in kinds])
+    kinds = np.split(G, np.cumsum(layout.lengths), axis=1)
+    least = [SMALLEST_SCALE] * len(layout.lengths) + [SMALLEST_INVARIANT]
+    scale = np.concatenate([_scale(*kind) for kind in zip(kinds, least, strict=True)])
     described = Descriptors(
-        names, layout.radial, layout.angular, tuple(G.mean(axis=0).tolist()), tuple(scale.tolist())
+        names,
+        layout.radial,
+        layout.angular,
+        tuple(G.mean(axis=0).tolist()),
+        tuple(scale.tolist()),
+        layout.invariants,
     )
     return described, parameters
 
 
-def _scale(G: np.ndarray) -> np.ndarray:
+def _scale(G: np.ndarray, least: float) -> np.ndarray:
     """Return the scale of each descriptor of a kind, from their values (n, d), shape (d,)."""
-    spread = G.std(axis=0)
+    spread: np.ndarray = G.std(axis=0)
+    if G.shape[1] == 0:
+        return spread
     if spread.max() <= ROUND_OFF * np.abs(G.mean(axis=0)).max():
         return np.ones(len(spread))  # all atoms alike, as in a crystal at rest
-    scale: np.ndarray = np.maximum(spread, SMALLEST_SCALE * spread.max())
+    scale: np.ndarray = np.maximum(spread, least * spread.max())
     return scale
 
 
