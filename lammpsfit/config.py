@@ -7,33 +7,16 @@ bar, g/cm³).
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from lammpsfit.errors import InputError
 from lammpsfit.forcefield import names_file
 from lammpsfit.forcefield.guard import BARRIER, SAFE_BARRIER
 from lammpsfit.forcefield.limits import LARGEST
-from lammpsfit.inputs import QUOTED, parse_toml, quoted, read_text, shown
-from lammpsfit.suggest import suggestion
-
-
-class Model(BaseModel):
-    """Base of the job file's tables: frozen, and strict about unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*")
-    @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        """Refuse names that no system has; a message about such a file would come too late."""
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str | Path) and "\0" in str(text):
-                raise ValueError("must not hold a NUL")
-        return value
-
+from lammpsfit.inputs import parse_toml, quoted, read_text, shown
+from lammpsfit.models import AnyModel, Model, checked
 
 HOTTEST: Final = 1e5
 """Largest temperature, K: atoms have lost their electrons long before."""
@@ -50,8 +33,6 @@ LONGEST: Final = 1e3
 Weight = Annotated[float, Field(le=1e6)]
 Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 """A parameter of a potential, or a factor between two."""
-
-AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 class ReferenceTable(Model):
@@ -475,20 +456,6 @@ def read_tables(path: Path, kind: type[AnyModel]) -> AnyModel:
     return checked(kind, content, shown(path))
 
 
-def checked(kind: type[AnyModel], content: Mapping[str, Any], source: str) -> AnyModel:
-    """Make a model of what `source`, a file or the options, says.
-
-    Raises
-    ------
-    InputError
-        If it does not fit the model: the first thing wrong, in one line.
-    """
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{source}: {_first_line(error, kind)}") from error
-
-
 def _absolute(job: Job, folder: Path) -> Job:
     """Resolve the file names of a job against its folder."""
 
@@ -524,35 +491,6 @@ def _absolute(job: Job, folder: Path) -> Job:
             "farm": farm,
         }
     )
-
-
-def _first_line(error: ValidationError, kind: type[Model]) -> str:
-    """Say the first thing wrong with a file of one kind of model in one line."""
-    # where a key is misspelt another one is missing, and the first tells more
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    place = ".".join(str(part)[:QUOTED] for part in first["loc"])[-QUOTED:] or "the file"
-    if first["type"] == "extra_forbidden":
-        return f"unknown key {quoted(place)}: {_suggestion(first['loc'], kind)}"
-    if first["type"] == "missing":
-        return f"{place} is missing"
-    message = str(first["msg"]).removeprefix("Value error, ")
-    given = first.get("input")
-    shown = f", got {quoted(given)}" if isinstance(given, str | int | float | bool) else ""
-    return f"{place}: {message[0].lower()}{message[1:]}{shown}"
-
-
-def _suggestion(location: tuple[int | str, ...], kind: type[Model]) -> str:
-    """Name the known key nearest to an unknown one, else all of them."""
-    table: Any = kind
-    for part in location[:-1]:
-        if isinstance(part, int):  # of [[also]], the only array of tables
-            table = AlsoTable
-            continue
-        field = getattr(table, "model_fields", {}).get(part)
-        table = ParameterTable if field is None else field.annotation
-        table = next((kind for kind in get_args(table) if hasattr(kind, "model_fields")), table)
-    known = list(table.model_fields) if hasattr(table, "model_fields") else []
-    return suggestion(str(location[-1]), known)
 
 
 def override(job: Job, *, strategy: str | None = None, evaluations: int | None = None) -> Job:

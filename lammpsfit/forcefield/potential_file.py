@@ -1,10 +1,11 @@
 """Potentials as TOML text, read and written."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
@@ -13,11 +14,39 @@ from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.species import Species
 from lammpsfit.forcefield.term import Term
 from lammpsfit.inputs import parse_toml, quoted
+from lammpsfit.models import checked
 from lammpsfit.suggest import suggestion
 
 _TEXTS = ("title", "doi", "note")
-_OPTIONAL = (*_TEXTS, "smoothing", "balance", "coulomb", "pairs")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class _Table(BaseModel):
+    """Base of the tables of a potential: a number is no text, and a flag no number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class SpeciesTable(_Table):
+    """``[species.X]``: an atom type."""
+
+    mass: float
+    charge: float | None = None
+
+
+class PotentialTable(_Table):
+    """A whole potential file; forms and Coulomb sums know their own keys."""
+
+    name: str
+    title: str = ""
+    doi: str = ""
+    note: str = ""
+    cutoff: float
+    smoothing: float = 0.0
+    balance: str | None = None
+    coulomb: dict[str, Any] | None = None
+    species: dict[str, SpeciesTable]
+    pairs: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
 
 
 def parse_potential(text: str, source: str = "potential") -> Potential:
@@ -38,11 +67,7 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
     InputError
         If the TOML is malformed, a key unknown or missing, or a value not allowed.
     """
-    document = parse_toml(text, source)
-    try:
-        return _potential(document)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
+    return _potential(parse_toml(text, source), source)
 
 
 def dump_potential(potential: Potential) -> str:
@@ -77,92 +102,56 @@ def dump_potential(potential: Potential) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _potential(document: Mapping[str, Any]) -> Potential:
-    _check_keys(document, ("name", "cutoff", "species"), _OPTIONAL, "")
-    coulomb = _coulomb(_table(document, "coulomb")) if "coulomb" in document else None
-    species = {
-        name: _species(_table(document["species"], name), name, coulomb is not None)
-        for name in _table(document, "species")
-    }
-    pairs = _table(document, "pairs") if "pairs" in document else {}
-    return Potential(
-        name=_text(document, "name"),
-        species=species,
-        pairs={pair: _terms(_table(pairs, pair), pair) for pair in pairs},
-        coulomb=coulomb,
-        cutoff=_number(document, "cutoff", "cutoff"),
-        balance=_text(document, "balance") if "balance" in document else None,
-        smoothing=_number(document, "smoothing", "smoothing") if "smoothing" in document else 0.0,
-        **{key: _text(document, key) for key in _TEXTS if key in document},
-    )
-
-
-def _coulomb(table: Mapping[str, Any]) -> CoulombSum:
-    if "style" not in table:
-        raise InputError("the key 'coulomb.style' is missing: add it")
-    style = _text(table, "style")
-    if style not in COULOMB_SUMS:
-        raise InputError(
-            f"unknown coulomb.style {quoted(style)}: {suggestion(style, COULOMB_SUMS)}"
+def _potential(document: Mapping[str, Any], source: str) -> Potential:
+    table = checked(PotentialTable, document, source)
+    texts = {key: getattr(table, key) for key in _TEXTS}
+    coulomb = None if table.coulomb is None else _coulomb(table.coulomb, source)
+    try:
+        return Potential(
+            name=table.name,
+            species={name: _species(s, name, coulomb) for name, s in table.species.items()},
+            pairs={pair: _terms(terms, pair) for pair, terms in table.pairs.items()},
+            coulomb=coulomb,
+            cutoff=table.cutoff,
+            smoothing=table.smoothing,
+            balance=table.balance,
+            **texts,
         )
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+def _coulomb(table: Mapping[str, Any], source: str) -> CoulombSum:
+    """Make the sum of a style, whose settings are the keys of its table."""
+    if "style" not in table:
+        raise InputError(f"{source}: coulomb.style is missing")
+    style = table["style"]
+    if not isinstance(style, str) or style not in COULOMB_SUMS:
+        hint = suggestion(str(style), COULOMB_SUMS)
+        raise InputError(f"{source}: unknown coulomb.style {quoted(style)}: {hint}")
     kind = COULOMB_SUMS[style]
-    names = tuple(setting.name for setting in kind.settings)
-    _check_keys(table, ("style", *names), (), "coulomb.")
-    return kind(**{name: _number(table, name, f"coulomb.{name}") for name in names})
+    keys: dict[str, Any] = {setting.name: (float, ...) for setting in kind.settings}
+    settings = create_model(style, __base__=_Table, style=(str, ...), **keys)
+    document = create_model("document", __base__=_Table, coulomb=(settings, ...))
+    values = checked(document, {"coulomb": dict(table)}, source).model_dump()["coulomb"]
+    try:
+        return kind(**{setting.name: values[setting.name] for setting in kind.settings})
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
 
 
-def _species(table: Mapping[str, Any], name: str, charged: bool) -> Species:
-    where = f"species.{name}."
-    needed = ("mass", "charge") if charged else ("mass",)
-    _check_keys(table, needed, ("charge",), where)
-    charge = _number(table, "charge", f"{where}charge") if "charge" in table else 0.0
-    return Species(_number(table, "mass", f"{where}mass"), charge)
+def _species(table: SpeciesTable, name: str, coulomb: CoulombSum | None) -> Species:
+    if table.charge is None and coulomb is not None:
+        raise InputError(f"species.{name}.charge is missing")
+    return Species(table.mass, table.charge or 0.0)
 
 
-def _terms(table: Mapping[str, Any], pair: str) -> tuple[Term, ...]:
-    terms = []
-    for name in table:
+def _terms(forms: Mapping[str, Mapping[str, float]], pair: str) -> tuple[Term, ...]:
+    for name in forms:
         if name not in FORMS:
-            raise InputError(
-                f"unknown form {quoted(name)} of pair {pair}: {suggestion(name, FORMS)}"
-            )
-        given = _table(table, name)
-        values = {key: _number(given, key, f"{key}_{pair}") for key in given}
-        terms.append(Term(FORMS[name], values))
-    return tuple(terms)
-
-
-def _check_keys(
-    table: Mapping[str, Any], needed: tuple[str, ...], optional: tuple[str, ...], where: str
-) -> None:
-    for key in table:
-        if key not in needed + optional:
-            hint = suggestion(key, needed + optional)
-            raise InputError(f"unknown key {quoted(where + key)}: {hint}")
-    for key in needed:
-        if key not in table:
-            raise InputError(f"the key {quoted(where + key)} is missing: add it")
-
-
-def _table(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = parent[key]
-    if not isinstance(value, dict):
-        raise InputError(f"{key} must be a table, got {quoted(value)}")
-    return value
-
-
-def _number(table: Mapping[str, Any], key: str, name: str) -> float:
-    value = table[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number, got {quoted(value)}")
-    return float(value)
-
-
-def _text(table: Mapping[str, Any], key: str) -> str:
-    value = table[key]
-    if not isinstance(value, str):
-        raise InputError(f"{key} must be a text in quotes, got {quoted(value)}")
-    return value
+            hint = suggestion(name, FORMS)
+            raise InputError(f"unknown form {quoted(name)} of pair {pair}: {hint}")
+    return tuple(Term(FORMS[name], dict(values)) for name, values in forms.items())
 
 
 def _key(name: str) -> str:

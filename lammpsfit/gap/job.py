@@ -8,12 +8,13 @@ from typing import Annotated, Final, Literal
 import tomli_w
 from pydantic import Field, model_validator
 
-from lammpsfit.config import Model, read_tables
+from lammpsfit.config import read_tables
 from lammpsfit.gap.descriptors import Settings
 from lammpsfit.gap.descriptors.settings import MOST_CUTOFF
 from lammpsfit.gap.fit import FitOptions
 from lammpsfit.gap.frames import Keys
 from lammpsfit.gap.train import TrainOptions
+from lammpsfit.models import Model
 
 MOST_COUNT: Final = 100
 """Radial functions at most: 18 are many."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lammpsfit.config import ConfirmTable, Job, checked, read_job
+from lammpsfit.config import ConfirmTable, Job, read_job
 from lammpsfit.errors import InputError
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.fit.run.run_folder import potential_of
@@ -13,6 +13,7 @@ from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.inputs import quoted
 from lammpsfit.md.observe import Observe, Part, Quench
+from lammpsfit.models import checked
 from lammpsfit.reference.angle_table import AngleTable, read_angle_table
 from lammpsfit.structure.pair_counts import first_minimum
 from lammpsfit.structure.rdf import canonical_pair
