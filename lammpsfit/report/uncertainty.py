@@ -10,10 +10,9 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from lammpsfit.report.figures import light_grid, new_figure, save_figure
+from lammpsfit.report.figures import light_grid, logarithmic, new_figure, save_figure
 from lammpsfit.words import objective_words
 
 MAP: Final = "PuOr_r"
@@ -21,6 +20,9 @@ MAP: Final = "PuOr_r"
 
 FACTOR: Final = 0.4
 """Error of a logarithm from which on it is given as a factor, not in per cent."""
+
+DECADES: Final = 100.0
+"""Ratio of the ends of an axis from which on only its powers of ten are named."""
 
 NOT_RESOLVED: Final = "not resolved"
 """Said where these runs tell nothing; no number stands there."""
@@ -177,9 +179,8 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
             ms=5.5,
             label=label,
         )
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    low, high = axes.get_ylim()
+    logarithmic(axes, "y", (1.0,) if high > DECADES * max(low, 1e-9) else (1.0, 2.0, 5.0))
     axes.set_ylabel("change (%)")
     light_grid(axes)
     axes.tick_params(axis="x", which="both", labelbottom=False, length=0)
