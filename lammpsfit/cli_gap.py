@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from lammpsfit import cli_gap_work
 from lammpsfit.cli_output import (
     Force,
     JsonFile,
@@ -31,6 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Fit GAP potentials with optimised descriptors to DFT energies, forces and stresses.",
 )
+
+cli_gap_work.add_commands(app)
 
 JobFile = Annotated[Path, typer.Argument(help="job file (TOML)", metavar="JOB.toml")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check everything, run nothing")]

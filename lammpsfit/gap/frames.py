@@ -34,6 +34,7 @@ __all__ = [
     "roomy_cell",
     "to_atoms",
     "write_frames",
+    "write_images",
 ]
 
 FRAMES_BYTES: Final = 4_000_000_000
@@ -193,6 +194,16 @@ def write_frames(path: Path, frames: Sequence[Frame], keys: Keys | None = None) 
     InputError
         If the file cannot be written.
     """
-    images = [to_atoms(frame, keys) for frame in frames]
+    write_images(path, [to_atoms(frame, keys) for frame in frames])
+
+
+def write_images(path: Path, images: Sequence[Atoms]) -> None:
+    """Write ASE's atoms as extended xyz, with all they carry, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
     with replacing(path) as part:
-        write(part, images, format="extxyz")
+        write(part, list(images), format="extxyz")

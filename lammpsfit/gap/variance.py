@@ -11,6 +11,7 @@ the factor of its weights, and needs no frames: see :mod:`lammpsfit.gap.sparse`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -21,7 +22,14 @@ from numpy.typing import NDArray
 from lammpsfit.errors import InputError
 from lammpsfit.gap.covariance import kernel
 from lammpsfit.gap.frames import Frame
-from lammpsfit.gap.gp import Described, Posterior, condition, cross_covariances, describe
+from lammpsfit.gap.gp import (
+    Described,
+    Posterior,
+    condition,
+    covariances,
+    cross_covariances,
+    describe,
+)
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.sparse import JITTER, shares
 
@@ -78,6 +86,64 @@ def _of_weights(model: Model, R: FloatArray, described: Described, own: FloatArr
     untold = of_gaussian - model.hyper.amplitude**2 * _squares(root, h[:, :m].T)
     variances: FloatArray = _squares(R.T, h.T) + np.maximum(untold, 0.0)
     return variances
+
+
+def energy_covariance(model: Model, frames: Sequence[Frame]) -> FloatArray:
+    """Return the covariances of the energies of some frames, without noise.
+
+    Energies of like frames err alike, so that differences of them are known far better than
+    each of them.
+
+    Parameters
+    ----------
+    model
+        With its training frames, or lean.
+    frames
+        Of species that the model knows; n of them.
+
+    Returns
+    -------
+    ndarray, shape (n, n), eV^2
+
+    Raises
+    ------
+    InputError
+        If the model has neither training frames nor a factor.
+    """
+    asked = [replace(frame, energy=0.0, forces=None, stress=None) for frame in frames]
+    described = describe(asked, model.descriptors, model.parameters, model.hyper, model.offsets)
+    own = covariances(described, model.hyper)
+    if model.factor is not None:
+        return _lean_covariance(model, model.factor, described, own)
+    posterior = posterior_of(model)
+    shared = np.concatenate(
+        [
+            np.concatenate(
+                [cross_covariances(one, other, model.hyper) for other in described], axis=1
+            )
+            for one in posterior.described
+        ]
+    )
+    solved = scipy.linalg.solve_triangular(posterior.factor, shared, lower=True)
+    found: FloatArray = own - solved.T @ solved
+    return found
+
+
+def _lean_covariance(
+    model: Model, R: FloatArray, described: Sequence[Described], own: FloatArray
+) -> FloatArray:
+    """Return what :func:`_of_weights` has on its diagonal, for the energies of several frames."""
+    z, species, m = model.centres.z, model.centres.species, len(model.centres.z)
+    h = np.concatenate([shares(one, z, species) for one in described])
+    phi = np.concatenate([one.phi for one in described])
+    K_mm = np.asarray(kernel(z, z, species, species)) + JITTER * np.eye(m)
+    root = scipy.linalg.cholesky(K_mm, lower=True)
+    seen = scipy.linalg.solve_triangular(root, h[:, :m].T, lower=True)
+    told = scipy.linalg.solve_triangular(R.T, h.T, lower=True)
+    hyper = model.hyper
+    untold = own - hyper.slope**2 * phi @ phi.T - hyper.amplitude**2 * seen.T @ seen
+    found: FloatArray = told.T @ told + untold
+    return found
 
 
 def _squares(L: FloatArray, columns: FloatArray) -> FloatArray:

@@ -24,6 +24,7 @@ from lammpsfit.gap.frames import Keys, from_atoms
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.model_file import load_model, save_model
 from lammpsfit.gap.predict import predict
+from lammpsfit.gap.work.remembered import Remembering
 
 SPEC = importlib.util.spec_from_file_location(
     "conformance", Path(__file__).with_name("conformance.py")
@@ -89,11 +90,16 @@ def test_it_conforms(request, name, mixed):
     conformance.check(calculator, skewed(31, mixed), np.random.default_rng(5))
 
 
+def test_the_one_that_remembers_conforms(tmp_path):
+    remembering = Remembering(EMT(), "EMT", tmp_path / "energies.jsonl")
+    conformance.check(remembering, skewed(31), np.random.default_rng(5))
+
+
 def test_there_is_no_calculator_that_is_not_checked():
     """Whoever adds one runs the conformance check on it, and names it here."""
-    sources = Path(lammpsfit.__file__).parent.rglob("*.py")
+    sources = sorted(Path(lammpsfit.__file__).parent.rglob("*.py"))
     found = [re.findall(r"class (\w+)\(.*Calculator", path.read_text()) for path in sources]
-    assert [name for names in found for name in names] == ["GapCalculator"]
+    assert [name for names in found for name in names] == ["GapCalculator", "Remembering"]
 
 
 def test_it_has_learnt_the_forces(model):

@@ -1,0 +1,207 @@
+"""The command line of GAP potentials at work: ``lammpsfit gap sample`` and ``properties``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lammpsfit.cli_output import Force, JsonFile, Session, Walltime, open_session, say, write_result
+from lammpsfit.errors import InputError, StoppedError
+
+if TYPE_CHECKING:
+    from lammpsfit.gap.work.sample import SampleRequest
+    from lammpsfit.gap.work.source import Source
+
+# Each command imports what it needs when it runs: JAX takes seconds, and is an extra.
+
+Model = Annotated[
+    Path | None,
+    typer.Argument(help="model.json of a fit, or its run folder", metavar="[MODEL]"),
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="model.json of a fit, or its run folder")
+]
+Factory = Annotated[
+    str | None,
+    typer.Option(
+        "--calculator", help="instead of a model: module:factory, as in ase.calculators.emt:EMT"
+    ),
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Give the commands of this module to the application they belong to."""
+    app.command()(sample)
+    app.command()(properties)
+
+
+def sample(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="structures to begin with, in any format ASE reads", metavar="START..."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="extended xyz file to write")],
+    model: ModelOption = None,
+    calculator: Factory = None,
+    strain: Annotated[
+        float | None,
+        typer.Option(help="no dynamics, but strained cells: the largest strain, as 0.06"),
+    ] = None,
+    temperature: Annotated[
+        list[float] | None, typer.Option(help="K; given several times: a run at each")
+    ] = None,
+    frames: Annotated[
+        int, typer.Option(min=1, help="frames of each run, or strained cells of each start")
+    ] = 30,
+    ensemble: Annotated[str, typer.Option(help="npt, nvt or nve")] = "npt",
+    pressure: Annotated[float, typer.Option(help="bar")] = 0.0,
+    timestep: Annotated[float, typer.Option(help="fs")] = 2.0,
+    equilibrate: Annotated[float, typer.Option(help="before the first frame, ps")] = 2.0,
+    interval: Annotated[float, typer.Option(help="between frames, ps")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="of velocities and thermostats")] = 1,
+    walltime: Walltime = None,
+    json_file: JsonFile = None,
+    force: Force = False,
+) -> None:
+    """Make frames to label: strained cells, or molecular dynamics; the same command goes on."""
+    from lammpsfit.gap.frames import from_atoms, read_frames, to_atoms, write_images
+    from lammpsfit.gap.work.dynamics import Dynamics
+    from lammpsfit.gap.work.sample import SampleRequest, strained_frames
+    from lammpsfit.gap.work.source import open_source
+
+    state = output.with_name(f"{output.name}.state.json")
+    session = open_session(
+        "gap sample",
+        json_file,
+        files=[output],
+        inputs=[*files, state],
+        walltime=walltime,
+        force=force,
+    )
+    starts = [to_atoms(frame) for frame in read_frames(files, labelled=False)]
+    if strain is not None:
+        if model is not None or calculator is not None or temperature:
+            raise InputError("--strain takes no model, calculator or temperature")
+        made = strained_frames(starts, strain, frames)
+        summary: dict[str, Any] = {"frames": len(made), "strain": strain}
+    else:
+        dynamics = Dynamics(
+            ensemble=ensemble,  # type: ignore[arg-type]  # it checks this
+            pressure=pressure,
+            timestep=timestep,
+            seed=seed,
+        )
+        request = SampleRequest(dynamics, tuple(temperature or ()), frames, equilibrate, interval)
+        source = open_source(model, calculator)
+        made = _dynamics(starts, source, request, state, session)
+        summary = {"frames": len(made), "temperatures": temperature, "seed": seed}
+    for number, atoms in enumerate(made):
+        from_atoms(atoms, label=f"frame {number + 1}", labelled=False)  # a sound frame, or none
+    with session.outputs.writing():
+        write_images(output, made)
+    say(session.console, f"{output}: {len(made)} frames")
+    write_result(session, summary)
+
+
+def _dynamics(
+    starts: list[Any],
+    source: "Source",
+    request: "SampleRequest",
+    state: Path,
+    session: Session,
+) -> list[Any]:
+    """Sample ASE's atoms by dynamics, keeping what is known in a file after every frame."""
+    from dataclasses import asdict
+
+    from lammpsfit.farm.stop import Stop
+    from lammpsfit.gap.frame import digest
+    from lammpsfit.gap.frames import from_atoms
+    from lammpsfit.gap.work.checkpoint import Checkpoint
+    from lammpsfit.gap.work.sample import sample as run_sample
+    from lammpsfit.report.count_progress import FrameProgress
+
+    about = {
+        "starts": digest([from_atoms(start, labelled=False) for start in starts]),
+        "calculator": source.name,
+        "request": asdict(request),
+    }
+    checkpoint = Checkpoint(state, about)
+    total = request.frames * len(request.temperatures) * len(starts)
+    with FrameProgress(session.console) as progress, Stop(session.walltime) as stop:
+
+        def keep(known: dict[str, Any]) -> None:
+            checkpoint.keep(known)
+            done = sum(len(one["frames"]) for one in known["runs"].values())
+            progress("sample", done, total)
+            if done < total and (why := stop()) is not None:
+                raise StoppedError(
+                    f"stopped ({why}) with {done} of {total} frames: the same command goes on"
+                )
+
+        return run_sample(starts, source.calculator, request, checkpoint.read(), keep)
+
+
+def properties(
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to make")],
+    model: Model = None,
+    calculator: Factory = None,
+    element: Annotated[
+        str | None, typer.Option(help="fcc metal; default: the only species of the model")
+    ] = None,
+    json_file: JsonFile = None,
+    force: Force = False,
+) -> None:
+    """Tell what a potential makes of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
+    from lammpsfit.files import write_json, write_text
+    from lammpsfit.gap.work.literature import LITERATURE
+    from lammpsfit.gap.work.properties import UNITS, first_length, measure
+    from lammpsfit.gap.work.remembered import Remembering
+    from lammpsfit.gap.work.source import open_source
+    from lammpsfit.report.count_progress import StepProgress
+    from lammpsfit.run_pages.gap_work import properties_page, property_line
+
+    page, data = output / "properties.html", output / "properties.json"
+    session = open_session(
+        "gap properties", json_file, files=(page, data), inputs=[model], folder=output, force=force
+    )
+    source = open_source(model, calculator)
+    symbol = element or source.species()
+    if symbol is None:
+        raise InputError("--element is needed: the calculator does not say which metal it is for")
+    first_length(symbol)
+    make_folder(output)
+    remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")
+    known = LITERATURE.get(symbol, {})
+    found = []
+    with StepProgress(session.console) as progress:
+        for one in measure(remembering, symbol, source.covariance):
+            found.append(one)
+            progress("properties", len(found), len(UNITS), one.name)
+    for one in found:
+        say(session.console, property_line(one, known.get(one.name)))
+    content = {
+        "element": symbol,
+        "calculator": source.name,
+        "properties": {one.name: one.as_dict() for one in found},
+        "literature": {name: vars(value) for name, value in known.items()},
+    }
+    with session.outputs.writing():
+        write_json(data, content)
+        write_text(page, properties_page(symbol, source.name, found, known))
+    write_result(session, content)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for results.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot make the folder ({error.strerror})") from None

@@ -1,0 +1,33 @@
+"""Measured properties of metals, to hold computed ones beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Known:
+    """A value from the literature, in the unit of the property, and where it is from."""
+
+    value: float
+    source: str
+
+
+_KAMM: Final = "Kamm and Alers 1964, 0 K, doi:10.1063/1.1713309"
+_TYSON: Final = "Tyson and Miller 1977, mean of all faces, doi:10.1016/0039-6028(77)90442-3"
+
+LITERATURE: Final[dict[str, dict[str, Known]]] = {
+    "Al": {
+        "a0": Known(4.0496, "experiment, 298 K"),
+        "B": Known(79.4, f"{_KAMM}: (C11 + 2 C12) / 3"),
+        "C11": Known(114.3, _KAMM),
+        "C12": Known(61.9, _KAMM),
+        "C44": Known(31.6, _KAMM),
+        "vacancy": Known(0.67, "Ehrhart 1991, Landolt-Börnstein III/25"),
+        "surface_100": Known(1.14, _TYSON),
+        "surface_110": Known(1.14, _TYSON),
+        "surface_111": Known(1.14, _TYSON),
+    }
+}
+"""By element and name of the property."""

@@ -1,0 +1,92 @@
+"""Pages of GAP potentials at work: properties beside what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from lammpsfit.gap.work.literature import Known
+from lammpsfit.gap.work.properties import Property
+from lammpsfit.report.html import Section, element, items, join, page, paragraph, table
+
+NAMES: Final = {
+    "a0": "lattice constant a₀",
+    "B": "bulk modulus B",
+    "C11": "C₁₁",
+    "C12": "C₁₂",
+    "C44": "C₄₄",
+    "bcc": "bcc above fcc",
+    "hcp": "hcp above fcc (ideal c/a)",
+    "vacancy": "vacancy, relaxed",
+    "surface_100": "surface (100)",
+    "surface_110": "surface (110)",
+    "surface_111": "surface (111)",
+}
+"""Names of properties for people."""
+
+DIGITS: Final = {"Å": 4, "GPa": 1, "meV/atom": 1, "eV": 3, "J/m²": 3}
+
+DOUBT: Final = 0.2
+"""A value whose error is more than this part of it is not resolved."""
+
+
+def _value(one: Property) -> str:
+    if one.value is None:
+        return "not found"
+    digits = DIGITS[one.unit]
+    if one.error is None:
+        return f"{one.value:.{digits}f}"
+    return f"{one.value:.{digits}f} ± {one.error:.{digits}f}"
+
+
+def doubtful(one: Property) -> bool:
+    """Tell whether a property is not resolved, by the error the potential predicts."""
+    if one.value is None or one.error is None:
+        return bool(one.reason)
+    return one.error > DOUBT * abs(one.value)
+
+
+def property_line(one: Property, known: Known | None = None) -> str:
+    """Say a property in a line, with what is known of it."""
+    line = f"{one.name:>11}: {_value(one):>18} {one.unit}"
+    if known is not None:
+        line += f"  (literature {known.value:g})"
+    if one.reason:
+        line += f"  {one.reason}"
+    elif doubtful(one):
+        line += "  not resolved: the potential extrapolates"
+    return line
+
+
+def properties_page(
+    symbol: str, calculator: str, found: Sequence[Property], known: Mapping[str, Known]
+) -> str:
+    """Make the page of the properties of an element."""
+    rows = []
+    for one in found:
+        beside = known.get(one.name)
+        rows.append(
+            (
+                NAMES[one.name],
+                _value(one),
+                "" if beside is None else f"{beside.value:g}",
+                one.unit,
+                one.reason or ("not resolved" if doubtful(one) else ""),
+            )
+        )
+    sources = dict.fromkeys(f"{NAMES[name]}: {value.source}" for name, value in known.items())
+    heading = join(
+        [
+            element("h1", f"{symbol}: properties of a crystal"),
+            paragraph(f"Calculator: {calculator}. Errors are those the potential predicts itself."),
+        ]
+    )
+    shown = table(("property", "value", "literature", "unit", "remark"), rows)
+    return page(
+        f"{symbol}: properties",
+        heading,
+        [
+            Section("properties", "Properties", shown),
+            Section("literature", "Literature", items(sources)),
+        ],
+    )
