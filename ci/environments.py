@@ -1,11 +1,12 @@
 """A fit with each variable of the batch systems and launchers in its environment, one by one.
 
-    python ci/environments.py [--only NAME ...]
+    python ci/environments.py [--only NAME ...] [--fits]
 
-Every variable is set alone, as a job or an outer launcher would have left it, for a real fit of
-two evaluations under ``mpiexec -n 3`` and for one without a launcher. A fit must finish, or be
-refused in one line with exit code 2; anything else is printed in full and ends the script with
-exit code 1. `tests/farm/test_environment.py` holds the same list without running fits.
+Every variable is set alone, as a job or an outer launcher would have left it, for ``fit --dry-run``
+under ``mpiexec -n 3`` and without a launcher; then all of a family together for a real fit of two
+evaluations, with ``--fits`` every variable too. A fit must run, or be refused in one line with exit
+code 2; anything else is printed in full and ends the script with exit code 1.
+`tests/farm/test_environment.py` holds the same list.
 """
 
 import argparse
@@ -153,10 +154,11 @@ confirm = {{ candidates = 1, repeats = 1 }}
 """
 
 
-def fit(variables, launcher, folder):
+def fit(variables, launcher, folder, dry):
     """Run the fit; return its exit code and what it said of errors."""
     (folder / "job.toml").write_text(JOB)
     words = ["fit", folder / "job.toml", "-o", folder / "run", "--oversubscribe"]
+    words += ["--dry-run"] if dry else []
     workers = [] if launcher else ["--workers", "1"]
     done = subprocess.run(
         [str(word) for word in (*launcher, BIN / "lammpsfit", *words, *workers)],
@@ -172,31 +174,37 @@ def fit(variables, launcher, folder):
     return done.returncode, done.stderr
 
 
+def tried(name, variables, dry):
+    """Try variables with and without a launcher; print a line, return how often it went wrong."""
+    said, words, bad = [], [], 0
+    for launcher in ([BIN / "mpiexec", "-n", "3"], []):
+        with tempfile.TemporaryDirectory() as folder:
+            code, errors = fit(variables, launcher, Path(folder), dry)
+        refused = code == 2 and errors.count("\n") == 1
+        words.append("runs" if code == 0 else "refused" if refused else f"exit {code}")
+        if code != 0:
+            said.append(f"    {errors.strip()}")
+        bad += not (code == 0 or refused)
+    print("\n".join([f"  {name:<32}{words[0]:<14}{words[1]}", *said]), flush=True)
+    return bad
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", default=[], help="variables to try")
+    parser.add_argument("--only", nargs="*", default=[], help="variables or families to try")
+    parser.add_argument("--fits", action="store_true", help="a real fit for every variable")
     options = parser.parse_args()
     bad = 0
     print(f"{'variable':<34}{'mpiexec -n 3':<14}without a launcher")
     for family, variables in FAMILIES.items():
         print(f"{family}:")
         for name, value in variables.items():
-            if options.only and name not in options.only:
-                continue
-            said, words = [], []
-            for launcher in ([BIN / "mpiexec", "-n", "3"], []):
-                with tempfile.TemporaryDirectory() as folder:
-                    code, errors = fit({name: value}, launcher, Path(folder))
-                refused = code == 2 and errors.count("\n") == 1
-                words.append("runs" if code == 0 else "refused" if refused else f"exit {code}")
-                said.append("" if code == 0 or refused else errors)
-                if refused:
-                    said.append(f"    {errors.strip()}")
-                bad += not (code == 0 or refused)
-            print(
-                "\n".join(filter(None, [f"  {name:<32}{words[0]:<14}{words[1]}", *said])),
-                flush=True,
-            )
+            if not options.only or name in options.only:
+                bad += tried(name, {name: value}, not options.fits)
+        if not options.only or family in options.only:
+            # Hydra itself asks Slurm for its nodes where a job is said to have some
+            hydra = {name: v for name, v in variables.items() if "NODELIST" not in name}
+            bad += tried("all together, a real fit", hydra, False)
     if bad:
         raise SystemExit(f"{bad} fits neither ran nor were refused in one line")
 

@@ -14,6 +14,8 @@ from lammpsfit.fit.run.run_folder import evaluations
 BIN = Path(sys.executable).parent
 REFERENCE = Path(__file__).parent.parent / "examples" / "silica" / "gr_aimd_3600K.csv"
 MARK = "LAMMPSFIT_FAULTS"
+EVALUATION_S = float(os.environ.get("FAULTS_EVALUATION_S", "8"))
+"""Seconds after which an evaluation counts as hung; more where other work takes the cores."""
 PATIENCE_S = 600.0
 GONE_S = {"local": 5.0, "mpi": 5.0, "parsl": 20.0}
 """Seconds after which what is left of a fit counts as left behind: nodes of Parsl that lost their
@@ -24,11 +26,11 @@ title = "faults"
 potential = "BKS"
 reference = {{ file = "{REFERENCE}" }}
 system = {{ formula = "SiO2", atoms = 306, density = 2.2 }}
-protocol = {{ temperature = 3600.0, relax = 0.3, sample = 0.8 , blocks = 8}}
+protocol = {{ temperature = 3600.0, relax = 0.1, sample = 0.3, every_fs = 10.0, blocks = 4 }}
 charges = {{ balance = "O" }}
 parameters = {{ q_Si = {{ factor = 1.1 }}, "A_O-O" = {{ factor = 1.1 }} }}
 strategy = {{ name = "paper", design = 2000, barrier = 40.0 }}
-limits = {{ evaluation_s = 8.0 }}
+limits = {{ evaluation_s = {EVALUATION_S} }}
 """
 
 CONFIG = """
