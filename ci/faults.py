@@ -1,6 +1,6 @@
 """Break a running fit in every way a cluster does, and count what is lost.
 
-Each fault strikes a fit of short evaluations (306 atoms, about a second each) ten times: with two
+Each fault strikes a fit of short evaluations (306 atoms, half a second each) ten times: with two
 local workers, under ``mpiexec -n 3``, and with Parsl on two blocks of one node and worker each.
 Faults inside a run (segfault, hang, NaN, ...) are made in the child that runs LAMMPS, by a
 ``sitecustomize`` module that this script puts on its path; faults of processes are signals.
@@ -27,13 +27,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
-from victim import PATIENCE_S, Victim, wait
+from victim import EVALUATION_S, PATIENCE_S, Victim, wait
 
 from lammpsfit.farm.journal import read_journal
 
 TRANSPORTS = ("local", "mpi", "parsl")
 WORKERS = 2
-SUSPENDED_S = 10.0
+SUSPENDED_S = EVALUATION_S + 2.0
 """Longer than an evaluation may take."""
 
 
@@ -215,7 +215,7 @@ OF_PARSL: dict[str, Callable[[Victim], object]] = {
     "kill -9 of a manager": at_a_manager(lambda victim, pid: kill([pid])),
     "kill -9 of a block": at_a_manager(lambda victim, pid: kill(victim.block(pid))),
     "SIGSTOP of a worker": lambda victim: pause(
-        victim, [random.choice(victim.supervisors())], 1.5 * 8.0 + 10.0 + 5.0
+        victim, [random.choice(victim.supervisors())], 1.5 * EVALUATION_S + 15.0
     ),
     "SIGSTOP of a manager": at_a_manager(lambda victim, pid: pause(victim, [pid], 15.0)),
     "SIGSTOP of the interchange": lambda victim: pause(
