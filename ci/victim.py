@@ -26,7 +26,7 @@ title = "faults"
 potential = "BKS"
 reference = {{ file = "{REFERENCE}" }}
 system = {{ formula = "SiO2", atoms = 306, density = 2.2 }}
-protocol = {{ temperature = 3600.0, relax = 0.1, sample = 0.3, every_fs = 10.0, blocks = 4 }}
+protocol = {{ temperature = 3600.0, relax = 0.1, sample = 0.32, every_fs = 10.0, blocks = 4 }}
 charges = {{ balance = "O" }}
 parameters = {{ q_Si = {{ factor = 1.1 }}, "A_O-O" = {{ factor = 1.1 }} }}
 strategy = {{ name = "paper", design = 2000, barrier = 40.0 }}

@@ -11,7 +11,7 @@
 
 set -u
 cd "$PBS_O_WORKDIR"
-bin=$HOME/lammpsfit/.venv/bin   # where make install put it; the mpiexec of the same place
+bin=${LAMMPSFIT_BIN:-$HOME/lammpsfit/.venv/bin}   # where make install put it, with its mpiexec
 
 if [ -e "$RUN/journal.jsonl" ]; then
     command=(resume "$RUN")

@@ -14,7 +14,7 @@
 
 set -u
 job=$1 run=$2
-bin=$HOME/lammpsfit/.venv/bin   # where make install put it; the mpiexec of the same place
+bin=${LAMMPSFIT_BIN:-$HOME/lammpsfit/.venv/bin}   # where make install put it, with its mpiexec
 
 if [ -e "$run/journal.jsonl" ]; then
     command=(resume "$run")
