@@ -99,8 +99,9 @@ class Slurm:
         self.run("scancel", "-u", "root", check=False)
         time.sleep(1)
         for name in ("slurmd", "slurmctld", "munge"):
-            pid = (self.folder / f"{name}.pid").read_text()
-            os.kill(int(pid), signal.SIGTERM)
+            pid = int((self.folder / f"{name}.pid").read_text())
+            os.kill(pid, signal.SIGTERM)
+            wait(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 30.0)
 
     def run(self, *words, check=True, cwd=None):
         """Run a command to its end; return what it printed."""
@@ -244,12 +245,8 @@ def parsl_cancelled(slurm, folder):
 
 def parsl_walltime(slurm, folder):
     """All blocks end after a minute, and others take their place until the fit is done."""
-    job = (
-        (folder / "job.toml")
-        .read_text()
-        .replace(f"evaluations = {EVALUATIONS}", "evaluations = 60")
-    )
-    (folder / "job.toml").write_text(job)
+    longer = JOB.replace(f"evaluations = {EVALUATIONS}", "evaluations = 60")
+    (folder / "job.toml").write_text(longer)
     parsl(slurm, folder, walltime="00:01:00")
 
 
@@ -273,7 +270,8 @@ def main():
     options = parser.parse_args()
     bad = 0
     print(f"{'case':<30}{'outcome':<22}{'time':>7}{'ok':>6}{'failed':>8}{'lost':>6}{'twice':>7}")
-    with tempfile.TemporaryDirectory(prefix="slurm-") as place, Slurm(Path(place)) as slurm:
+    temporary = tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True)
+    with temporary as place, Slurm(Path(place)) as slurm:
         for name in options.only:
             folder = Path(tempfile.mkdtemp(prefix="fit-", dir=place))
             (folder / "job.toml").write_text(JOB)

@@ -1,8 +1,8 @@
 """Workers in pieces from Slurm: ``lammpsfit fit job.toml -o run --parsl parsl_slurm.py``.
 
-Start it where it may stay, such as a login node or a small job of its own: it asks and records, and
-takes no core. Each block is a job of Slurm, which may begin late, be cancelled or end at its walltime:
-what it was at is run again by others.
+Start it where it may stay, such as a login node or a small job of its own: it asks and records,
+and takes no core. Each block is a job of Slurm, which may begin late, be cancelled or end at its
+walltime: what it was at is run again by others.
 """
 
 import sys
