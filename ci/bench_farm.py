@@ -2,8 +2,8 @@
 
 Three measurements:
 
-- *real*: two workers, in local child processes and under `mpiexec -n 3`, with tasks that sleep
-  for a fixed time in the real child. The loop around them is the real search of
+- *real*: two workers, in local child processes, under `mpiexec -n 3` and of Parsl, with tasks that
+  sleep for a fixed time in the real child. The loop around them is the real search of
   `lammpsfit/fit/run/loop.py`, with optimiser, samples on disk and journal.
 - *simulated*: 64, 256 and 1024 workers on a clock. An evaluation takes 60 s +- 20 % of it and
   returns a sample of realistic size with an analytic cost in 10 dimensions; the search, the
@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ from lammpsfit.farm.base import Finished
 from lammpsfit.farm.journal import JournalWriter, encode, read_journal
 from lammpsfit.farm.launch import launched
 from lammpsfit.farm.local import LocalFarm
+from lammpsfit.farm.parsl_farm import ParslFarm
 from lammpsfit.fit import Ask
 from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.records import evaluation_record
@@ -289,6 +291,36 @@ def under_mpi(options):
         print(json.dumps(real("MPI", MpiFarm(launch.comm), options.task, options.evaluations)))
 
 
+def parsl(options):
+    config = HERE.parent / "examples" / "hpc" / "parsl_here.py"
+    with tempfile.TemporaryDirectory() as folder:
+        text = config.read_text().replace("cores_per_worker=1", "max_workers_per_node=2")
+        path = Path(folder) / "config.py"
+        path.write_text(text.replace("executors=[", f'run_dir="{folder}/runinfo", executors=['))
+        with ParslFarm(path) as farm:
+            while farm.workers < 2:
+                farm.submit("warm", partial(time.sleep, 0.1), 60.0)
+                while not farm.wait(0.5):
+                    pass
+            return real("Parsl", Lent(farm), options.task, options.evaluations)
+
+
+class Lent:
+    """A farm that is not closed by whoever is given it."""
+
+    def __init__(self, farm):
+        self.farm = farm
+
+    def __getattr__(self, name):
+        return getattr(self.farm, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
 def mpi(options):
     mpiexec = Path(sys.executable).parent / "mpiexec"
     command = [str(mpiexec), "-n", "3", sys.executable, __file__, "--mpi-rank"]
@@ -305,15 +337,19 @@ def main():
     parser.add_argument("--workers", type=int, nargs="*", default=WORKERS, help="simulated")
     parser.add_argument("--json", type=Path, help="file for the numbers")
     parser.add_argument("--mpi-rank", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--real", action="store_true", help="real workers only")
     options = parser.parse_args()
     if options.mpi_rank:
         under_mpi(options)
         return 0
     table = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    farms = [real("local", LocalFarm(2), options.task, options.evaluations), mpi(options)]
+    farms = [real("local", LocalFarm(2), options.task, options.evaluations)]
+    farms += [mpi(options), parsl(options)]
     print("farm   workers  task    busy")
     for r in farms:
         print(f"{r['farm']:5s}  {r['workers']:7d}  {r['task_s']:.1f} s  {r['busy']:.1%}")
+    if options.real:
+        return 0
     print(f"\nsimulated, {SECONDS:g} s per evaluation, 10 dimensions")
     print("points  workers  master per evaluation  bottleneck at  busy", flush=True)
     clocks = []

@@ -14,7 +14,15 @@ import typer
 from lammpsfit import __version__
 from lammpsfit.cli_fit import describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
-from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
+from lammpsfit.cli_output import (
+    Force,
+    JsonFile,
+    ParslFile,
+    Walltime,
+    open_session,
+    say,
+    write_result,
+)
 from lammpsfit.errors import InputError, LammpsfitError, RunError, warn
 from lammpsfit.inputs import one_line, shown
 from lammpsfit.streams import steady_streams
@@ -38,10 +46,6 @@ app.add_typer(gap_app, name="gap")
 
 Workers = Annotated[
     int | None, typer.Option(help="evaluations at a time; default: one per available core")
-]
-ParslFile = Annotated[
-    Path | None,
-    typer.Option("--parsl", help="run evaluations on the workers of this configuration of Parsl"),
 ]
 Oversubscribe = Annotated[
     bool, typer.Option("--oversubscribe", help="allow more workers than cores")

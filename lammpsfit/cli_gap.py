@@ -1,9 +1,8 @@
 """The command line of GAP potentials: ``lammpsfit gap``."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,13 +11,14 @@ from lammpsfit import cli_gap_work
 from lammpsfit.cli_output import (
     Force,
     JsonFile,
+    ParslFile,
     Session,
     Walltime,
     open_session,
     say,
     write_result,
 )
-from lammpsfit.errors import InputError
+from lammpsfit.errors import InputError, warn
 
 if TYPE_CHECKING:
     from lammpsfit.gap.frame_roles import FrameRoles
@@ -45,6 +45,7 @@ Exclude = Annotated[
 
 @app.command()
 def label(
+    context: typer.Context,
     files: Annotated[
         list[Path],
         typer.Argument(help="configurations, in any format ASE reads", metavar="FRAMES..."),
@@ -58,8 +59,12 @@ def label(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="extended xyz file to write")],
     workers: Annotated[
-        int, typer.Option(min=1, max=1000, help="frames at a time, each in a process of its own")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="frames at a time, each in a process of its own; default: 1"
+        ),
+    ] = None,
+    parsl: ParslFile = None,
     stress: Annotated[bool, typer.Option(help="also ask for the stress")] = True,
     timeout: Annotated[
         float, typer.Option(help="give a frame up after so many seconds; default: never")
@@ -72,21 +77,26 @@ def label(
     force: Force = False,
 ) -> None:
     """Label configurations with an ASE calculator; the same command again goes on."""
+    from lammpsfit.farm.launch import open_parsl_farm
     from lammpsfit.farm.stop import Stop
+    from lammpsfit.farm.sturdy import SturdyFarm
     from lammpsfit.gap.frames import read_frames
     from lammpsfit.gap.label import LabelRequest, label_frames
     from lammpsfit.report.count_progress import FrameProgress
 
     if not timeout > 0.0:
         raise InputError(f"--timeout must be positive, got {timeout:g} s")
-    request = LabelRequest(calculator, output, workers, stress, timeout, retry_failed)
+    request = LabelRequest(calculator, output, workers or 1, stress, timeout, retry_failed)
     request.check(files)
     session = open_session(
-        "gap label", json_file, inputs=[*files, output, request.journal], force=force
+        "gap label", json_file, inputs=[*files, output, request.journal, parsl], force=force
     )
-    frames = read_frames(files, labelled=False, tell=_tell, exclude=exclude or ())
+    farm = None
+    if parsl is not None:
+        farm = SturdyFarm[Any](open_parsl_farm(context.obj, parsl, workers, warn), warn)
+    frames = read_frames(files, labelled=False, tell=warn, exclude=exclude or ())
     with FrameProgress(session.console) as progress, Stop() as stop:
-        summary = label_frames(frames, request, progress, stop)
+        summary = label_frames(frames, request, progress, stop, farm)
     write_result(session, summary.as_dict())
     for name, reason in list(summary.failed.items())[:5]:
         say(session.console, f"{name}: failed: {reason}")
@@ -122,7 +132,7 @@ def fit(
     )
     check_gap_run(output, job)
     if dry_run:
-        _describe(job, load_frame_roles(job, _tell), session.console)
+        _describe(job, load_frame_roles(job, warn), session.console)
         return
     _fit(lambda: open_gap_run(output, job), job, session)
 
@@ -182,7 +192,7 @@ def evaluate(
     )
     model = load_model(path)
     keys = Keys(energy_key, forces_key, stress_key, virial_key)
-    frames = read_frames(data, keys, tell=_tell, exclude=exclude or ())
+    frames = read_frames(data, keys, tell=warn, exclude=exclude or ())
     with FrameProgress(session.console) as progress:
         found = predict_all(model, frames, uncertainty, progress)
     compared = compare(frames, found, model.hyper.noises)
@@ -223,7 +233,7 @@ def learning_curve(
     )
     check_gap_run(output, job)
     with Stop(session.walltime) as stop:
-        parts = load_frame_roles(job, _tell)
+        parts = load_frame_roles(job, warn)
         check_curve(job, parts)
         if dry_run:
             _describe(job, parts, session.console)
@@ -247,7 +257,7 @@ def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> No
     from lammpsfit.run_pages.gap import draw_errors, draw_training, error_lines
 
     with Stop(session.walltime) as stop:
-        parts = load_frame_roles(job, _tell)
+        parts = load_frame_roles(job, warn)
         run = opening()
         with StepProgress(session.console) as progress:
             result = run_gap_fit(run, job, parts, progress, stop)
@@ -273,8 +283,3 @@ def _describe(job: "GapJob", parts: "FrameRoles", console: Console) -> None:
         f"{len(descriptors)} descriptors of {', '.join(descriptors.species)} within "
         f"{descriptors.cutoff:g} Å",
     )
-
-
-def _tell(line: str) -> None:
-    """Say what was left out of what was given."""
-    print(f"lammpsfit: {line}", file=sys.stderr)

@@ -17,6 +17,10 @@ JsonFile = Annotated[
 Walltime = Annotated[
     str | None, typer.Option(help="stop in time for this limit: seconds, mm:ss, [d-]hh:mm:ss")
 ]
+ParslFile = Annotated[
+    Path | None,
+    typer.Option("--parsl", help="work on the workers that this configuration of Parsl starts"),
+]
 Force = Annotated[
     bool,
     typer.Option("--force", help="replace files of yours, but for those that are read or a run's"),

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError, StoppedError
+from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record, is_journal, read_journal
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.gap.frame import digest
@@ -122,6 +123,7 @@ def label_frames(
     request: LabelRequest,
     progress: Progress = lambda what, done, total: None,
     stop: Callable[[], str | None] = lambda: None,
+    farm: Farm[Labels] | None = None,
 ) -> LabelSummary:
     """Label frames, and write those that have labels.
 
@@ -135,6 +137,8 @@ def label_frames(
         Told what is done, how many frames are, and of how many.
     stop
         Says why to stop, or None to go on.
+    farm
+        Idle workers, which are ended here; by default processes of this machine.
 
     Raises
     ------
@@ -152,7 +156,7 @@ def label_frames(
     todo = [k for k in range(len(frames)) if k not in done]
     why = None
     with JournalWriter(request.journal) as journal:
-        for number, back in _work(frames, todo, request, stop):
+        for number, back in _work(frames, todo, request, stop, farm):
             record = record_of(number, back)
             journal.append(record)
             done[number] = record
@@ -199,12 +203,13 @@ def _work(
     todo: Sequence[int],
     request: LabelRequest,
     stop: Callable[[], str | None],
+    workers: Farm[Labels] | None,
 ) -> Iterator[tuple[int, Labels]]:
     """Yield the number of each frame and what came of it, as they finish."""
     waiting = list(reversed(todo))
     if not waiting:
         return
-    with LocalFarm[Labels](min(request.workers, len(waiting))) as farm:
+    with workers or LocalFarm[Labels](min(request.workers, len(waiting))) as farm:
         while (waiting or farm.busy) and stop() is None:
             while waiting and farm.idle:
                 number = waiting.pop()

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from ase.build import bulk
 
 from lammpsfit.child.failure import Reason
 from lammpsfit.config import read_job
@@ -29,6 +30,8 @@ from lammpsfit.farm.sturdy import SturdyFarm
 from lammpsfit.fit.run.loop import run_fit
 from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.run_folder import create_run, evaluations, open_run
+from lammpsfit.gap.frames import from_atoms
+from lammpsfit.gap.label import LabelRequest, label_frames
 from lammpsfit.md.system import System
 from lammpsfit.target.evaluate import Evaluate
 
@@ -190,6 +193,18 @@ def test_an_ordered_fit_is_the_same_on_all_transports(farm, job_text, structure,
     found = {name: records(tmp_path / name) for name in ("local", "mpi", "parsl")}
     assert len(found["local"]) == 4
     assert found["local"] == found["mpi"] == found["parsl"]
+
+
+def test_frames_are_labelled_on_parsl(farm, tmp_path):
+    boxes = [bulk("Al", cubic=True) * (1, 1, n) for n in (1, 2, 3)]
+    frames = [from_atoms(box, labelled=False) for box in boxes]
+    found = {}
+    for name, workers in {"parsl": Lent(farm), "local": None}.items():
+        request = LabelRequest("ase.calculators.emt:EMT", tmp_path / f"{name}.extxyz")
+        found[name] = label_frames(frames, request, farm=workers).frames
+    assert [frame.energy for frame in found["parsl"]] == [frame.energy for frame in found["local"]]
+    for here, there in zip(*found.values(), strict=True):
+        assert here.forces.tobytes() == there.forces.tobytes()
 
 
 class OnPaper:
