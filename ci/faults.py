@@ -53,10 +53,22 @@ class Tally:
     remarks: list[str] = field(default_factory=list)
 
 
-def in_a_run(victim: Victim, tally: Tally, strike: Callable[[], None], reasons: set[str]) -> None:
+def at_work(victim: Victim) -> bool:
+    """Say that a fit is at work, whoever is."""
+    return True
+
+
+def in_a_run(
+    victim: Victim,
+    tally: Tally,
+    strike: Callable[[], None],
+    reasons: set[str],
+    until: Callable[[Victim], bool] = at_work,
+) -> None:
     """Strike a running evaluation: the fit must go on by itself.
 
     It must record a failure with one of `reasons`; without any, the evaluation must be run again.
+    `until` says whether all is well again besides.
     """
     before = {n for n, r in victim.records().items() if r["status"] != "ok"}
     last = max(victim.records()) + WORKERS
@@ -74,7 +86,7 @@ def in_a_run(victim: Victim, tally: Tally, strike: Callable[[], None], reasons: 
     if reasons:
         victim.wait_for(1, ok=True)
     else:  # what was struck must be back: a second strike would convict it
-        wait(lambda: victim.records().keys() >= set(range(last + 1)), victim)
+        wait(lambda: victim.records().keys() >= set(range(last + 1)) and until(victim), victim)
     recovery = time.monotonic() - began
     found = {one["reason"] for one in failed()}
     if not found <= reasons:
@@ -174,13 +186,17 @@ def tear_the_tail(victim: Victim) -> None:
 
 
 def at_a_manager(act: Callable[[Victim, int], None]) -> Callable[[Victim], None]:
-    """Do something to the manager of a node once all nodes are there."""
+    """Do something to the manager of a node."""
 
     def strike(victim: Victim) -> None:
-        wait(lambda: len(victim.supervisors()) == 2, victim)
         act(victim, random.choice(victim.managers()))
 
     return strike
+
+
+def at_full_strength(victim: Victim) -> bool:
+    """Whether all workers have a child."""
+    return len(victim.supervisors()) == WORKERS
 
 
 def join_late(victim: Victim) -> None:
@@ -188,9 +204,8 @@ def join_late(victim: Victim) -> None:
     (victim.folder / "closed").touch()
     at_a_manager(lambda victim, pid: kill(victim.block(pid)))(victim)
     victim.wait_for(2)
-    assert len(victim.supervisors()) < 2
+    assert not at_full_strength(victim)
     (victim.folder / "closed").unlink()
-    wait(lambda: len(victim.supervisors()) == 2, victim)
 
 
 def end_of_a_block(victim: Victim) -> None:
@@ -232,6 +247,9 @@ OF_A_PROCESS: dict[str, tuple[Callable[[Victim], object], set[int]]] = {
     "torn journal tail": (tear_the_tail, set()),
     "disk full": (fill_the_disk, {1}),
 }
+ENDS = {"node joins late": at_full_strength}
+"""What else must be so before such a fault is over."""
+
 FAULTS = [*IN_A_RUN, *BESIDE_A_RUN, *OF_A_PROCESS, *OF_PARSL]
 BLOCK_S = 25
 """Walltime of a block where it is to end by itself."""
@@ -274,7 +292,9 @@ def strike_once(fault: str, victim: Victim, tally: Tally) -> None:
         in_a_run(victim, tally, lambda: drop(victim, fault), IN_A_RUN[fault])
     elif fault in BESIDE_A_RUN or fault in OF_PARSL:
         act = BESIDE_A_RUN.get(fault) or OF_PARSL[fault]
-        in_a_run(victim, tally, lambda: act(victim), set())
+        if fault in OF_PARSL:
+            wait(lambda: at_full_strength(victim), victim)
+        in_a_run(victim, tally, lambda: act(victim), set(), until=ENDS.get(fault, at_work))
     elif fault == "kill -9 of a worker" and victim.transport == "parsl":
         in_a_run(victim, tally, lambda: kill_a_worker(victim), set())
     else:
