@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from docutils import nodes
 from pydantic import BaseModel
@@ -142,6 +142,9 @@ def words(annotation: Any) -> str:
 def word(kind: Any) -> str:
     """Say in words what a value of one type is."""
     origin, within = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        checks = [check for check in within[1:] if isinstance(check, FieldInfo)]
+        return ", ".join([word(within[0]), *(limit for one in checks for limit in bounds(one))])
     if origin is Literal:
         return " or ".join(
             f'`"{value}"`' if isinstance(value, str) else f"`{value}`" for value in within

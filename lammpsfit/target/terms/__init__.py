@@ -1,7 +1,7 @@
 """The terms that a job file may ask for: one module each, named here once.
 
 Each has a function ``build(table, setting)`` that makes terms of the table of its name in
-:class:`~lammpsfit.config.TermTables`. Partial g(r) (:mod:`.pair_distribution`) is not in the list:
+``config.TermTables``. Partial g(r) (:mod:`.pair_distribution`) is not in the list:
 ``[reference]`` makes it, with the bins of every run.
 """
 
@@ -20,7 +20,7 @@ _MODULES = (
 TERMS: Final[Mapping[str, Callable[[Any, Setting], Iterator[Term]]]] = {
     name: import_module(f"{__name__}.{name}").build for name in _MODULES
 }
-"""By the field of :class:`~lammpsfit.config.TermTables`, what makes terms of the table there."""
+"""By the field of ``config.TermTables``, what makes terms of the table there."""
 
 
 def build_terms(tables: TermTables, setting: Setting) -> tuple[Term, ...]:
