@@ -112,12 +112,17 @@ def random_packing(system: System, length: float, seed: int) -> Configuration:
     InputError
         If the atoms do not fit (far too dense a box).
     """
-    rng = np.random.default_rng(seed)
+    source = np.random.PCG64(seed)
+    rng = np.random.Generator(source)
     distance = (6.0 * PACKING_FRACTION * length**3 / (np.pi * system.atoms)) ** (1 / 3)
     positions = np.empty((system.atoms, 3))
     placed = 0
     cells = _Cells(length, distance)
-    for _ in range(1000):
+    left = 1000
+    while placed < system.atoms:
+        if left == 0:
+            raise InputError(f"{system.atoms} atoms of {system.formula} do not fit at random")
+        left -= 1
         # as many trials at a time as there are atoms: the same numbers as all at once
         for trial in rng.uniform(0.0, length, size=(system.atoms, 3)):
             apart = positions[cells.near(trial)] - trial
@@ -128,11 +133,8 @@ def random_packing(system: System, length: float, seed: int) -> Configuration:
                 placed += 1
                 if placed == system.atoms:
                     break
-        else:
-            continue
-        break
-    else:
-        raise InputError(f"{system.atoms} atoms of {system.formula} do not fit at random")
+    # past the trials that were not needed, so that species are dealt out as after all of them
+    source.advance(left * 3 * system.atoms)
     types = np.repeat(np.arange(len(system.species)), list(system.counts.values()))
     return Configuration(system.species, rng.permutation(types), positions, length)
 

@@ -60,3 +60,10 @@ def test_a_data_file_keeps_every_digit(tmp_path):
     ]
     assert np.array_equal(np.array([row[3:] for row in rows], dtype=float), crystal.positions)
     assert sum(float(row[2]) for row in rows) == pytest.approx(0.0)
+
+
+def test_a_packing_is_that_of_the_runs_that_are_there():
+    """Start structures are made again where a run goes on: species are dealt out as ever."""
+    packing = random_packing(System("SiO2", 306, 2.2), 16.6, seed=3)
+    assert packing.types[:12].tolist() == [0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0]
+    assert packing.positions[0] == pytest.approx([1.421776, 3.931054, 13.301156])
