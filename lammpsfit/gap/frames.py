@@ -40,6 +40,9 @@ __all__ = [
 FRAMES_BYTES: Final = 4_000_000_000
 """Most of a file of frames: all of them are in memory at a time."""
 
+ASE_BYTES: Final = 1_000_000_000
+"""Most of a file that ASE reads as a whole, unpacked."""
+
 
 def read_frames(
     paths: Sequence[Path],
@@ -144,6 +147,9 @@ def _images(path: Path) -> Iterator[Atoms]:
     if {".xyz", ".extxyz"} & set(path.suffixes):
         yield from _xyz_images(path)
         return
+    with open_input(path, ASE_BYTES, "file of frames") as stream:
+        while stream.read(1 << 20):
+            pass  # what it holds when unpacked is counted before ASE unpacks it
     try:
         # never split at @: it is part of the name
         images = read(path, index=":", do_not_split_by_at_sign=True)

@@ -187,9 +187,8 @@ def label_frames(
 
 def _check_factory(request: LabelRequest, stop: Callable[[], str | None]) -> None:
     """Import the module of the calculator in a child: it may do anything, as to end its process."""
-    limit = min(request.timeout, IMPORT_S)
     try:
-        run_in_child(FactoryTask(request.calculator), limit, stop)
+        run_in_child(FactoryTask(request.calculator), IMPORT_S, stop)
     except StoppedError as error:
         raise StoppedError(f"stopped ({error}): the same command begins anew") from None
     except RunError as error:

@@ -1,5 +1,6 @@
 """What `gap` is given says one thing, and is read as that, or refused in one line."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -85,6 +86,8 @@ def test_what_is_no_file_of_frames(tmp_path):
     (tmp_path / "blob.dat").write_bytes(bytes(range(256)) * 999)
     (tmp_path / "text.dat").write_text("word " * 200_000)
     (tmp_path / "empty.xyz").write_text("")
+    (tmp_path / "bomb.cif.gz").write_bytes(gzip.compress(bytes(40_000_000)))
+    (tmp_path / "torn.cif.gz").write_bytes(gzip.compress(os.urandom(2000))[:900])
     for path in [*tmp_path.iterdir(), tmp_path / "a\0.xyz", tmp_path / ("x" * 300), tmp_path]:
         with pytest.raises(InputError) as caught:
             read_frames([path], labelled=False)

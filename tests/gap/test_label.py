@@ -21,6 +21,7 @@ from lammpsfit.gap import label
 from lammpsfit.gap.factory import build
 from lammpsfit.gap.frames import from_atoms, read_frames
 from lammpsfit.gap.label import LabelRequest, label_frames
+from lammpsfit.gap.label_record import record_of
 from lammpsfit.gap.label_task import Labels
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
@@ -196,20 +197,20 @@ def test_a_second_start_takes_nothing_from_the_first(tmp_path):
     assert label._open(some, request) == {}
     with JournalWriter(request.journal) as first:
         assert label._open(some, request) == {}  # the second
-        first.append(label._record(0, Labels(1.0, np.zeros((4, 3)))))
+        first.append(record_of(0, Labels(1.0, np.zeros((4, 3)))))
         assert set(label._open(some, request)) == {0}
     assert read_journal(request.journal).damaged == 0
 
 
 def test_a_start_with_another_calculator_is_noticed_by_the_first(tmp_path):
     some = [from_atoms(atoms, labelled=False) for atoms in frames(0, 0)]
-    request = LabelRequest("dft:broken", tmp_path / "out.extxyz")
+    request = LabelRequest("ase.calculators.lj:LennardJones", tmp_path / "out.extxyz")
     label._open(some, request)
     with JournalWriter(request.journal) as first:
         mended = replace(request, calculator="ase.calculators.emt:EMT")
         label._open(some, mended)
         with pytest.raises(RunError, match="another lammpsfit writes this journal"):
-            first.append(label._record(0, Labels(1.0, np.zeros((4, 3)))))
+            first.append(record_of(0, Labels(1.0, np.zeros((4, 3)))))
     assert label_frames(some, mended).earlier == 0
     assert label_frames(some, mended).earlier == 2
     with pytest.raises(InputError, match="belongs to another calculator"):
