@@ -1,5 +1,6 @@
-"""The command line of GAP potentials at work: ``lammpsfit gap sample`` and ``properties``."""
+"""The command line of GAP potentials at work: ``lammpsfit gap sample``, ``properties``, ``md``."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ from lammpsfit.cli_output import Force, JsonFile, Session, Walltime, open_sessio
 from lammpsfit.errors import InputError, StoppedError
 
 if TYPE_CHECKING:
+    from lammpsfit.gap.work.md import MdRequest, MdResult
     from lammpsfit.gap.work.sample import SampleRequest
     from lammpsfit.gap.work.source import Source
 
@@ -33,6 +35,7 @@ def add_commands(app: typer.Typer) -> None:
     """Give the commands of this module to the application they belong to."""
     app.command()(sample)
     app.command()(properties)
+    app.command()(md)
 
 
 def sample(
@@ -205,3 +208,116 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot make the folder ({error.strerror})") from None
+
+
+def md(
+    start: Annotated[
+        Path, typer.Argument(help="structure to begin with, any format of ASE", metavar="START")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to make")],
+    model: ModelOption = None,
+    calculator: Factory = None,
+    ensemble: Annotated[str, typer.Option(help="nvt, npt or nve")] = "nvt",
+    temperature: Annotated[float, typer.Option(help="K")] = 300.0,
+    pressure: Annotated[float, typer.Option(help="bar")] = 0.0,
+    time: Annotated[float, typer.Option(help="what is looked at, ps")] = 10.0,
+    equilibrate: Annotated[float, typer.Option(help="before that, ps")] = 1.0,
+    look: Annotated[float, typer.Option(help="between two looks, ps")] = 0.05,
+    timestep: Annotated[float, typer.Option(help="fs")] = 2.0,
+    repeat: Annotated[int, typer.Option(min=1, help="the structure so often along each axis")] = 1,
+    stop_at: Annotated[
+        float, typer.Option(help="grade of an atom, its distance from the data, that ends the run")
+    ] = 5.0,
+    seed: Annotated[int, typer.Option(min=0, help="of velocities and thermostat")] = 1,
+    walltime: Walltime = None,
+    json_file: JsonFile = None,
+    force: Force = False,
+) -> None:
+    """Run molecular dynamics, and tell energies, pressure, g(r), displacements and their errors."""
+    from lammpsfit.files import write_json, write_text
+    from lammpsfit.gap.frames import read_frames, to_atoms, write_images
+    from lammpsfit.gap.work.dynamics import Dynamics
+    from lammpsfit.gap.work.md import MdRequest
+    from lammpsfit.gap.work.source import open_source
+    from lammpsfit.run_pages.gap_md import md_lines, md_page
+
+    page, data, final = (output / name for name in ("md.html", "md.json", "final.extxyz"))
+    session = open_session(
+        "gap md",
+        json_file,
+        files=(page, data, final),
+        inputs=[start, model, output / "md.state.json"],
+        folder=output,
+        walltime=walltime,
+        force=force,
+    )
+    dynamics = Dynamics(
+        ensemble=ensemble,  # type: ignore[arg-type]  # it checks this
+        temperature=temperature,
+        pressure=pressure,
+        timestep=timestep,
+        seed=seed,
+    )
+    request = MdRequest(dynamics, time, equilibrate, look, stop_at=stop_at)
+    frames = read_frames([start], labelled=False)
+    if len(frames) > 1:
+        raise InputError(f"{start} has {len(frames)} frames: a run begins with one")
+    atoms = to_atoms(frames[0]).repeat(repeat)
+    source = open_source(model, calculator)
+    make_folder(output)
+    result = _run_md(atoms, source, request, output / "md.state.json", session)
+    for line in md_lines(result):
+        say(session.console, line)
+    content = {"calculator": source.name, "atoms": len(atoms), **result.as_dict()}
+    with session.outputs.writing():
+        write_json(data, content)
+        write_images(final, [result.atoms])
+        write_text(page, md_page(result, f"{start.name}, {ensemble} {temperature:g} K"))
+    write_result(session, content)
+
+
+def _run_md(
+    atoms: Any, source: "Source", request: "MdRequest", state: Path, session: Session
+) -> "MdResult":
+    """Run, keeping what is known in a file after every look; warn once of extrapolation."""
+    from dataclasses import asdict
+
+    from lammpsfit.farm.stop import Stop
+    from lammpsfit.gap.frame import digest
+    from lammpsfit.gap.frames import from_atoms
+    from lammpsfit.gap.work.checkpoint import Checkpoint
+    from lammpsfit.gap.work.md import run_md
+    from lammpsfit.report.count_progress import StepProgress
+
+    about = {
+        "start": digest([from_atoms(atoms, labelled=False)]),
+        "calculator": source.name,
+        "request": asdict(request),
+    }
+    checkpoint = Checkpoint(state, about)
+    warned = False
+    with StepProgress(session.console) as progress, Stop(session.walltime) as stop:
+
+        def keep(known: dict[str, Any]) -> None:
+            nonlocal warned
+            checkpoint.keep(known)
+            looks = known["looks"]
+            at = looks[-1]
+            done = f"{at['time']:.2f} ps, {at['temperature']:.0f} K"
+            progress("md", len(looks), request.looks, done)
+            if at.get("grade", 0.0) > 1.0 and not warned:
+                warned = True
+                warn(
+                    f"after {at['time']:.2f} ps the model extrapolates: an atom is "
+                    f"{at['grade']:.2f} times as far from all training atoms as these are from "
+                    f"one another"
+                )
+            if len(looks) < request.looks and (why := stop()) is not None:
+                raise StoppedError(f"stopped ({why}) after {done}: the same command goes on")
+
+        return run_md(atoms, source.calculator, request, source.grade, checkpoint.read(), keep)
+
+
+def warn(line: str) -> None:
+    """Say what a user should not miss."""
+    print(f"lammpsfit: {line}", file=sys.stderr)

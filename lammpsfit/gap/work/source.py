@@ -49,6 +49,18 @@ class Source:
 
         return of
 
+    @property
+    def grade(self) -> Callable[[Atoms], float] | None:
+        """Largest grade of some atoms (:mod:`lammpsfit.gap.coverage`), where there is one."""
+        model = self.model
+        if model is None or model.inducing or len(model.training) < 2:
+            return None
+        from lammpsfit.gap.coverage import Coverage
+        from lammpsfit.gap.frames import from_atoms
+
+        coverage = Coverage(model)
+        return lambda atoms: float(coverage.grades(from_atoms(atoms, labelled=False)).max())
+
     def species(self) -> str | None:
         """Return the only element of a model; None where there are several, or no model."""
         known = () if self.model is None else self.model.species
