@@ -1,0 +1,345 @@
+"""The inputs of ci/hostile.py: what users, disks and other programs may hand to a command.
+
+Most are made by generators: every output of every command times what may be there already, every
+file that is read times what it may hold, every number of a job times what it may be.
+"""
+
+import gzip
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from lammpsfit.config import read_job
+from lammpsfit.farm.journal import JournalWriter, encode, read_journal
+from lammpsfit.fit.base import Ask
+from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.records import evaluation_record
+from lammpsfit.fit.run.run_folder import create_run, open_run
+from lammpsfit.forcefield import dump_potential, load_potential
+from lammpsfit.md.sample import Sample
+from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.rdf import PartialRdf
+
+ROOT = Path(__file__).parent.parent
+REFERENCE = ROOT / "examples" / "silica" / "gr_aimd_3600K.csv"
+XYZ = '2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nSi 0 0 0\nO {x} 0 0\n'
+JOB = """title = "small"
+potential = "mine.toml"
+seed = 3
+[reference]
+file = "gr.csv"
+[system]
+formula = "SiO2"
+atoms = 306
+density = 2.2
+[protocol]
+temperature = 3600.0
+relax = 0.05
+sample = 0.2
+every_fs = 10.0
+blocks = 4
+[charges]
+balance = "O"
+[parameters]
+"q_Si" = { factor = 1.2 }
+"A_Si-O" = { factor = 1.2 }
+[strategy]
+name = "auto"
+"""
+GAP_JOB = """[data]
+files = ["t.xyz"]
+[split]
+train = 10
+held_out = 5
+[descriptors]
+radial_cutoff = 4.0
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input: its kind, what the folder is changed to, the command, the exits that are right."""
+
+    kind: str
+    name: str
+    arguments: tuple[str, ...]
+    change: Callable[[Path], None] = lambda home: None
+    exits: tuple[int, ...] = (2,)
+    writes: tuple[str, ...] = ()
+    redirect: str = ""
+
+
+def make_home(home: Path) -> None:
+    """Make the folder that every case begins with: a job, its files, and a run of it."""
+    shutil.copy(REFERENCE, home / "gr.csv")
+    (home / "mine.toml").write_text(dump_potential(load_potential("BKS")))
+    (home / "job.toml").write_text(JOB)
+    (home / "gap.toml").write_text(GAP_JOB)
+    (home / "t.xyz").write_text("".join(XYZ.format(x=1.5 + 0.01 * k) for k in range(30)))
+    (home / "plain.xyz").write_text("2\nno cell\nSi 0 0 0\nO 1.6 0 0\n" * 9)
+    (home / "b.cell").write_text("9.0 9.0 9.0\n")
+    (home / "notes.txt").write_text("precious")
+    (home / "soft").symlink_to("job.toml")
+    os.link(home / "gr.csv", home / "hard")
+    os.mkfifo(home / "pipe")
+    (home / "full").mkdir()
+    for name in ("potential.toml", "result.json", "validate.json", "model.json", "curve.json"):
+        (home / "full" / name).write_text("precious")
+    run = create_run(home / "run", read_job(home / "job.toml")).path
+    fit = open_fit(*open_run(run))
+    reference, rng = fit.problem.target.reference, np.random.default_rng(1)
+    with JournalWriter(run / "journal.jsonl") as journal:
+        for number in range(6):
+            g = reference.g * 1.1 + 0.02 * rng.standard_normal((8, *reference.g.shape))
+            rdf = PartialRdf.from_blocks(reference.pairs, reference.r, np.abs(g))
+            means = (Estimate(mean, 1.0) for mean in (3600.0, 0.0, -12.0, 0.0))
+            result = fit.conditions.evaluation({"main": Sample(rdf, *means, 1000, 1.0, 1.0)})
+            fit.save(f"{number:06d}", result)
+            x = np.clip(fit.space.unit(fit.problem.potential) + 0.1 * rng.standard_normal(2), 0, 1)
+            record = evaluation_record(
+                Ask(number, x, "descent"), fit.space.values(x), 7, result, 1.0
+            )
+            journal.append(record | {"wall": 10.0 * number})
+    (run / "potential.toml").write_text(dump_potential(load_potential("BKS")))
+
+
+EVALUATE = ("evaluate", "mine.toml", "--job", "job.toml")
+LABEL = ("gap", "label", "t.xyz", "--calculator", "ase.calculators.lj:LennardJones")
+OUTPUTS = (
+    ("fit", "job.toml", "-o", "new", "--json"),
+    ("resume", "run", "--json"),
+    (*EVALUATE, "--plot"),
+    (*EVALUATE, "--json"),
+    ("validate", "mine.toml", "--job", "job.toml", "-o", "new", "--json"),
+    ("export", "mine.toml", "-o", "new", "--json"),
+    ("reference", "t.xyz", "-o"),
+    ("reference", "t.xyz", "-o", "x.csv", "--png"),
+    ("reference", "t.xyz", "-o", "x.csv", "--angles"),
+    ("reference", "t.xyz", "-o", "x.csv", "--json"),
+    ("library", "--json"),
+    ("report", "run", "-o"),
+    ("report", "run", "--json"),
+    ("gap", "fit", "gap.toml", "-o", "new", "--json"),
+    ("gap", "learning-curve", "gap.toml", "-o", "new", "--json"),
+    (*LABEL, "-o"),
+    (*LABEL, "-o", "x.xyz", "--json"),
+    ("gap", "evaluate", "full/model.json", "t.xyz", "--png"),
+)
+TARGETS = (
+    *("job.toml", "gr.csv", "notes.txt", "soft", "hard", "pipe", "full", "/dev/null"),
+    *("run/journal.jsonl", "run/inputs/reference.csv", "nowhere/x", "y" * 256),
+)
+FOLDERS = (
+    *(("fit", "job.toml", "-o", x) for x in ("full", "run", "notes.txt", "pipe")),
+    *(("export", x, "-o", "full") for x in ("BKS", "mine.toml", "run")),
+    *(("export", x, "-o", "run") for x in ("BKS", "run")),
+    ("validate", "BKS", "--job", "job.toml", "-o", "full"),
+    *(("gap", x, "gap.toml", "-o", y) for x in ("fit", "learning-curve") for y in ("full", "run")),
+)
+
+
+def overwriting() -> Iterator[Case]:
+    """Every output of every command, times what is there already."""
+    for output, target in product(OUTPUTS, TARGETS):
+        yield Case("overwrite", target[:20], (*output, target))
+    for line in FOLDERS:
+        yield Case("overwrite", line[-1], line)
+
+
+def holding(name: str, content: bytes) -> Callable[[Path], None]:
+    """Let a file hold something."""
+
+    def change(home: Path) -> None:
+        (home / name).unlink(missing_ok=True)
+        (home / name).write_bytes(content)
+
+    return change
+
+
+def being(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
+    """Let a name be something that is no file."""
+
+    def change(home: Path) -> None:
+        (home / name).unlink()
+        make(home / name)
+
+    return change
+
+
+CONTENTS = {
+    "empty": b"",
+    "NUL": bytes(1000),
+    "all bytes": bytes(range(256)) * 4,
+    "UTF-16": "[system]\n".encode("utf-16"),
+    "a long line": b"x" * 20_000_000,
+    "deep lists": b"a = " + b"[" * 50_000,
+    "deep tables": b"[" + b"a." * 50_000 + b"a]\n",
+    "huge number": b"a = " + b"9" * 100_000 + b"\n",
+    "gzip bomb": gzip.compress(bytes(2**28)),
+    "corrupt gzip": gzip.compress(bytes(1000))[:-20],
+    "a page": b"<html><body>404</body></html>",
+}
+SPECIALS = {
+    "missing": lambda path: None,
+    "a folder": os.mkdir,
+    "a pipe": os.mkfifo,
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "/dev/zero": lambda path: path.symlink_to("/dev/zero"),
+}
+DRY = ("fit", "job.toml", "-o", "new", "--dry-run")
+GAP_DRY = ("gap", "fit", "gap.toml", "-o", "new", "--dry-run")
+READ = {
+    "job.toml": DRY,
+    "gr.csv": DRY,
+    "mine.toml": DRY,
+    "t.xyz": ("reference", "t.xyz", "-o", "x.csv"),
+    "b.cell": ("reference", "plain.xyz", "--cell", "b.cell", "-o", "x.csv"),
+    "gap.toml": GAP_DRY,
+    "model.json": ("gap", "evaluate", "model.json", "t.xyz"),
+}
+
+
+def reading() -> Iterator[Case]:
+    """Every file that is read, times what it may hold or be."""
+    for (name, command), (what, content) in product(READ.items(), CONTENTS.items()):
+        yield Case("input", f"{name}: {what}", command, holding(name, content))
+    for (name, command), (what, make) in product(READ.items(), SPECIALS.items()):
+        if name != "model.json":
+            yield Case("input", f"{name}: {what}", command, being(name, make))
+
+
+KEYS = {
+    "system": ("formula", "atoms", "density"),
+    "protocol": ("temperature", "relax", "sample", "timestep_fs", "every_fs", "blocks"),
+    "system.melt": ("temperature", "melt", "cool", "relax", "seed"),
+    "strategy": ("starts", "batch", "radius", "spread", "quiet", "design", "explore", "refine"),
+    "confirm": ("candidates", "repeats", "atoms", "relax", "sample", "ensemble"),
+    "limits": ("evaluations", "evaluation_s"),
+    "farm": ("ordered", "ranks_per_evaluation"),
+    "pressure": ("value", "per_percent"),
+}
+GAP_KEYS = {
+    "descriptors": ("radial_cutoff", "radial_count", "angular_cutoff", "angular_count"),
+    "training": ("steps", "starts", "patience"),
+    "learning_curve": ("repeats",),
+    "split": ("train", "held_out", "validation"),
+}
+VALUES = ("1e308", "1e12", "-1e308", "nan", "'text'")
+
+
+def changing(file: str, table: str, key: str, value: str) -> Callable[[Path], None]:
+    """Set a key of a job."""
+
+    def change(home: Path) -> None:
+        lines = (home / file).read_text().splitlines()
+        if f"[{table}]" not in lines:
+            lines.append(f"[{table}]")
+        at = lines.index(f"[{table}]") + 1
+        end = next((k for k in range(at, len(lines)) if lines[k].startswith("[")), len(lines))
+        kept = [line for line in lines[at:end] if not line.startswith(f"{key} =")]
+        (home / file).write_text("\n".join([*lines[:at], f"{key} = {value}", *kept, *lines[end:]]))
+
+    return change
+
+
+def absurd() -> Iterator[Case]:
+    """Every number of a job, times what it may be."""
+    for file, keys, command in (("job.toml", KEYS, DRY), ("gap.toml", GAP_KEYS, GAP_DRY)):
+        for table, names in keys.items():
+            for key, value in product(names, VALUES):
+                name = f"{table}.{key} = {value}"
+                yield Case("value", name, command, changing(file, table, key, value))
+    for formula in ("Si1e400O2", "(" * 5000 + "SiO2" + ")" * 5000, "Si0.5O", "Xx", "¹"):
+        change = changing("job.toml", "system", "formula", f'"{formula}"')
+        yield Case("value", f"formula {formula[:10]}", DRY, change)
+    for cutoff in ("60.0", "1e308", "-1.0"):
+        change = changing_text("mine.toml", "cutoff = 8.0", f"cutoff = {cutoff}")
+        yield Case("value", f"cutoff {cutoff}", DRY, change)
+    for option, value in (
+        *(("--dr", x) for x in ("1e-12", "0", "nan", "1e308")),
+        *(("--blocks", x) for x in ("0", "1000000000")),
+        *(("--r-max", x) for x in ("0", "1e308")),
+        *(("--skip", x) for x in ("1e308ps", "-1", "9" * 400)),
+        *(("--species", x) for x in ("¹=Si", "1=", "=Si")),
+        *(("--cutoff", x) for x in ("Si-O=1e400", "Si-O", "Si-O=-1")),
+    ):
+        line = ("reference", "t.xyz", "-o", "x.csv", option, value)
+        yield Case("value", f"{option} {value[:10]}", line)
+    for value in ("1e400,1,1", "a,b,c", "0,0,0"):
+        line = ("reference", "plain.xyz", "-o", "x.csv", "--cell", value)
+        yield Case("value", f"--cell {value}", line)
+    for value in ("1000000000", "0", "-1", "x"):
+        yield Case("value", f"--workers {value}", (*DRY, "--oversubscribe", "--workers", value))
+        yield Case("value", f"--repeats {value}", (*EVALUATE, "--repeats", value))
+
+
+def changing_text(file: str, old: str, new: str) -> Callable[[Path], None]:
+    """Replace a text of a file, which must hold it."""
+
+    def change(home: Path) -> None:
+        text = (home / file).read_text()
+        assert old in text or "cutoff = " in text
+        lines = [new if line.startswith(old.split("=")[0]) else line for line in text.splitlines()]
+        (home / file).write_text("\n".join(lines) + "\n")
+
+    return change
+
+
+def record(key: str, value: object) -> Callable[[Path], None]:
+    """Change a key of the fourth record of the run; None removes it."""
+
+    def change(home: Path) -> None:
+        path = home / "run" / "journal.jsonl"
+        records = [dict(one) for one in read_journal(path).records]
+        records[3][key] = value
+        if value is None:
+            del records[3][key]
+        path.write_bytes(b"".join(map(encode, records)))
+
+    return change
+
+
+def damaged() -> Iterator[Case]:
+    """Run folders that a disk, another program or somebody changed; the page needs no more."""
+    page = ("report", "run", "-o", "page.html")
+    ways = (("status", None), ("status", 3), ("x", [0.5]), ("x", [2, 2]), ("x", "x"), ("id", "x"))
+    more = (("id", None), ("cost", "x"), ("objective", []), ("wall", None), ("also", {"a": {}}))
+    for key, value in (*ways, *more):
+        name = f"record: {key} = {value}"
+        yield Case("run", name, page, record(key, value), (0,), ("page.html",))
+    for name in ("journal.jsonl", "job.toml", "inputs/reference.csv", "inputs/start.toml"):
+        for what, content in CONTENTS.items():
+            change = holding(f"run/{name}", content)
+            yield Case("run", f"{name}: {what}", page, change)
+        for what, make in SPECIALS.items():
+            yield Case("run", f"{name}: {what}", page, being(f"run/{name}", make))
+    for what, content in (*CONTENTS.items(), ("no best", b'{"status": "finished"}')):
+        change = holding("run/result.json", content)
+        yield Case("run", f"result.json: {what}", page, change, (0,), ("page.html",))
+    for what, content in CONTENTS.items():
+        change = holding("run/samples/000002.npz", content)
+        yield Case("run", f"sample: {what}", page, change, (0,), ("page.html",))
+        change = holding("run/potential.toml", content)
+        yield Case("run", f"potential.toml: {what}", ("export", "run", "-o", "new"), change)
+
+
+def printing() -> Iterator[Case]:
+    """Give standard output that nobody reads or that is full, and titles with quotes."""
+    for redirect in ("/dev/full", "closed", "nobody"):
+        for line in (("--help",), DRY, ("report", "run", "-o", "page.html")):
+            writes = ("page.html",) if "report" in line else ()
+            yield Case("print", f"{line[0]} > {redirect}", line, exits=(0,), redirect=redirect,
+                       writes=writes)  # fmt: skip
+    for title in ('\'"""\'', "'$x$ & $'", "'<script>'", "'{} %s \\N'"):
+        change = changing_text("job.toml", "title =", f"title = {title}")
+        yield Case("print", f"title {title}", DRY, change, (0,))
+
+
+def every_case() -> list[Case]:
+    """Return all cases, in one order."""
+    return [*overwriting(), *reading(), *absurd(), *damaged(), *printing()]
