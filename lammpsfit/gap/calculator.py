@@ -15,7 +15,8 @@ from lammpsfit.errors import InputError
 from lammpsfit.gap.frames import from_atoms
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import load_model
-from lammpsfit.gap.predict import predict
+from lammpsfit.gap.neighbour_list import SKIN
+from lammpsfit.gap.predict import neighbour_list, predict
 
 ERRORS: Final = ("energy_error", "forces_error")
 """Properties ASE does not know."""
@@ -23,6 +24,8 @@ ERRORS: Final = ("energy_error", "forces_error")
 
 class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
     """Energy, energies of the atoms, forces and stress of a model, all in one pass.
+
+    Neighbours are kept while atoms move little, so one calculator should follow one structure.
 
     The uncertainty costs more than all of them, and is computed only when it is asked for by
     name: ``calculator.get_property("forces_error", atoms)``, eV/Å, shape (n, 3), and
@@ -55,6 +58,7 @@ class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
+        self._neighbours = neighbour_list(model, SKIN)
         self._errors: dict[str, Any] = {}
 
     @classmethod
@@ -85,7 +89,7 @@ class GapCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         super().calculate(atoms, properties, system_changes)
         frame = from_atoms(self.atoms, label=str(self.atoms.symbols), labelled=False)
         wanted = any(name in ERRORS for name in properties)
-        found = predict(self.model, frame, uncertainty=wanted)
+        found = predict(self.model, frame, wanted, self._neighbours)
         if not (np.isfinite(found.energy) and np.all(np.isfinite(found.forces))):
             raise InputError(f"{frame.label}: its forces are not finite: do two atoms overlap?")
         results: dict[str, Any] = {

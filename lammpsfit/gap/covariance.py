@@ -114,9 +114,20 @@ def features(
 
 def kernel(a: Values, b: Values, species_a: Values, species_b: Values) -> Array:
     """Return k of every atom of one frame with every one of another, shape (n, m)."""
+    same, exponent = _exponent(a, b, species_a, species_b)
+    return jnp.where(same, jnp.exp(exponent), 0.0)
+
+
+def kernel_less_one(a: Values, b: Values, species_a: Values, species_b: Values) -> Array:
+    """Return k - 1, to all its digits, for atoms of one species; zero for those of two."""
+    same, exponent = _exponent(a, b, species_a, species_b)
+    return jnp.where(same, jnp.expm1(exponent), 0.0)
+
+
+def _exponent(a: Values, b: Values, species_a: Values, species_b: Values) -> tuple[Array, Array]:
     square = (a**2).sum(-1)[:, None] + (b**2).sum(-1)[None] - 2.0 * a @ b.T
     same = (species_a[:, None] == species_b[None]) & (species_a[:, None] != NOBODY)
-    return jnp.where(same, jnp.exp(-0.5 * jnp.maximum(square, 0.0)), 0.0)
+    return same, -0.5 * jnp.maximum(square, 0.0)
 
 
 def block(a: Features, b: Features) -> Array:

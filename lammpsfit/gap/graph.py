@@ -25,7 +25,7 @@ NOBODY: Final = -1
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Neighbours of the atoms of a frame, nearest first; or a stack of them, one axis more.
+    """Neighbours of the atoms of a frame, near ones first; or a stack of them, one axis more.
 
     Attributes
     ----------
@@ -105,12 +105,12 @@ def next_size(n: int, digits: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """Neighbours of a frame before they are filled up: bonds by centre, nearest first.
+    """Neighbours of a frame before they are filled up: bonds by centre, near ones first.
 
     Attributes
     ----------
     centre, neighbour, rank : ndarray of int, shape (n_bonds,)
-        The two atoms, and how many neighbours of the centre are nearer.
+        The two atoms, and the place of the neighbour among those of the centre.
     vector : ndarray, shape (n_bonds, 3), Å
     species : ndarray of int, shape (n,)
     volume : float, Å^3
@@ -148,30 +148,80 @@ def neighbourhood(
     InputError
         If the frame has a species that is not known.
     """
+    indices = species_indices(frame, species)
+    bonds = bonds_within(frame.positions, roomy_cell(frame, cutoff), cutoff)
+    return hood_of(frame, indices, bonds.centre, bonds.neighbour, bonds.vector, cutoff, near_cutoff)
+
+
+def species_indices(frame: Frame, species: Sequence[str]) -> NDArray[np.intp]:
+    """Return the index of the species of every atom.
+
+    Raises
+    ------
+    InputError
+        If the frame has a species that is not known.
+    """
     unknown = sorted(set(frame.symbols) - set(species))
     if unknown:
         raise InputError(
             f"{frame.label}: {unknown[0]} is none of the species of this potential "
             f"({', '.join(species)}): train it on frames that have {unknown[0]}"
         )
-    bonds = bonds_within(frame.positions, roomy_cell(frame, cutoff), cutoff)
-    order = np.lexsort((bonds.length, bonds.centre))
-    centre, length = bonds.centre[order], bonds.length[order]
-    n = len(frame)
-    counts = np.bincount(centre, minlength=n)
-    near = np.bincount(centre[length < near_cutoff], minlength=n)
-    rank = np.arange(len(centre)) - np.repeat(np.cumsum(counts) - counts, counts)
     index = {name: k for k, name in enumerate(species)}
+    return np.array([index[s] for s in frame.symbols], dtype=np.intp)
+
+
+def hood_of(
+    frame: Frame,
+    species: NDArray[np.intp],
+    centre: NDArray[np.intp],
+    neighbour: NDArray[np.intp],
+    vector: NDArray[np.float64],
+    cutoff: float,
+    near_cutoff: float,
+) -> Neighbourhood:
+    """Sort out bonds: those within the cutoff, near ones first.
+
+    Parameters
+    ----------
+    frame
+        That they are of.
+    species : ndarray of int, shape (n,)
+        Of its atoms.
+    centre, neighbour : ndarray of int, shape (n_bonds,)
+        The two atoms; `centre` increases.
+    vector : ndarray, shape (n_bonds, 3), Å
+    cutoff, near_cutoff : Å
+    """
+    square = np.einsum("ba,ba->b", vector, vector)
+    kept = np.flatnonzero(square < cutoff**2)
+    if len(kept) < len(square):
+        centre, neighbour, vector = centre[kept], neighbour[kept], vector[kept]
+        square = square[kept]
+    n = len(frame)
+    is_near = square < near_cutoff**2
+    counts = np.bincount(centre, minlength=n)
+    near = np.bincount(centre[is_near], minlength=n)
+    rank = np.where(is_near, _nth(is_near, near, centre), _nth(~is_near, counts - near, centre))
+    rank += np.where(is_near, 0, near[centre])
     return Neighbourhood(
         centre,
-        bonds.neighbour[order],
+        neighbour,
         rank,
-        bonds.vector[order],
-        np.array([index[s] for s in frame.symbols], dtype=np.intp),
+        vector,
+        species,
         frame.volume if all(frame.pbc) else 1.0,  # no cell, no stress
         cutoff,
         Size(n, int(counts.max()), int(near.max())),
     )
+
+
+def _nth(
+    chosen: NDArray[np.bool_], counts: NDArray[np.intp], centre: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Count the chosen bonds of each centre from zero."""
+    before = np.cumsum(counts) - counts
+    return np.cumsum(chosen) - 1 - before[centre]
 
 
 def fill_up(hood: Neighbourhood, size: Size) -> Graph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from lammpsfit.gap.backend import Array, Values, jax, jnp
 from lammpsfit.gap.core import add_core
-from lammpsfit.gap.covariance import Scaling, kernel, scaling_of
+from lammpsfit.gap.covariance import Scaling, kernel_less_one, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import VOIGT, Layout
 from lammpsfit.gap.frames import Frame
-from lammpsfit.gap.graph import Graph, fill_up, neighbourhood
+from lammpsfit.gap.graph import Graph, fill_up
 from lammpsfit.gap.model import Model
+from lammpsfit.gap.neighbour_list import NeighbourList
 from lammpsfit.gap.problem import offset_of
 
 FloatArray = NDArray[np.float64]
@@ -53,16 +54,61 @@ class Prediction:
 
 
 class Sum(NamedTuple):
-    """The centres of a model as JAX arrays: its fields z, species, a, b and w."""
+    """The sum over centres, arranged so that large terms do not cancel.
+
+    With a long theta all k are nearly one and the weights are huge: their sum would lose up to ten
+    digits. So the kernel is taken as 1 + e, and what is left without the e is summed once, for
+    each species:
+
+        E(z) = c + l.z + sum_m e_m A_m(z),            A_m(z) = a_m + b_m.(z - z_m)
+        dE/dz = l + q + M z - (c + l.z) z + sum_m e_m [b_m + A_m(z) (z_m - z)]
+
+    Attributes
+    ----------
+    z, species, a, b : array
+        As in :class:`lammpsfit.gap.gp.Centres`, but a is that of z = 0.
+    constant, linear, pull, matrix : array, shapes (s,), (s, d), (s, d) and (s, d, d)
+        c, l, q and M of each species.
+    w : array, shape (s, invariants)
+        Weights of the invariants, which are beside all that.
+    """
 
     z: Values
     species: Values
     a: Values
     b: Values
+    constant: Values
+    linear: Values
+    pull: Values
+    matrix: Values
     w: Values
 
 
-def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction:
+@lru_cache(maxsize=4)
+def sum_of(model: Model) -> Sum:
+    """Arrange the centres of a model."""
+    centres, d = model.centres, model.centres.z.shape[1]
+    exact = centres.a - (centres.b * centres.z).astype(np.longdouble).sum(-1)
+    constant, linear, pull, matrix = [], [], [], []
+    for k in range(len(model.species)):
+        own = centres.species == k
+        z, b = centres.z[own], centres.b[own]
+        constant.append(exact[own].sum())
+        linear.append(b.astype(np.longdouble).sum(axis=0))
+        pull.append((exact[own, None] * z).sum(axis=0))
+        matrix.append(z.T @ b if np.any(b) else np.zeros((d, d)))
+    a = exact.astype(np.float64)
+    plain = [np.array(part, dtype=np.float64) for part in (constant, linear, pull, matrix)]
+    c, slope, q, M = plain
+    return Sum(centres.z, centres.species, a, centres.b, c, slope, q, M, centres.w)
+
+
+def predict(
+    model: Model,
+    frame: Frame,
+    uncertainty: bool = False,
+    neighbours: NeighbourList | None = None,
+) -> Prediction:
     """Predict energy, forces and stress of a frame.
 
     Parameters
@@ -73,6 +119,8 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
         Atoms of species the model knows; its labels are not looked at.
     uncertainty
         Whether to give the errors too, which takes far longer (:mod:`lammpsfit.gap.variance`).
+    neighbours
+        The list of a run of frames (:func:`neighbour_list`); by default they are found anew.
 
     Raises
     ------
@@ -81,12 +129,10 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
         model has none.
     """
     layout = model.descriptors.layout
-    hood = neighbourhood(frame, model.species, layout.cutoff, layout.near_cutoff)
+    hood = (neighbours or neighbour_list(model)).neighbourhood(frame)
     graph = fill_up(hood, hood.size.bucket())
-    centres = model.centres
-    total = Sum(*(getattr(centres, name) for name in Sum._fields))
     scaling = scaling_of(model.descriptors, model.hyper.theta)
-    found = _predict(layout, model.parameters, scaling, total, graph)
+    found = _predict(layout, model.parameters, scaling, sum_of(model), graph)
     local, forces, stress = (np.asarray(part) for part in found)
     n = len(frame)
     alone = np.array([model.offsets[symbol] for symbol in frame.symbols])
@@ -106,24 +152,31 @@ def predict(model: Model, frame: Frame, uncertainty: bool = False) -> Prediction
     )
 
 
+def neighbour_list(model: Model, skin: float = 0.0) -> NeighbourList:
+    """Return a list of neighbours for a model, to be kept from frame to frame."""
+    layout = model.descriptors.layout
+    return NeighbourList(model.species, layout.cutoff, layout.near_cutoff, skin)
+
+
 def _errors(model: Model, frame: Frame) -> tuple[float, FloatArray, FloatArray]:
     from lammpsfit.gap.variance import prediction_errors
 
     return prediction_errors(model, frame)
 
 
-def local_energies(centres: Sum, z: Array, species: Values) -> tuple[Array, Array]:
-    """Return E and its gradient in all descriptors, shapes (n,) and (n, d); see :class:`Model`.
+def local_energies(total: Sum, z: Array, species: Values) -> tuple[Array, Array]:
+    """Return E and its gradient in all descriptors, shapes (n,) and (n, d); see :class:`Sum`.
 
     z are those of the Gaussian kernel and after them the invariants.
     """
-    z, x = jnp.split(z, [centres.z.shape[-1]], axis=-1)
-    w = jnp.asarray(centres.w)[jnp.maximum(species, 0)]
-    k = kernel(z, centres.z, species, centres.species)
-    along = z @ centres.b.T + (centres.a - (centres.b * centres.z).sum(-1))
-    weight = k * along
-    energy = weight.sum(-1)
-    slope = k @ centres.b - energy[:, None] * z + weight @ centres.z
+    z, x = jnp.split(z, [total.z.shape[-1]], axis=-1)
+    own = jnp.maximum(species, 0)
+    constant, linear, pull, matrix, w = (jnp.asarray(part)[own] for part in total[4:])
+    e = kernel_less_one(z, total.z, species, total.species)
+    along = e * (z @ total.b.T + total.a)
+    energy = constant + (linear * z).sum(-1) + along.sum(-1)
+    slope = linear + pull + jnp.einsum("ide,ie->id", matrix, z)
+    slope = slope + e @ total.b + along @ total.z - energy[:, None] * z
     return energy + (w * x).sum(-1), jnp.concatenate([slope, w], axis=-1)
 
 
