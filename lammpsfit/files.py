@@ -127,3 +127,8 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file in one step."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def cache_folder() -> Path:
+    """Return the folder of what can be made again: ``$XDG_CACHE_HOME/lammpsfit``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lammpsfit"

@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "cli_gap_work": {"cli_output", "run_pages", "gap", "report", "farm"},
     "cli_fit": {"cli_output", "config", "run_pages", "report", "fit.run", "farm", "target", "md"},
     "cli_output": {"report", "farm"},
-    "gap": {"config", "farm", "child", "reference", "structure"},
+    "gap": {"config", "farm", "child", "md", "reference", "structure"},
     "validate": {
         "config",
         "report",

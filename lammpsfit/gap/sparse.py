@@ -142,7 +142,9 @@ def covariances_with_atoms(one: Features, z: Array, species: Array) -> Array:
     return jnp.concatenate([one.energy * k.sum(axis=0)[None], slope])
 
 
-def pivots(z: FloatArray, species: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+def pivots(
+    z: FloatArray, species: NDArray[np.intp], count: int, floor: float = 10.0 * JITTER
+) -> NDArray[np.intp]:
     """Choose atoms one by one, each the one the chosen ones tell least about.
 
     The pivots of an incomplete Cholesky decomposition of the kernel matrix: the variance of the
@@ -153,7 +155,9 @@ def pivots(z: FloatArray, species: NDArray[np.intp], count: int) -> NDArray[np.i
     z : ndarray, shape (n, d)
     species : ndarray of int, shape (n,)
     count
-        At most so many; fewer if the others follow from them to rounding.
+        At most so many; fewer if the others follow from them.
+    floor
+        Variance, in units of the amplitude squared, below which an atom follows from others.
 
     Returns
     -------
@@ -165,7 +169,7 @@ def pivots(z: FloatArray, species: NDArray[np.intp], count: int) -> NDArray[np.i
     columns = np.zeros((min(count, n), n))
     for step in range(min(count, n)):
         at = int(np.argmax(left))
-        if left[at] < 10.0 * JITTER:
+        if left[at] < floor:
             break
         k = np.exp(-0.5 * ((z - z[at]) ** 2).sum(axis=1)) * (species == species[at])
         columns[step] = (k - columns[:step, at] @ columns[:step]) / np.sqrt(left[at])

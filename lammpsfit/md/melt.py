@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.files import check_folder
+from lammpsfit.files import cache_folder, check_folder
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.md.configuration import Configuration, build
 from lammpsfit.md.potential_text import pair_lines, species_lines
@@ -192,11 +192,6 @@ def melted_structure(
         finally:
             part.unlink(missing_ok=True)
     return path
-
-
-def cache_folder() -> Path:
-    """Folder of the melted start structures."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lammpsfit"
 
 
 def _key(potential: Potential, system: System, melting: Melting) -> str:

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from lammpsfit.errors import RunError
-from lammpsfit.md.melt import cache_folder, melted_structure
+from lammpsfit.files import cache_folder
+from lammpsfit.md.melt import melted_structure
 
 
 @pytest.mark.lammps
