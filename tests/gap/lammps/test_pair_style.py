@@ -91,7 +91,7 @@ def test_errors_are_those_of_the_posterior_at_the_chosen_atoms(exported, small):
 def test_errors_are_never_below_the_exact_ones_and_near_them(small):
     """The fewer atoms they go by, the larger they are."""
     model, frame = small.model, small.frame(17).unlabelled()
-    _, exact = prediction_errors(model, frame)
+    _, exact, _ = prediction_errors(model, frame)
     few, all_of_them = (
         errors_at_atoms(model, posterior_at_atoms(model, count), frame) for count in (4, 9)
     )
