@@ -1,4 +1,4 @@
-"""How far the k-points of the aluminium data are from converged: energy and a sheared cell's stress.
+"""How far k-points are from converged for aluminium: energy, and the stress of a sheared cell.
 
 Needs GPAW. Usage: python ci/check_gap_kpoints.py [4 6 8 12]
 """
