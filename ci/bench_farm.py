@@ -64,6 +64,9 @@ BLOCKS = 10
 class Silent:
     """A monitor that shows nothing."""
 
+    def say(self, line):
+        pass
+
     def begin(self, what, total, done):
         pass
 
