@@ -20,6 +20,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from ase.io import write
 from ase.stress import voigt_6_to_full_3x3_stress
+from gap_splits import Unit, errors_of, read_data
 
 from lammpsfit.child.process import THREAD_VARIABLES
 from lammpsfit.errors import RunError
@@ -166,9 +167,15 @@ def predict_soap(fitted: SoapFit, frames: Sequence[Frame]) -> list[Prediction]:
     return found
 
 
-def main() -> None:
-    from bench_gap_accuracy import Unit, errors_of, read_data
+def fit_and_predict(
+    train: Sequence[Frame], test: Sequence[Frame], folder: Path
+) -> tuple[list[Prediction], float]:
+    """Fit, and predict other frames: predictions, and CPU seconds of the fit."""
+    fitted = fit_soap(train, folder)
+    return predict_soap(fitted, test), fitted.cpu_s
 
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

@@ -37,7 +37,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
-from bench_gap_accuracy import ALUMINIUM, POOL, VALIDATE, read_data
+from gap_splits import ALUMINIUM, POOL, VALIDATE, read_data
 
 from lammpsfit.files import write_json
 from lammpsfit.gap.calculator import GapCalculator
@@ -51,7 +51,7 @@ from lammpsfit.gap.lammps.run import run_input
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.train import Step, TrainOptions, TrainState, train
 
-KINDS = ("radial", "angular")
+KINDS = ("radial", "angular", "invariants")
 SIZES = (10, 25, 50)
 STEP_FRAMES = 25
 STEPS = 3

@@ -22,18 +22,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from bench_gap_accuracy import (
-    ALUMINIUM,
-    JOBS,
-    POOL,
-    SPLITS,
-    Kind,
-    Unit,
-    errors_of,
-    fit_options,
-    kind_of,
-    read_data,
-)
+from bench_gap_accuracy import JOBS, Kind, fit_options, kind_of
+from gap_splits import ALUMINIUM, POOL, SPLITS, Unit, errors_of, read_data
 
 from lammpsfit.gap.descriptors import make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model

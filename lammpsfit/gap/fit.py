@@ -11,7 +11,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.gap.bounds import hyper_count, limits_of, variables_from, vector_of
+from lammpsfit.gap.bounds import NOISE, hyper_count, limits_of, variables_from, vector_of
 from lammpsfit.gap.core import core_of
 from lammpsfit.gap.covariance import scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
@@ -50,6 +50,9 @@ class FitOptions:
     likelihood_blocks : int
         Blocks of frames in their order, each of which is predicted by the others; none: the
         marginal likelihood of all (:mod:`lammpsfit.gap.likelihood`).
+    least_energy_noise : float, eV per atom
+        That the search may find; a few frames have few energies, which a model that cannot
+        describe everything may come nearer to than to others.
     iterations : int
         Of the search for the hyper-parameters.
     seed : int
@@ -69,6 +72,7 @@ class FitOptions:
     likelihood_frames: int = 10
     likelihood_components: int = 30
     likelihood_blocks: int = 0
+    least_energy_noise: float = NOISE[0][0]
     iterations: int = 40
     seed: int = 0
     keep_training: bool = True
@@ -214,7 +218,7 @@ def fit_hyperparameters(
     layout = descriptors.layout
     scaling = scaling_of(descriptors, (1.0,) * len(layout.parts))
     described = describe_all(layout, parameters, scaling, problem)
-    limits = limits_of(start)
+    limits = limits_of(start, options.least_energy_noise)
     begin = np.clip(vector_of(start), limits[:, 0], limits[:, 1])
     last = hyper_count(start)
     fixed = vector_of(start)[:-last]

@@ -9,6 +9,7 @@ import tomli_w
 from pydantic import Field, model_validator
 
 from lammpsfit.config import read_tables
+from lammpsfit.gap.bounds import NOISE
 from lammpsfit.gap.descriptors import Settings
 from lammpsfit.gap.descriptors.settings import MOST_CUTOFF
 from lammpsfit.gap.fit import FitOptions
@@ -211,6 +212,12 @@ class ModelTable(Model):
         description="blocks of frames in their order, each judged by what the others predict of "
         "it; 0: the marginal likelihood of all",
     )
+    least_energy_noise: float = Field(
+        FitOptions.least_energy_noise,
+        gt=0,
+        le=NOISE[0][1],
+        description="noise of energies at least, eV/atom: so near DFT is thought to be converged",
+    )
 
 
 class LearningCurveTable(Model):
@@ -258,6 +265,7 @@ class GapJob(Model):
             likelihood_frames=self.model.likelihood_frames,
             likelihood_components=self.model.likelihood_components,
             likelihood_blocks=self.model.likelihood_blocks,
+            least_energy_noise=self.model.least_energy_noise,
             seed=self.seed,
         )
 
