@@ -264,3 +264,14 @@ def test_what_cannot_be_trained_is_said(small, taught, options, trained):
         train(taught[:2], taught[2:], *args, resume_state=short)
     with pytest.raises(InputError, match="no state"):
         TrainState.from_dict({"steps": []})
+
+
+def test_the_noise_of_energies_stays_above_what_is_given(small, taught, options):
+    """Left alone, the search goes far below."""
+    fit = replace(options.fit, iterations=10)
+    args = (taught[:2], small.descriptors, small.parameters, small.options.offsets)
+    free, bounded = (
+        fit_hyperparameters(*args, replace(fit, least_energy_noise=least)).noises.energy
+        for least in (1e-5, 0.5)
+    )
+    assert free < 0.5 <= bounded * (1.0 + 1e-9)
