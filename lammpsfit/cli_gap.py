@@ -243,13 +243,13 @@ def export(
     with session.outputs.writing():
         try:
             find_compiler()
-            check = export_model(model, output, installation, str(path), _tell)
+            check = export_model(model, output, installation, str(path), warn)
             route, how = "pair_style lammpsfit/gap", "lmp -in in.example"
         except NoCompilerError as error:
             if lammps is not None:
                 raise
-            _tell(f"{error}; so LAMMPS gets its forces through Python, by fix external")
-            check = export_external(model, output, _tell)
+            warn(f"{error}; so LAMMPS gets its forces through Python, by fix external")
+            check = export_external(model, output, warn)
             route, how = "fix external", "python run.py"
     write_result(session, {"route": route, **check.as_dict()})
     say(session.console, str(check))
