@@ -16,7 +16,7 @@ Each piece of work is a file under ``--keep``; what is there is not done again.
 
     python ci/bench_gap_accuracy.py --keep FOLDER [--only METHOD...] [--splits blocks random]
         [--limit-s SECONDS]
-    python ci/bench_gap_accuracy.py --keep FOLDER --table [--json FILE]
+    python ci/bench_gap_accuracy.py --keep FOLDER --table [--common] [--json FILE]
 """
 
 import argparse
@@ -165,13 +165,21 @@ def read(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def summaries(keep: Path, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Summarise every method, split and size that has results."""
+def summaries(keep: Path, methods: Sequence[str], common: bool = False) -> list[dict[str, Any]]:
+    """Summarise every method, split and size that has results, or of these the common splits."""
     rows = []
     for split, count in SPLITS.items():
         for size in SIZES:
+            numbers = range(1, count + 1)
+            if common:
+                names = [[Unit(method, split, k, size).name for method in methods] for k in numbers]
+                numbers = [
+                    k
+                    for k, group in zip(numbers, names, strict=True)
+                    if all((keep / f"{name}.json").exists() for name in group)
+                ]
             for method in methods:
-                wanted = [Unit(method, split, k, size) for k in range(1, count + 1)]
+                wanted = [Unit(method, split, k, size) for k in numbers]
                 found = {unit.number: read(keep / f"{unit.name}.json") for unit in wanted}
                 done = {number: result for number, result in found.items() if result is not None}
                 if done:
@@ -255,7 +263,8 @@ def goals(rows: dict[tuple[str, str, int], dict[str, Any]]) -> Iterator[str]:
             said = verdict(gain >= GAIN)
             yield f"- gain of optimised eta, 10 frames, {split}: {gain:.0%} ≥ {GAIN:.0%}: {said}"
         for size in SIZES:
-            if split == "blocks" and (row := rows.get(("invariants", split, size))):
+            row = rows.get(("invariants", split, size))
+            if row and split == "blocks" and row["done"] == SPLITS[split]:
                 yield from invariant_goals(row)
             row = rows.get(("angular", split, size))
             if row and row["compared"]:
@@ -293,6 +302,7 @@ def main() -> None:
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=list(SPLITS))
     parser.add_argument("--limit-s", type=float, help="begin nothing after so many seconds")
     parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--common", action="store_true", help="splits all methods have alone")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
@@ -308,7 +318,7 @@ def main() -> None:
                         run_unit(unit, data, options.keep, stop)
                     except StoppedError as stopped:
                         print(stopped)
-    rows = summaries(options.keep, options.only)
+    rows = summaries(options.keep, options.only, options.common)
     print("\n".join(markdown(rows)))
     if options.json:
         write_json(options.json, {"rows": rows})
