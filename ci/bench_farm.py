@@ -297,7 +297,9 @@ def under_mpi(options):
 def parsl(options):
     config = HERE.parent / "examples" / "hpc" / "parsl_here.py"
     with tempfile.TemporaryDirectory() as folder:
-        text = config.read_text().replace("cores_per_worker=1", "max_workers_per_node=2")
+        # a node of one worker each, since it is nodes that a result tells
+        text = config.read_text().replace("cores_per_worker=1", "max_workers_per_node=1")
+        text = text.replace("init_blocks=1, max_blocks=1", "init_blocks=2, max_blocks=2")
         path = Path(folder) / "config.py"
         path.write_text(text.replace("executors=[", f'run_dir="{folder}/runinfo", executors=['))
         with ParslFarm(path) as farm:
