@@ -152,7 +152,7 @@ def test_dry_run_checks_and_writes_nothing(here):
         ("steps = 6", "stpes = 6", "unknown key 'training.stpes': did you mean 'steps'?"),
         ("[split]", "[splits]", "unknown key 'splits': did you mean 'split'?"),
         ('"al.extxyz"', '"none.extxyz"', "none.extxyz: no such file of frames"),
-        ("[split]", "skip = 20\n[split]", "has 20 frames, and data.skip = 20 leaves none"),
+        ("[split]", "skip = 20\n[split]", "has 20 frames, and skip = 20 and exclude leave none"),
         (
             "[split]",
             '[data.keys]\nforces="f"\n[split]',
@@ -163,7 +163,7 @@ def test_dry_run_checks_and_writes_nothing(here):
             "radial_count = 3\nradial_width = 0.3",
             "radial_width must be from 0.1 to 2 cutoffs (0.5 to 10 Å) to be optimised, got 0.3 Å",
         ),
-        ("radial_count = 3", "radial_count = 0", "there must be radial or angular descriptors"),
+        ("radial_count = 3", "radial_count = 0", "there must be descriptors"),
         ("radial_cutoff = 5.0", "radial_cutoff = 1.0", "need a cutoff beyond the first centre"),
         ("radial_cutoff", "from_model = 'm.json'\nradial_cutoff", "m.json: no such model file"),
         ("[2, 5]", "[2, 16]", "sizes goes to 16, but only 15 frames are not held out"),
@@ -227,7 +227,7 @@ def test_a_folder_is_one_jobs_and_one_data_sets(here, images):
     assert other.returncode == 2
     assert "state.json: belongs to other frames" in other.stderr
     Path("run/state.json").write_text("{")
-    assert "state.json: cannot be read" in here("resume", "run").stderr
+    assert "state.json: not valid JSON" in here("resume", "run").stderr
     assert "no run of a GAP here" in here("resume", "nowhere").stderr
     Path("run/job.toml").write_bytes(b"\xff\xfe")
     assert "run/job.toml: cannot be read" in here("fit", "job.toml", "-o", "run").stderr
