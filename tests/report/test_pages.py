@@ -232,12 +232,13 @@ def test_errors_of_the_parameters_are_told(finished_paper, copy_of, read_page):
     def by_name(*values):
         return dict(zip(names, values, strict=True))
 
-    direction = {"error": 0.01, "reach": 0.02, "resolved": True, "words": "q_Si <alone>"}
+    direction = {"error": 0.01, "reach": None, "resolved": True, "words": "q_Si <alone>"}
+    direction["curvature"] = 1.0
     result["uncertainty"] = {
         "rise": 0.001,
         "relative": by_name(True, True),
         "bounds": by_name([1.0, 3.0], [9000.0, 20000.0]),
-        "errors": by_name(0.004, 0.5),
+        "errors": by_name(0.004, None),
         "reach": by_name(0.01, 0.2),
         "at_bound": [],
         "covariance": [[1.6e-5, 0.0], [0.0, 0.25]],

@@ -35,6 +35,15 @@ class Header(_Fields):
     versions: dict[str, str] | None = None
 
 
+class _Term(_Fields):
+    """What was wanted and reached of a term, and its share of the squared objective."""
+
+    wanted: float | None
+    value: Pair | None
+    deviation: Pair
+    share: Finite
+
+
 class _Cost(_Fields):
     """What any run has that gave a cost, under one condition."""
 
@@ -49,6 +58,7 @@ class _Cost(_Fields):
     energy: Pair | None = None
     energy_drift: Pair | None = None
     atom_steps: Count = 0
+    terms: dict[str, _Term] = {}
     also: "dict[str, _Cost]" = {}
 
 

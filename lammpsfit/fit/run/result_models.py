@@ -31,9 +31,9 @@ class _Best(_Fields):
 class _Direction(_Fields):
     loadings: dict[str, float]
     curvature: float
-    error: float
-    reach: float
-    determined: bool
+    error: float | None  # None: not resolved
+    reach: float | None
+    resolved: bool
     words: str
 
 
@@ -49,8 +49,8 @@ class _Uncertainty(_Fields):
     rise: float
     relative: dict[str, bool]
     bounds: dict[str, tuple[float, float]]
-    errors: dict[str, float]
-    reach: dict[str, float]
+    errors: dict[str, float | None]
+    reach: dict[str, float | None]
     at_bound: list[str]
     covariance: list[list[float]]
     directions: list[_Direction]
