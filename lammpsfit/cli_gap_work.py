@@ -50,25 +50,28 @@ def sample(
     calculator: Factory = None,
     strain: Annotated[
         float | None,
-        typer.Option(help="no dynamics, but strained cells: the largest strain, as 0.06"),
+        typer.Option(
+            help="make strained cells instead of dynamics: the largest strain, such as 0.06"
+        ),
     ] = None,
     temperature: Annotated[
-        list[float] | None, typer.Option(help="K; given several times: a run at each")
+        list[float] | None,
+        typer.Option(help="temperature, K; give it several times for several runs"),
     ] = None,
     frames: Annotated[
         int, typer.Option(min=1, help="frames of each run, or strained cells of each start")
     ] = 30,
     ensemble: Annotated[str, typer.Option(help="npt, nvt or nve")] = "npt",
-    pressure: Annotated[float, typer.Option(help="bar")] = 0.0,
-    timestep: Annotated[float, typer.Option(help="fs")] = 2.0,
-    equilibrate: Annotated[float, typer.Option(help="before the first frame, ps")] = 2.0,
-    interval: Annotated[float, typer.Option(help="between frames, ps")] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="of velocities and thermostats")] = 1,
+    pressure: Annotated[float, typer.Option(help="pressure, bar")] = 0.0,
+    timestep: Annotated[float, typer.Option(help="timestep, fs")] = 2.0,
+    equilibrate: Annotated[float, typer.Option(help="time before the first frame, ps")] = 2.0,
+    interval: Annotated[float, typer.Option(help="time between frames, ps")] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="seed of velocities and thermostats")] = 1,
     walltime: Walltime = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Make frames to label: strained cells, or molecular dynamics; the same command goes on."""
+    """Make frames to label: strained cells or dynamics; after a stop, the same command goes on."""
     from lammpsfit.gap.frames import from_atoms, read_frames, to_atoms, write_images
     from lammpsfit.gap.work.dynamics import Dynamics
     from lammpsfit.gap.work.sample import SampleRequest, strained_frames
@@ -156,7 +159,7 @@ def properties(
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
-    """Tell what a potential makes of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
+    """Compute properties of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.work.literature import LITERATURE
     from lammpsfit.gap.work.properties import UNITS, first_length, measure
@@ -218,17 +221,20 @@ def md(
     model: ModelOption = None,
     calculator: Factory = None,
     ensemble: Annotated[str, typer.Option(help="nvt, npt or nve")] = "nvt",
-    temperature: Annotated[float, typer.Option(help="K")] = 300.0,
-    pressure: Annotated[float, typer.Option(help="bar")] = 0.0,
-    time: Annotated[float, typer.Option(help="what is looked at, ps")] = 10.0,
-    equilibrate: Annotated[float, typer.Option(help="before that, ps")] = 1.0,
-    look: Annotated[float, typer.Option(help="between two looks, ps")] = 0.05,
-    timestep: Annotated[float, typer.Option(help="fs")] = 2.0,
-    repeat: Annotated[int, typer.Option(min=1, help="the structure so often along each axis")] = 1,
+    temperature: Annotated[float, typer.Option(help="temperature, K")] = 300.0,
+    pressure: Annotated[float, typer.Option(help="pressure, bar")] = 0.0,
+    time: Annotated[float, typer.Option(help="time of sampling, ps")] = 10.0,
+    equilibrate: Annotated[float, typer.Option(help="time before sampling, ps")] = 1.0,
+    look: Annotated[float, typer.Option(help="time between samples, ps")] = 0.05,
+    timestep: Annotated[float, typer.Option(help="timestep, fs")] = 2.0,
+    repeat: Annotated[int, typer.Option(min=1, help="copies of the structure along each axis")] = 1,
     stop_at: Annotated[
-        float, typer.Option(help="grade of an atom, its distance from the data, that ends the run")
+        float,
+        typer.Option(
+            help="end the run if an atom has this grade: its distance from the training data"
+        ),
     ] = 5.0,
-    seed: Annotated[int, typer.Option(min=0, help="of velocities and thermostat")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="seed of velocities and thermostat")] = 1,
     walltime: Walltime = None,
     json_file: JsonFile = None,
     force: Force = False,

@@ -15,15 +15,15 @@ JsonFile = Annotated[
     Path | None, typer.Option("--json", help="also write the result here, as JSON")
 ]
 Walltime = Annotated[
-    str | None, typer.Option(help="stop in time for this limit: seconds, mm:ss, [d-]hh:mm:ss")
+    str | None, typer.Option(help="stop before this time is up: seconds, mm:ss or [d-]hh:mm:ss")
 ]
 ParslFile = Annotated[
     Path | None,
-    typer.Option("--parsl", help="work on the workers that this configuration of Parsl starts"),
+    typer.Option("--parsl", help="use workers of Parsl: its configuration, a Python file"),
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="replace files of yours, but for those that are read or a run's"),
+    typer.Option("--force", help="replace files of yours; inputs and files of a run stay"),
 ]
 
 

@@ -39,27 +39,30 @@ class ReferenceTable(Model):
     """``[reference]``: what the fit reproduces."""
 
     file: Path = Field(description="CSV table of partial g(r), relative to the job file")
-    r_min: float = Field(0.0, ge=0, le=LONGEST, description="lower end of the range compared, Å")
+    r_min: float = Field(0.0, ge=0, le=LONGEST, description="lower end of the range of r, Å")
     r_max: float | None = Field(
-        None, gt=0, le=LONGEST, description="upper end, Å; default: all of the table"
+        None,
+        gt=0,
+        le=LONGEST,
+        description="upper end, Å; default: that of the table",
     )
     weights: dict[str, Weight] = Field(
-        default_factory=dict, description="weight of a pair in the cost, 1 where not given"
+        default_factory=dict, description="weight of a pair in R; default: 1"
     )
     error: dict[str, Annotated[float, Field(le=1e3)]] = Field(
         default_factory=dict,
-        description="standard error of g by pair, independent from bin to bin, for the errors of "
-        "the parameters; default: that of the err_ columns of the table, if any",
+        description="standard error of g for each pair, independent from bin to bin; the errors "
+        "of the parameters use it; default: the err_ columns of the table, if any",
     )
     angles: Path | None = Field(
         None,
-        description="CSV table of bond angles, relative to the job file: never fitted, shown by "
-        "validate",
+        description="CSV table of bond angles, relative to the job file; validate compares with "
+        "it, a fit does not use it",
     )
 
 
 class PressureTable(Model):
-    """``[pressure]``: a pressure to be reproduced beside the structure, at the job's density."""
+    """``[pressure]``: a pressure to fit to beside g(r), at the density of the job."""
 
     value: float = Field(ge=-HIGHEST, le=HIGHEST, description="pressure wanted, bar")
     per_percent: float = Field(
@@ -68,11 +71,11 @@ class PressureTable(Model):
 
 
 class CoordinationTable(Model):
-    """``[[coordination]]``: a mean coordination number to be reproduced beside the structure."""
+    """``[[coordination]]``: a mean coordination number to fit to beside g(r)."""
 
     centre: str = Field(description="species whose neighbours are counted")
-    neighbour: str = Field(description="species that counts as a neighbour")
-    cutoff: float = Field(gt=0, description="distance within which it does, Å")
+    neighbour: str = Field(description="species of the neighbours")
+    cutoff: float = Field(gt=0, description="largest distance of a neighbour, Å")
     value: float = Field(ge=0, description="mean number of neighbours wanted")
     per_percent: float = Field(
         0.02, gt=0, description="deviation that costs as much as R = 1 %, neighbours"
@@ -80,16 +83,16 @@ class CoordinationTable(Model):
 
 
 class TermTables(Model):
-    """The terms of the target beside partial g(r); a condition of ``[[also]]`` may have its own."""
+    """The terms of the target beside partial g(r); each condition of ``[[also]]`` has its own."""
 
-    pressure: PressureTable | None = Field(None, description="pressure wanted, if any")
+    pressure: PressureTable | None = Field(None, description="pressure to fit to; default: none")
     coordination: tuple[CoordinationTable, ...] = Field(
-        (), description="mean coordination numbers wanted"
+        (), description="mean coordination numbers to fit to"
     )
 
 
 class MeltTable(Model):
-    """``[system.melt]``: how the start structure is molten, once per job."""
+    """``[system.melt]``: how the start structure is melted, once per job."""
 
     potential: str | None = Field(
         None, description="potential that melts it; default: the start potential of the fit"
@@ -102,10 +105,12 @@ class MeltTable(Model):
     )
     melt: float = Field(8.0, gt=0, le=LATEST, description="time at the melt temperature, ps")
     cool: float = Field(
-        2.0, gt=0, le=LATEST, description="time down to the temperature of the protocol, ps"
+        2.0, gt=0, le=LATEST, description="time to cool to the temperature of the protocol, ps"
     )
-    relax: float = Field(5.0, gt=0, le=LATEST, description="time at that temperature, ps")
-    seed: int = Field(1, ge=1, le=900_000_000, description="seed of packing and velocities")
+    relax: float = Field(
+        5.0, gt=0, le=LATEST, description="time at the temperature of the protocol, ps"
+    )
+    seed: int = Field(1, ge=1, le=900_000_000, description="seed of the packing and the velocities")
 
 
 class SystemTable(Model):
@@ -115,20 +120,20 @@ class SystemTable(Model):
     atoms: int = Field(le=10_000_000, description="atoms in the box while fitting")
     density: float = Field(le=100, description="mass density, g/cm³")
     structure: Literal["beta-cristobalite", "random"] = Field(
-        "random", description="what is molten to make the start structure"
+        "random", description="structure that is melted to make the start structure"
     )
-    melt: MeltTable = Field(MeltTable(), description="how it is molten")
+    melt: MeltTable = Field(MeltTable(), description="how it is melted")
 
 
 class ProtocolTable(Model):
-    """``[protocol]``: one evaluation's run at constant volume and temperature."""
+    """``[protocol]``: the run of one evaluation, at constant volume and temperature."""
 
     temperature: float = Field(le=HOTTEST, description="temperature, K")
     relax: float = Field(10.0, le=LATEST, description="time before the first frame, ps")
-    sample: float = Field(10.0, le=LATEST, description="time averaged over, ps")
+    sample: float = Field(10.0, le=LATEST, description="time of sampling after that, ps")
     timestep_fs: float = Field(1.0, le=100, description="timestep, fs")
-    every_fs: float = Field(50.0, le=1e6, description="time between frames, fs")
-    blocks: int = Field(20, le=10_000, description="blocks for the errors")
+    every_fs: float = Field(50.0, le=1e6, description="time between sampled frames, fs")
+    blocks: int = Field(20, le=10_000, description="blocks of the run, for the errors")
 
 
 class ParameterTable(Model):
@@ -137,11 +142,14 @@ class ParameterTable(Model):
     min: Value | None = Field(None, description="lower bound")
     max: Value | None = Field(None, description="upper bound")
     factor: float | None = Field(
-        None, gt=1, le=1e6, description="bounds from the start value divided to multiplied by this"
+        None,
+        gt=1,
+        le=1e6,
+        description="bounds: the start value divided by this, and multiplied by this",
     )
     log: bool = Field(True, description="search on a logarithmic scale")
-    tied_to: str | None = Field(None, description="parameter this one follows")
-    times: Value = Field(1.0, description="with tied_to: the factor it follows with")
+    tied_to: str | None = Field(None, description="parameter that this one follows")
+    times: Value = Field(1.0, description="with tied_to: this parameter over the other")
 
     @model_validator(mode="after")
     def _one_way(self) -> "ParameterTable":
@@ -161,8 +169,8 @@ class ChargesTable(Model):
     )
     per_composition: bool = Field(
         False,
-        description="whether it follows from the formula of each condition, as that of oxygen in "
-        "SHIK, instead of from the job's own in all of them",
+        description="true: the charge follows from the formula of each condition, as that of "
+        "oxygen in SHIK does; false: it follows from the formula of the job",
     )
 
     @model_validator(mode="after")
@@ -177,17 +185,17 @@ class StrategyTable(Model):
 
     name: Literal["auto", "gauss-newton", "paper"] = Field(
         "auto",
-        description="gauss-newton: least squares with the derivatives that each run brings; paper: "
-        "design, Gaussian process with expected improvement, then CG; auto: gauss-newton",
+        description="gauss-newton: least squares with the derivatives of each run; paper: design, "
+        "Gaussian process with expected improvement, then CG; auto: gauss-newton",
     )
     starts: int = Field(
         1,
         ge=1,
         le=1000,
-        description="gauss-newton: descents at a time, the first from the start potential",
+        description="gauss-newton: descents at a time; the first begins at the start potential",
     )
     batch: int = Field(
-        1, ge=1, le=1000, description="gauss-newton: steps of each descent tried at once"
+        1, ge=1, le=1000, description="gauss-newton: steps that each descent tries at once"
     )
     radius: float = Field(
         5.0, ge=0.5, le=20, description="gauss-newton: first step, in standard deviations of U/kT"
@@ -196,44 +204,49 @@ class StrategyTable(Model):
         0.05,
         ge=0,
         le=10,
-        description="gauss-newton: spread of R from run to run, as a fraction of it",
+        description="gauss-newton: spread of R from run to run, as a fraction of R",
     )
     quiet: int = Field(
         12,
         ge=1,
         le=1_000_000,
-        description="gauss-newton: stop after so many steps less than noise, each and together",
+        description="gauss-newton: a descent has converged after so many steps within the noise",
     )
     design: int = Field(
-        64, ge=0, le=10_000, description="paper: points of the initial design, beside the start"
+        64, ge=0, le=10_000, description="paper: points of the initial design, without the start"
     )
     plateau: int = Field(
         100,
         ge=1,
         le=1_000_000,
-        description="paper: stop exploring after so many evaluations without improvement",
+        description="paper: end exploration after so many evaluations without improvement",
     )
     explore: int = Field(
-        1000, ge=0, le=100_000, description="paper: most evaluations by expected improvement"
+        1000,
+        ge=0,
+        le=100_000,
+        description="paper: largest number of evaluations by expected improvement",
     )
-    refine: int = Field(30, ge=0, le=10_000, description="paper: most directions of CG; 0: none")
+    refine: int = Field(
+        30, ge=0, le=10_000, description="paper: largest number of directions of CG; 0: none"
+    )
     gradients: Literal["fluctuations", "differences"] = Field(
         "fluctuations",
-        description="paper: gradients of CG, from the run itself or by finite differences, which "
-        "take a run for each parameter",
+        description="paper: gradients of CG; fluctuations: from the run itself; differences: "
+        "finite differences, one more run for each parameter",
     )
     barrier: float | None = Field(
         None,
         gt=0,
         le=1e6,
-        description="Buckingham barrier a candidate must have, in kT of the protocol; default: "
-        "45 for gauss-newton, 35 for paper, which learns where runs fail",
+        description="Buckingham barrier that a candidate needs, in kT of the protocol; default: "
+        "45 for gauss-newton, 35 for paper, because that learns where runs fail",
     )
     race: float = Field(
         0.0,
         le=1e6,
-        description="paper: end an evaluation early that is certain to cost more than this many "
-        "times the best so far; 0: never",
+        description="paper: end an evaluation early if its cost is certain to exceed the best so "
+        "far times this; 0: never",
     )
 
     @property
@@ -252,22 +265,22 @@ class StrategyTable(Model):
 
 
 class FarmTable(Model):
-    """``[farm]``: how evaluations are handed out."""
+    """``[farm]``: how evaluations are distributed over workers."""
 
     ordered: int | None = Field(
         None,
         ge=1,
         le=100_000,
-        description="keep this many evaluations open and take their results in order, so that "
-        "the fit repeats to the bit with any number of workers; default: whoever is first",
+        description="keep this many evaluations open and use their results in the order of asking: "
+        "the fit repeats to the bit with any number of workers; default: first come, first used",
     )
     ranks_per_evaluation: int = Field(
         1,
         ge=1,
         le=100_000,
         description="MPI ranks that run each evaluation together, for systems too large for one "
-        "core; without the isolation of a child process: an evaluation that kills a rank ends "
-        "the job, and is recorded as failed once it did so twice",
+        "core; no child process shields them: an evaluation that kills a rank ends the job, and "
+        "counts as failed after it did so twice",
     )
     engine: Literal["auto", "parsl"] = Field(
         "auto",
@@ -276,8 +289,8 @@ class FarmTable(Model):
     )
     parsl: Path | None = Field(
         None,
-        description="Parsl's configuration, a Python file, relative to the job file; default: that "
-        "of --parsl",
+        description="configuration of Parsl, a Python file, relative to the job file; default: the "
+        "file of --parsl",
     )
 
     @model_validator(mode="after")
@@ -293,39 +306,45 @@ class LimitsTable(Model):
     """``[limits]``: when a fit stops, finished or not."""
 
     evaluations: int | None = Field(
-        None, ge=1, le=10**9, description="most evaluations of the search"
+        None, ge=1, le=10**9, description="largest number of evaluations of the search"
     )
     evaluation_s: float | None = Field(
-        None, gt=0, le=1e9, description="seconds after which an evaluation is taken for hung"
+        None, gt=0, le=1e9, description="seconds after which an evaluation is ended as hung"
     )
 
 
 class ConfirmTable(Model):
-    """``[confirm]``: the best candidates run again with fresh seeds before one is called best."""
+    """``[confirm]``: runs of the best candidates with fresh seeds, before one is called best."""
 
-    candidates: int = Field(3, ge=1, le=1000, description="how many of the best are run again")
-    repeats: int = Field(2, ge=1, le=1000, description="runs of each, with different seeds")
-    atoms: int | None = Field(
-        None, gt=0, le=10_000_000, description="atoms in the box; default: as while fitting"
+    candidates: int = Field(3, ge=1, le=1000, description="number of candidates to run again")
+    repeats: int = Field(
+        2, ge=1, le=1000, description="runs of each candidate, with different seeds"
     )
-    relax: float | None = Field(None, le=LATEST, description="ps; default: as in the protocol")
-    sample: float | None = Field(None, le=LATEST, description="ps; default: as in the protocol")
+    atoms: int | None = Field(
+        None, gt=0, le=10_000_000, description="atoms in the box; default: as in the system"
+    )
+    relax: float | None = Field(
+        None, le=LATEST, description="time before the first frame, ps; default: as in the protocol"
+    )
+    sample: float | None = Field(
+        None, le=LATEST, description="time of sampling, ps; default: as in the protocol"
+    )
     compare: tuple[str, ...] = Field(
-        (), max_length=100, description="known potentials run beside them, for the table"
+        (), max_length=100, description="known potentials to run beside them, for the table"
     )
     ensemble: int = Field(
         0,
         ge=0,
         le=1000,
-        description="potentials as good as the best by its errors, run to check them",
+        description="number of potentials to draw that should be as good as the best, and to run",
     )
 
 
 class AlsoTable(TermTables):
     """``[[also]]``: another condition that the same potential is fitted to at once.
 
-    It has the tables of the job itself, and what a table of it leaves out is as there; but what
-    is wanted beside partial g(r) is wanted only where it says so.
+    It has the tables of the job itself. A key that a table leaves out has the value of the job.
+    Terms beside partial g(r), such as a pressure, count only for the condition that names them.
     """
 
     name: str = Field(description="name of the condition, for tables and files")
@@ -333,11 +352,11 @@ class AlsoTable(TermTables):
         1.0,
         gt=0,
         le=1e6,
-        description="weight of its squared cost, that of the job's own condition being 1",
+        description="weight of its squared objective; the job's own condition has weight 1",
     )
-    reference: ReferenceTable = Field(description="what is reproduced there")
-    system: SystemTable = Field(description="what is in the box there")
-    protocol: ProtocolTable = Field(description="how it is run there")
+    reference: ReferenceTable = Field(description="its reference")
+    system: SystemTable = Field(description="its system")
+    protocol: ProtocolTable = Field(description="its protocol")
 
     @field_validator("name")
     @classmethod
@@ -350,11 +369,11 @@ class AlsoTable(TermTables):
 class Job(TermTables):
     """A whole job file."""
 
-    title: str = Field(
-        "", max_length=300, pattern=r"^[^\r\n]*$", description="what this is, in one line"
+    title: str = Field("", max_length=300, pattern=r"^[^\r\n]*$", description="title, one line")
+    potential: str = Field(
+        description="start of the search: a potential of the library, or a TOML file"
     )
-    potential: str = Field(description="start: a potential of the library or a TOML file")
-    seed: int = Field(1, ge=0, lt=2**63, description="seed of everything random")
+    seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
     reference: ReferenceTable
     system: SystemTable
     protocol: ProtocolTable

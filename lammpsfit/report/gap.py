@@ -191,7 +191,7 @@ def plot_calibration(
     ends = np.concatenate([predicted, made])
     span = ends[ends > 0.0].min() / 1.6, ends.max() * 1.6
     axes.plot(span, span, color="0.6", lw=1.0, label="as predicted")
-    axes.plot(predicted, made, "o-", color=COLOURS[0], ms=5.0, lw=1.2, label="made")
+    axes.plot(predicted, made, "o-", color=COLOURS[0], ms=5.0, lw=1.2, label="actual")
     logarithmic(axes, "x", (1.0, 2.0, 5.0))
     logarithmic(axes, "y", (1.0, 2.0, 5.0))
     axes.set_xlim(span)
@@ -199,7 +199,7 @@ def plot_calibration(
     axes.set_box_aspect(1.0)
     axes.tick_params(axis="x", rotation=45)
     axes.set_xlabel(f"predicted error, rms ({unit})")
-    axes.set_ylabel(f"error made, rms ({unit})")
+    axes.set_ylabel(f"actual error, rms ({unit})")
     light_grid(axes)
     axes.legend(frameon=False, loc="lower right", fontsize="small")
     axes.text(

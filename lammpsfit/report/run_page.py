@@ -198,8 +198,8 @@ def _costs(view: RunView) -> Markup:
     waiting = [shown.label for shown in view.shown if not shown.fields]
     notes = [
         *dict.fromkeys(f"{one.definition}." for one in view.conditions),
-        "R_c is R without its statistical noise, ± a standard error (block jackknife over the "
-        "runs); quarters of the run show drift, and each is noisier than the whole.",
+        "R_c is R without its statistical noise. ± is a standard error (block jackknife over the "
+        "runs). The quarters of the run show drift; each is noisier than the whole run.",
         *_objective_notes(view),
         *failed,
         *([f"Not run yet: {list_words(waiting)}."] if waiting else []),
@@ -212,8 +212,8 @@ def _objective_notes(view: RunView) -> Iterator[str]:
     words = dict.fromkeys(column.words for one in view.conditions for column in one.columns)
     if words:
         yield (
-            "Objective: the root of the sum of squared deviations, in R. In brackets, the share of "
-            "R and of each other term in its square."
+            "Objective: the root of the sum of squares of R and of the other terms. In brackets, "
+            "the share of a term in the squared objective."
         )
     yield from (f"{word}." for word in words)
     if len(view.conditions) > 1:

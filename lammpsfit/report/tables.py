@@ -212,8 +212,8 @@ def _legend(rows: Sequence[Row]) -> Iterable[str]:
         )
     if scalars := _scalars(rows):
         yield (
-            "objective: root of the sum of squared deviations, in R; (n %): the share of R and of "
-            "each other term in its square"
+            "objective: root of the sum of squares of R and of the other terms; "
+            "(n %): share of a term in the squared objective"
         )
         yield "; ".join(column.words for column in scalars)
     for row in rows:

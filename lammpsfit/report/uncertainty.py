@@ -51,7 +51,7 @@ def uncertainty_lines(block: Mapping[str, Any], values: Mapping[str, float]) -> 
         yield NOTHING_RESOLVED
         return
     yield (
-        f"errors of the parameters, and how far each may go while {objective_words(what)} rises by "
+        f"parameters with errors, and how far each may go before {objective_words(what)} rises by "
         f"{rise:.2f} points{_held(block)}:"
     )
     for name, value in values.items():
@@ -66,7 +66,7 @@ def uncertainty_lines(block: Mapping[str, Any], values: Mapping[str, float]) -> 
 def _held(block: Mapping[str, Any]) -> str:
     """Say what the errors depend on, where some combinations are not resolved."""
     some = not all(direction["resolved"] for direction in block["directions"])
-    return ", what is not resolved being held" if some else ""
+    return " (what is not resolved stays fixed)" if some else ""
 
 
 def _known_words(block: Mapping[str, Any], name: str, value: float) -> str:
@@ -167,7 +167,7 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
     """Draw the error and the reach of each direction in per cent, on a logarithmic axis."""
     for key, colour, marker, label in (
         ("error", "#0072B2", "o", "standard error"),
-        ("reach", "#D55E00", "s", "change that is hardly felt"),
+        ("reach", "#D55E00", "s", "change with little effect"),
     ):
         axes.plot(
             range(len(directions)),

@@ -50,8 +50,8 @@ def block():
 def test_lines_give_errors_ranges_and_words(block):
     lines = [" ".join(line.split()) for line in uncertainty_lines(block, VALUES)]
     assert lines == [
-        "errors of the parameters, and how far each may go while R rises by 0.10 points, "
-        "what is not resolved being held:",
+        "parameters with errors, and how far each may go before R rises by 0.10 points "
+        "(what is not resolved stays fixed):",
         f"q_Si = 2 ± 0.4 %, {2 * math.exp(-0.01):.4g} to {2 * math.exp(0.01):.4g}",
         f"A_Si-O = 18000 ×÷ 1.6, {18000 * math.exp(-0.2):.4g} to 2e+04",
         "D_Si-O = -1 ± 10 % of its range, -1.2 to -0.8, at its bound",

@@ -68,15 +68,13 @@ def describe(
     named = [i for i, loading in enumerate(direction.loadings) if abs(loading) >= LOADING]
     who = list_words([names[i] for i in named])
     if not direction.resolved:
-        if len(named) == 1:
-            return f"{who}: not resolved by these runs"
-        along = _combination(direction, names, relative, named, held=False)
-        return f"{who}: not resolved one by one, these runs do not tell {along}"
+        along = _combination(direction, names, relative, named, held=True)
+        return f"{along}: not resolved by these runs"
     if math.isnan(direction.reach):
         who = _combination(direction, names, relative, named, held=True)
         return (
-            f"{who}: ± {_amount(direction.error)}; how far it may go while "
-            f"{objective_words(what)} hardly rises, these runs do not resolve"
+            f"{who}: ± {_amount(direction.error)}; these runs do not resolve how far it may go "
+            f"before {objective_words(what)} rises"
         )
     moves = [
         move(direction.reach * float(direction.loadings[i]), relative[i], names[i]) for i in named

@@ -226,7 +226,7 @@ class Conditions:
 
 @contextmanager
 def of_condition(name: str) -> Iterator[None]:
-    """Say of what is refused in this block that it is of a condition, but of the main one."""
+    """Name the condition in each :class:`InputError` of this block, unless it is the main one."""
     try:
         yield
     except InputError as error:
