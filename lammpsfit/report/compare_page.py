@@ -61,12 +61,12 @@ def _summary(views: Sequence[RunView], names: Sequence[str]) -> str:
         if view.best is not None and view.best.ok and view.best.confirmed
     ]
     if not known:
-        return "None of them is confirmed yet."
+        return "No run is confirmed yet."
     _, name, view = min(known, key=lambda item: item[0])
     assert view.best is not None
     return (
-        f"The lowest confirmed {_what(views)} has {name}, with {view.free} free parameters: "
-        f"{cost_words(*view.best.total)} %."
+        f"Lowest confirmed {_what(views)}: {cost_words(*view.best.total)} %, by {name} with "
+        f"{view.free} free parameters."
     )
 
 
@@ -89,9 +89,9 @@ def _complexity(views: Sequence[RunView], names: Sequence[str]) -> Markup:
     meanings = {tuple(one.definition for one in view.conditions) for view in views}
     notes = list(dict.fromkeys(f"{one.definition}." for v in views for one in v.conditions))
     if len(meanings) > 1:
-        notes.append("These definitions differ: such values are not to be compared.")
+        notes.append("These definitions differ: do not compare the values.")
     if levels:
-        notes.append("Known potentials as in the first of these runs that ran them.")
+        notes.append("Each known potential is from the first of these runs that ran it.")
     caption = (
         f"{_what(views)} with its standard error; hollow: a single run of the search, not "
         "confirmed. As in Fig. 8 of "

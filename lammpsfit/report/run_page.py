@@ -111,8 +111,8 @@ def _verdict(view: RunView) -> str:
     assert best is not None
     if not best.confirmed:
         return (
-            "This lowest value is that of a single run among many, and so partly luck: the best "
-            "are run again with fresh seeds at the end of the fit."
+            "This is the lowest of many single runs, so it is partly luck. At the end of the fit "
+            "the best are run again with fresh seeds."
         )
     beaten: list[str] = []
     others: list[str] = []
@@ -123,7 +123,7 @@ def _verdict(view: RunView) -> str:
         noise = math.hypot(_finite(our_error), _finite(their_error))
         (beaten if theirs - ours > 2 * noise else others).append(shown.label)
     if not beaten + others:
-        return "No known potential was run beside it."
+        return "No known potential was run to compare."
     nearer = f"It is nearer to the reference than {list_words(beaten)}" if beaten else ""
     rest = (
         f"{'; it is' if beaten else 'It is'} not nearer than {list_words(others)}" if others else ""
@@ -144,7 +144,7 @@ def _potential(view: RunView) -> Markup:
             paragraph(
                 element("span", "At a bound: ", class_="flag"),
                 ", ".join(p.name for p in many)
-                + ". The best may lie beyond: widen the bounds, unless they mean something.",
+                + ". The best may be outside: widen the bounds, unless they have a reason.",
             )
         ]
         if many

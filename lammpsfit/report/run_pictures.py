@@ -46,8 +46,8 @@ def distributions(view: RunView) -> Markup:
     """Tell of g(r): the best and the known potentials against the reference, by pair."""
     parts: list[object] = [
         paragraph(
-            "g(r) of each pair above, what it differs by from the reference below; bands are "
-            "standard errors. R in the legends is that of the pair.",
+            "Upper panels: g(r) of each pair. Lower panels: the difference from the reference. "
+            "Bands are standard errors. R in the legends is that of the pair.",
             soft=True,
         )
     ]
@@ -127,7 +127,7 @@ def course(view: RunView) -> Markup:
                 plot_work(view.records),
                 f"MD work of the search, rising to {count_words(done)} atom steps after "
                 f"{time_words(work)}.",
-                "Work of the search, summed up.",
+                "Total work of the search.",
             )
         ]),
     ]  # fmt: skip
@@ -157,9 +157,9 @@ def _failure_table(failures: Sequence[Mapping[str, Any]]) -> Markup:
         for reason, several in sorted(by_reason.items(), key=lambda item: -len(item[1]))
     ]
     return table(
-        ["reason", "evaluations", "first", "what was said of it"],
+        ["reason", "evaluations", "first", "detail"],
         rows,
-        caption="Evaluations that gave no cost",
+        caption="Failed evaluations",
         words=[3],
     )
 
@@ -202,8 +202,8 @@ def curves_section(view: RunView) -> Markup:
                 found.reason,
             ])  # fmt: skip
     caption = (
-        f"The guard against collapse at {view.temperature:g} K (kT = {kT:.3f} eV): an inner well "
-        f"is out of reach behind a barrier of {view.barrier:g} kT."
+        f"The guard against collapse at {view.temperature:g} K (kT = {kT:.3f} eV). An inner well is "
+        f"out of reach if its barrier is at least {view.barrier:g} kT."
     )
     head = ["pair", "barrier (eV)", "(kT)", "judged", "found"]
     return join([pictures(made), table(head, rows, caption=caption, words=[4])])

@@ -146,7 +146,7 @@ def test_a_finished_run_of_the_paper_strategy(finished_paper, read_page):
     assert f"{100 * best['cost']:.2f}" in page.words
     assert "confirmed with 2 fresh runs" in page.words
     assert "nearer to the reference than CHIK" in page.words
-    assert "A_Si-O . The best may lie beyond" not in page.words
+    assert "A_Si-O . The best may be outside" not in page.words
     assert "at its upper bound" in page.words
     assert "lost atoms 2 2" in page.words
     assert page.words.count(HOSTILE) == 1
@@ -301,7 +301,8 @@ def test_runs_are_compared(finished_paper, make_run, tmp_path, read_page):
     write_comparison(runs, tmp_path / "compare.html")
     page = read_page((tmp_path / "compare.html").read_text("utf-8"))
     assert page.sections == ["Cost against complexity", "Runs"]
-    assert "The lowest confirmed R has small & quick" in page.words
+    assert "Lowest confirmed R: " in page.words
+    assert " %, by small & quick" in page.words
     assert HOSTILE in page.words
     (alt,) = page.pictures
     assert alt.count(" with 2") == 2
