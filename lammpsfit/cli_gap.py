@@ -324,7 +324,7 @@ def _fit(opening: "Callable[[], GapRun]", job: "GapJob", session: Session) -> No
 
 
 def _describe(job: "GapJob", parts: "FrameRoles", console: Console) -> None:
-    """Say what a job will do."""
+    """Print what a job will do."""
     from lammpsfit.gap.frame_roles import first_descriptors
 
     descriptors, _ = first_descriptors(job, parts)

@@ -325,5 +325,5 @@ def _run_md(
 
 
 def warn(line: str) -> None:
-    """Say what a user should not miss."""
+    """Print a warning to standard error."""
     print(f"lammpsfit: {line}", file=sys.stderr)

@@ -42,13 +42,13 @@ class DataTable(Model):
 
     files: tuple[Path, ...] = Field(
         min_length=1,
-        description="extended xyz, vasprun.xml or others ASE reads, relative to the job file",
+        description="extended xyz, vasprun.xml or other formats of ASE, relative to the job file",
     )
-    skip: int = Field(0, ge=0, description="frames left out at the beginning of each file")
+    skip: int = Field(0, ge=0, description="frames to leave out at the beginning of each file")
     exclude: tuple[int | str, ...] = Field(
         (),
-        description="frames left out before they are looked at: numbers as messages count them, "
-        "'file:number' where there are several files, or 'key=value' as in 'config_type=dimer'",
+        description="frames to leave out, before all checks: numbers as messages count them, "
+        "'file:number' with several files, or 'key=value', such as 'config_type=dimer'",
     )
     keys: KeysTable = Field(KeysTable(), description="names of the labels")
 
@@ -58,17 +58,19 @@ class SplitTable(Model):
 
     how: Literal["random", "blocks"] = Field(
         "blocks",
-        description="frames held out: drawn at random, or one stretch of time that no frame "
-        "trained on lies in",
+        description="frames held out: drawn at random, or one stretch of time without training "
+        "frames",
     )
     train: int = Field(ge=1, description="frames to fit to")
     held_out: int | None = Field(
-        None, ge=1, description="frames to be judged on; default, at random only: all the others"
+        None,
+        ge=1,
+        description="frames for the reported errors; default, at random only: all others",
     )
     validation: int = Field(
         5,
         ge=1,
-        description="of the frames to fit to, so many decide which step of the training is kept",
+        description="number of the frames to fit to that decide which training step is kept",
     )
 
     @model_validator(mode="after")
@@ -82,7 +84,10 @@ class DescriptorsTable(Model):
     """``[descriptors]``: what describes the surroundings of an atom."""
 
     radial_cutoff: float = Field(
-        Settings.radial_cutoff, gt=0, le=MOST_CUTOFF, description="of the radial ones, Å"
+        Settings.radial_cutoff,
+        gt=0,
+        le=MOST_CUTOFF,
+        description="cutoff of the radial functions, Å",
     )
     radial_count: int = Field(
         Settings.radial_count,
@@ -98,13 +103,16 @@ class DescriptorsTable(Model):
         "centres at zero, widths evenly spaced from 0.1 to 2 cutoffs",
     )
     angular_cutoff: float = Field(
-        Settings.angular_cutoff, gt=0, le=MOST_CUTOFF, description="of the angular ones, Å"
+        Settings.angular_cutoff,
+        gt=0,
+        le=MOST_CUTOFF,
+        description="cutoff of the angular functions, Å",
     )
     angular_count: int = Field(
         Settings.angular_count,
         ge=0,
         le=MOST_COUNT,
-        description="radial functions of the angular ones; 0: none",
+        description="radial parts of the angular functions; 0: none",
     )
     angular_width: float = Field(
         Settings.angular_width,
@@ -113,22 +121,22 @@ class DescriptorsTable(Model):
         description="width of all of them at first, Å",
     )
     degrees: tuple[Annotated[int, Field(ge=0, le=MOST_DEGREE)], ...] = Field(
-        Settings.degrees, max_length=MOST_DEGREE + 1, description="the l of the angular ones"
+        Settings.degrees, max_length=MOST_DEGREE + 1, description="the l of the angular functions"
     )
     first_centre: float = Field(
-        Settings.first_centre, gt=0, description="about the shortest distance of neighbours, Å"
+        Settings.first_centre, gt=0, description="shortest distance of neighbours, roughly, Å"
     )
     invariant_cutoff: float = Field(
         Settings.invariant_cutoff,
         gt=0,
         le=MOST_CUTOFF,
-        description="of the invariants of up to four atoms, Å",
+        description="cutoff of the invariants of up to four atoms, Å",
     )
     invariant_count: int = Field(
         Settings.invariant_count,
         ge=0,
         le=MOST_COUNT,
-        description="radial functions of these; 0: none",
+        description="radial functions of the invariants; 0: none",
     )
     invariant_width: float = Field(
         Settings.invariant_width,
@@ -141,7 +149,7 @@ class DescriptorsTable(Model):
     ] = Field(Settings.invariant_degrees, description="largest l of their second and third order")
     from_model: Path | None = Field(
         None,
-        description="take descriptors, as trained, from this model file; the rest is not looked at",
+        description="model file to take trained descriptors from; other keys here are not used",
     )
 
     def settings(self) -> Settings:
@@ -152,11 +160,16 @@ class DescriptorsTable(Model):
 class TrainingTable(Model):
     """``[training]``: how the parameters of the descriptors are optimised."""
 
-    optimise: bool = Field(True, description="whether they are; else only the model is fitted")
+    optimise: bool = Field(True, description="optimise the descriptors; false: fit the model only")
     steps: int = Field(
-        TrainOptions.steps, ge=1, le=1_000_000, description="steps of Adam at most, each start"
+        TrainOptions.steps,
+        ge=1,
+        le=1_000_000,
+        description="largest number of Adam steps of each start",
     )
-    rate: float = Field(TrainOptions.rate, gt=0, le=10, description="length of its first steps")
+    rate: float = Field(
+        TrainOptions.rate, gt=0, le=10, description="length of the first steps of Adam"
+    )
     patience: int = Field(
         TrainOptions.patience, ge=1, description="steps without an improvement that end a start"
     )
@@ -164,10 +177,13 @@ class TrainingTable(Model):
         TrainOptions.starts,
         ge=1,
         le=10_000,
-        description="starts, each but the first moved at random",
+        description="starts; all but the first are moved at random",
     )
     spread: float = Field(
-        TrainOptions.spread, gt=0, le=10, description="how far, as a logarithm of widths"
+        TrainOptions.spread,
+        gt=0,
+        le=10,
+        description="size of that move, in the logarithm of the widths",
     )
 
 
@@ -185,38 +201,39 @@ class ModelTable(Model):
     )
     core: bool = Field(
         True,
-        description="a repulsion (ZBL) of pairs nearer than any of the frames fitted to, which "
-        "holds atoms apart where nothing else is known",
+        description="repulsion (ZBL) of pairs that are nearer than any in the training frames: it "
+        "keeps atoms apart where there are no data",
     )
     uncertainty: bool = Field(
         True,
-        description="judge the errors that the model predicts, by held-out frames; it can tell "
-        "them either way",
+        description="check the errors that the model predicts on held-out frames; the model "
+        "predicts them either way",
     )
     likelihood_frames: int = Field(
         FitOptions.likelihood_frames,
         ge=1,
         le=10_000,
-        description="frames the likelihood is of, at most, evenly chosen: near copies mislead it",
+        description="largest number of frames in the likelihood, evenly chosen: near copies "
+        "mislead it",
     )
     likelihood_components: int = Field(
         FitOptions.likelihood_components,
         ge=1,
         le=100_000,
-        description="force components of each of them",
+        description="force components of each such frame",
     )
     likelihood_blocks: int = Field(
         FitOptions.likelihood_blocks,
         ge=0,
         le=100_000,
-        description="blocks of frames in their order, each judged by what the others predict of "
-        "it; 0: the marginal likelihood of all",
+        description="blocks of successive frames; each is predicted from the others; 0: "
+        "marginal likelihood of all",
     )
     least_energy_noise: float = Field(
         FitOptions.least_energy_noise,
         gt=0,
         le=NOISE[0][1],
-        description="noise of energies at least, eV/atom: so near DFT is thought to be converged",
+        description="lower bound of the noise of energies, eV/atom: the convergence of DFT",
     )
 
 
@@ -233,7 +250,7 @@ class GapJob(Model):
     """A job file."""
 
     title: str = Field("", description="title of pictures")
-    seed: int = Field(1, ge=0, description="of splits, starts and draws")
+    seed: int = Field(1, ge=0, description="seed of splits, starts and draws")
     data: DataTable
     split: SplitTable
     descriptors: DescriptorsTable = DescriptorsTable()

@@ -7,7 +7,7 @@ from lammpsfit.forcefield import Potential
 
 
 def library_lines(potentials: Sequence[Potential]) -> list[str]:
-    """Say what potentials are for, what they are made of, and where they come from."""
+    """Return lines on potentials: species, terms, Coulomb sum and source."""
     name = max(len(one.name) for one in potentials)
     species = max(len(" ".join(one.species)) for one in potentials)
     lines = []

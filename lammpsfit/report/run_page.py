@@ -106,7 +106,7 @@ def _runs(number: int) -> str:
 
 
 def _verdict(view: RunView) -> str:
-    """Say how the fit does beside the known potentials."""
+    """Return a sentence that compares the fit with the known potentials."""
     best = view.best
     assert best is not None
     if not best.confirmed:
@@ -208,7 +208,7 @@ def _costs(view: RunView) -> Markup:
 
 
 def _objective_notes(view: RunView) -> Iterator[str]:
-    """Say what the objective is, where it is more than R."""
+    """Return the definition of the objective, if there are terms beside g(r)."""
     words = dict.fromkeys(column.words for one in view.conditions for column in one.columns)
     if words:
         yield (

@@ -43,7 +43,7 @@ CURVE_RANGE: Final = (0.8, 6.0)
 
 
 def distributions(view: RunView) -> Markup:
-    """Tell of g(r): the best and the known potentials against the reference, by pair."""
+    """Return the section on g(r): the best and the known potentials beside the reference."""
     parts: list[object] = [
         paragraph(
             "Upper panels: g(r) of each pair. Lower panels: the difference from the reference. "
@@ -97,7 +97,7 @@ def _rdf_alt(
 
 
 def course(view: RunView) -> Markup:
-    """Tell of the search: every evaluation, its stages, what failed, and the work."""
+    """Return the section on the search: evaluations, stages, failures, and the work."""
     if not view.records:
         return paragraph("No evaluation is finished yet.")
     what = view.points.what
@@ -165,7 +165,7 @@ def _failure_table(failures: Sequence[Mapping[str, Any]]) -> Markup:
 
 
 def curves_section(view: RunView) -> Markup:
-    """Tell of U(r), and what the guard against collapse finds on it, by pair."""
+    """Return the section on U(r), with what the guard against collapse finds."""
     known: dict[str, Potential] = {
         shown.label: shown.potential for shown in view.shown if shown.potential is not None
     }
@@ -202,8 +202,8 @@ def curves_section(view: RunView) -> Markup:
                 found.reason,
             ])  # fmt: skip
     caption = (
-        f"The guard against collapse at {view.temperature:g} K (kT = {kT:.3f} eV). An inner well is "
-        f"out of reach if its barrier is at least {view.barrier:g} kT."
+        f"The guard against collapse at {view.temperature:g} K (kT = {kT:.3f} eV). An inner well "
+        f"is out of reach if its barrier is at least {view.barrier:g} kT."
     )
     head = ["pair", "barrier (eV)", "(kT)", "judged", "found"]
     return join([pictures(made), table(head, rows, caption=caption, words=[4])])

@@ -29,7 +29,7 @@ from lammpsfit.words import objective_words
 
 
 def uncertainty(view: RunView) -> Markup:
-    """Tell how well the parameters are determined, where it is known."""
+    """Return the section on the errors of the parameters, if they are known."""
     block = view.uncertainty
     if block is None:
         return paragraph(
@@ -79,7 +79,7 @@ def _measured(member: Mapping[str, Any]) -> str:
 
 
 def search_space(view: RunView) -> Markup:
-    """Tell where the search went: what its surrogate believes, or the path it took."""
+    """Return the section on the search in parameter space: its surrogate, or its path."""
     points = view.points
     if not points.path:
         return paragraph("No evaluation has given a cost yet.")

@@ -37,7 +37,7 @@ DARK: Final = (-0.5, 0.6)
 
 
 def uncertainty_lines(block: Mapping[str, Any], values: Mapping[str, float]) -> Iterator[str]:
-    """Say how well a fit determines its parameters, line by line.
+    """Return lines on how well the runs resolve the parameters.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def uncertainty_lines(block: Mapping[str, Any], values: Mapping[str, float]) -> 
 
 
 def _held(block: Mapping[str, Any]) -> str:
-    """Say what the errors depend on, where some combinations are not resolved."""
+    """Return a remark on what stays fixed, if some combinations are not resolved."""
     some = not all(direction["resolved"] for direction in block["directions"])
     return " (what is not resolved stays fixed)" if some else ""
 
 
 def _known_words(block: Mapping[str, Any], name: str, value: float) -> str:
-    """Say how well a parameter is known, and how far it may go."""
+    """Return the error of a parameter and its range, in words."""
     error, reach, relative = block["errors"][name], block["reach"][name], block["relative"][name]
     if error is None:
         return NOT_RESOLVED

@@ -137,7 +137,7 @@ class Target:
         return math.fsum(term.gas for term in self.terms)
 
     def evaluation(self, sample: Sample, given_up: GivenUp | None = None) -> Evaluation:
-        """Say how far a sample is from the target.
+        """Return the deviation of a sample from the target.
 
         Raises
         ------

@@ -79,7 +79,7 @@ def _failures(results: Results) -> dict[str, str]:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """Say what was run, and how the numbers came about."""
+    """Return lines on what was run, and how the values were obtained."""
     problem, protocol = plan.problem, plan.problem.protocol
     lines = [
         f"runs: {problem.system.atoms} atoms of {problem.system.formula}, {protocol.relax:g} + "
