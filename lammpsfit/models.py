@@ -53,6 +53,8 @@ def _first_line(error: ValidationError, kind: type[BaseModel]) -> str:
         return f"unknown key {quoted(place)}: {_suggestion(first['loc'], kind)}"
     if first["type"] == "missing":
         return f"{place} is missing"
+    if first["type"] == "tuple_type" and isinstance(first.get("input"), Mapping):
+        return f"{place} must be an array of tables: write [[{place}]]"
     message = str(first["msg"]).removeprefix("Value error, ")
     given = first.get("input")
     shown = f", got {quoted(given)}" if isinstance(given, str | int | float | bool) else ""

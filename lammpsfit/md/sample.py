@@ -18,6 +18,7 @@ from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.frames import Frames, Measure, Observable
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
+from lammpsfit.md.observed import measured, observed
 from lammpsfit.md.potential_text import Realisation, pair_lines, species_lines
 from lammpsfit.md.protocol import LEAST_BLOCKS, Protocol
 from lammpsfit.md.session import check_temperature, over_ranks, relax, run, session, workplace
@@ -172,7 +173,7 @@ def sample(
         wall_seconds=time.perf_counter() - begin,
         frames=frames if keep else None,
         configuration=configuration,
-        observed={one.name: block_means(one.observe(frames), blocks) for one in observables},
+        observed={one.name: block_means(observed(one, frames), blocks) for one in observables},
     )
 
 
@@ -225,7 +226,7 @@ def _series(
     """
     counts = np.zeros((protocol.frames, len(per_pair), histogram.size), dtype=np.uint32)
     thermo = np.empty((protocol.frames, 3))
-    measured: dict[str, list[FloatArray]] = {name: [] for name in measures}
+    taken: dict[str, list[FloatArray]] = {name: [] for name in measures}
     md_seconds = 0.0
     for frame in range(protocol.frames):
         md_seconds += run(lmp, protocol.frame_steps, first=frame == 0)
@@ -243,7 +244,7 @@ def _series(
         if np.any(counts[frame], where=fallen):
             raise SimulationError(Reason.COLLAPSE, "atoms fell into the hole at small r")
         for name, take in measures.items():
-            measured[name].append(take())
+            taken[name].append(take())
         done = frame + 1
         if (
             enough is not None
@@ -255,7 +256,7 @@ def _series(
     temperatures, pressures, energies = thermo.T
     # most bins hold a few pairs: kept in the smallest type that holds them all
     counts = counts.astype(np.min_scalar_type(int(counts.max())))
-    kept = {name: np.array(values) for name, values in measured.items()}
+    kept = {name: np.array(values) for name, values in taken.items()}
     return _Series(counts, temperatures, pressures, energies, kept, md_seconds)
 
 
@@ -269,11 +270,11 @@ def _measures(
     kinds = np.array(lmp.gather_atoms("type", 0, 1), dtype=np.intp) - 1
     composition = Composition(tuple(potential.species), kinds)
 
-    def taken(measure: Measure) -> FloatArray:
+    def taken(name: str, measure: Measure) -> FloatArray:
         positions = np.reshape(lmp.gather_atoms("x", 1, 3), (-1, 3))
-        return measure(composition, positions, _cell(lmp))
+        return measured(name, lambda: measure(composition, positions, _cell(lmp)))
 
-    return {name: partial(taken, measure) for name, measure in wanted.items()}
+    return {name: partial(taken, name, measure) for name, measure in wanted.items()}
 
 
 def _may_end(frames: int, protocol: Protocol) -> bool:

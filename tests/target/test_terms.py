@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lammpsfit.child.process import run_in_child
-from lammpsfit.config import TermTables
-from lammpsfit.errors import InputError
+from lammpsfit.config import TermTables, read_job
+from lammpsfit.errors import InputError, RunError
 from lammpsfit.forcefield import Free, ParameterSpace
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import Histogram
@@ -208,6 +208,58 @@ def test_coordination_is_what_counting_neighbours_gives(
     twice = target.evaluation(pool([loaded, loaded]))
     assert twice.objective.mean == pytest.approx(found.objective.mean)
     assert len(twice.sample.observed["counted"]) == 2 * len(loaded.observed["counted"])
+
+
+@dataclass(frozen=True)
+class Broken(ScalarTerm):
+    """A term whose Python is wrong in one way or another."""
+
+    values: object = None
+    name = "broken"
+    label = "broken"
+
+    def measure(self, composition, positions, cell):
+        if self.values is None:
+            return composition.kind
+        return self.values
+
+    def observe(self, frames):
+        return frames.measured[self.name]
+
+
+class Flat(Broken):
+    """One that forgets the second axis."""
+
+    def observe(self, frames):
+        return frames.measured[self.name][:, 0]
+
+
+def run_with(problem, structure, term):
+    target = Target(problem.target.structure, (term,))
+    task = Evaluate(problem.potential, problem.protocol, structure, 5, target)
+    return run_in_child(task, 60.0)
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize(
+    ("term", "match"),
+    [
+        (Broken(1.0, 0.1), r"the term broken failed: AttributeError: .*'kind' \(.*test_terms.py:"),
+        (Broken(1.0, 0.1, 3.0), r"the term broken must give .* \(K,\) from measure, got \(\)"),
+        (Flat(1.0, 0.1, [3.0]), r"\(n_frames, K\) from observe with 20 frames, got \(20,\)"),
+        (Broken(1.0, 0.1, [np.nan]), "not a number: in broken"),
+    ],
+)
+def test_a_mistake_in_a_term_names_the_term(problem, structure, term, match):
+    with pytest.raises(RunError, match=match):
+        run_with(problem, structure, term)
+
+
+def test_a_table_where_an_array_of_tables_belongs_is_told(job_file, tmp_path):
+    text = job_file.read_text() + '[coordination]\ncentre = "Si"\n'
+    (tmp_path / "job.toml").write_text(text)
+    with pytest.raises(InputError, match=r"must be an array of tables: write \[\[coordination\]\]"):
+        read_job(tmp_path / "job.toml")
 
 
 def test_g_of_r_finds_its_bins_in_a_longer_table(problem, frames):

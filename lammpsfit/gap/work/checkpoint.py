@@ -11,6 +11,7 @@ from typing import Any
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import write_json
+from lammpsfit.inputs import quoted
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Checkpoint:
             mark, state = content["mark"], content["state"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{self.path}: no state of a run ({error!r}): remove it, or choose another output"
+                f"{self.path}: no state of a run ({quoted(error)}): remove it, or choose another "
+                "output"
             ) from None
         if mark != self.mark or not isinstance(state, dict):
             raise InputError(
