@@ -137,7 +137,7 @@ class Target:
         return math.fsum(term.gas for term in self.terms)
 
     def evaluation(self, sample: Sample, given_up: GivenUp | None = None) -> Evaluation:
-        """Return the deviation of a sample from the target.
+        """Return R of a sample, what it reaches of each term, and the objective.
 
         Raises
         ------

@@ -202,7 +202,7 @@ class Conditions:
         return EvaluateSeveral(tasks, self.weights) if len(tasks) > 1 else tasks[MAIN]
 
     def evaluation(self, samples: Samples) -> Evaluation:
-        """Return the objective of samples of all conditions."""
+        """Return R, terms and objective of the samples, all conditions together."""
         found = {one.name: one.problem.target.evaluation(samples[one.name]) for one in self.every}
         return together(found, self.weights)
 
