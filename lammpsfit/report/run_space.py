@@ -33,8 +33,8 @@ def uncertainty(view: RunView) -> Markup:
     block = view.uncertainty
     if block is None:
         return paragraph(
-            "Not known. Errors of the parameters come from the frames that runs of the "
-            "Gauss-Newton search keep, when the fit is finished."
+            "Not known. A finished Gauss-Newton search gives the errors of the parameters, from "
+            "the frames of its runs."
         )
     if not any(direction["resolved"] for direction in block["directions"]):
         return paragraph(f"{NOTHING_RESOLVED[0].upper()}{NOTHING_RESOLVED[1:]}.")
@@ -87,7 +87,7 @@ def search_space(view: RunView) -> Markup:
         return _believed(view)
     intro = paragraph(
         f"The path to the best, {len(points.path)} of {len(points.unit)} evaluations: each step "
-        "begins where the one before was taken. What single runs give goes up and down by chance."
+        "begins at the point before it. Single runs go up and down by chance."
     )
     rows = points.path
     parts = [
@@ -134,11 +134,11 @@ def _believed(view: RunView) -> Markup:
     assert slices is not None
     parts = [
         paragraph(
-            "What the Gaussian process believes after all these evaluations, cut through the best "
-            f"point: {points.what} with its 95 % band, and below it the expected improvement (EI) "
-            "times the chance of a cost. As in ",
+            "Prediction of the Gaussian process after all these evaluations, through the best "
+            f"point: {points.what} with its 95 % band. Below: the expected improvement (EI) times "
+            "the probability that a run does not fail. As in ",
             doi_link(METHOD),
-            ". Hatched: the guard against collapse lets no search go there. Dotted: the best.",
+            ". Hatched: refused by the guard against collapse. Dotted: the best.",
         )
     ]
     if slices.plane is not None:
@@ -146,7 +146,7 @@ def _believed(view: RunView) -> Markup:
         parts.append(
             picture(
                 plot_plane(points, slices, slices.plane),
-                f"{points.what} believed over {points.names[i]} and {points.names[j]}, from "
+                f"{points.what} predicted over {points.names[i]} and {points.names[j]}, from "
                 f"{percent(slices.plane.mean.min())} to {percent(slices.plane.mean.max())} %, "
                 "with the evaluations and the path to the best.",
                 f"The two parameters along which {points.what} changes most, all others at the "
@@ -158,7 +158,7 @@ def _believed(view: RunView) -> Markup:
     for line, held in zip(slices.lines, slices.best, strict=True):
         k = int(np.argmin(line.mean))
         alt = (
-            f"{points.what} believed along {line.name}: from {percent(line.mean.min())} % at "
+            f"{points.what} predicted along {line.name}: from {percent(line.mean.min())} % at "
             f"{line.values[k]:.4g} up to {percent(line.mean.max())} %; the best is at {held:.4g}."
         )
         made.append(picture(plot_line(points, line, float(held)), alt))

@@ -152,8 +152,8 @@ def test_a_finished_run_of_the_paper_strategy(finished_paper, read_page):
     assert page.words.count(HOSTILE) == 1
     assert sum(alt.startswith("g(r) of") for alt in page.pictures) == 3
     assert sum(alt.startswith("U(r) of") for alt in page.pictures) == 3
-    assert sum(alt.startswith("R believed along") for alt in page.pictures) == 2
-    assert sum(alt.startswith("R believed over") for alt in page.pictures) == 1
+    assert sum(alt.startswith("R predicted along") for alt in page.pictures) == 2
+    assert sum(alt.startswith("R predicted over") for alt in page.pictures) == 1
     assert "barrier" in page.words
     assert (finished_paper / "job.toml").read_text().split()[-1] in page.words
 
