@@ -371,7 +371,8 @@ class Job(TermTables):
 
     title: str = Field("", max_length=300, pattern=r"^[^\r\n]*$", description="title, one line")
     potential: str = Field(
-        description="start of the search: a potential of the library, or a TOML file"
+        description="start of the search: a potential of the library, a TOML file, or the folder "
+        "of a finished run"
     )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
     reference: ReferenceTable
@@ -479,7 +480,8 @@ def _absolute(job: Job, folder: Path) -> Job:
     """Resolve the file names of a job against its folder."""
 
     def potential(name: str) -> str:
-        return str(folder / name) if names_file(name) else name
+        is_path = names_file(name) or (folder / name).is_dir()
+        return str(folder / name) if is_path else name
 
     def system(table: SystemTable) -> SystemTable:
         if table.melt.potential is None:

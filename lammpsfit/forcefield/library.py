@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from lammpsfit import resources
 from lammpsfit.errors import InputError
@@ -11,7 +12,17 @@ from lammpsfit.inputs import quoted, read_text, shown
 from lammpsfit.suggest import suggestion
 from lammpsfit.words import list_words
 
-__all__ = ["dump_potential", "library_names", "library_with", "load_potential", "names_file"]
+FITTED_FILE: Final = "potential.toml"
+"""Name of the fitted potential in the folder of a finished run."""
+
+__all__ = [
+    "dump_potential",
+    "fitted_in",
+    "library_names",
+    "library_with",
+    "load_potential",
+    "names_file",
+]
 
 
 def library_names() -> tuple[str, ...]:
@@ -56,7 +67,7 @@ def names_file(name_or_path: str | Path) -> bool:
 
 
 def load_potential(name_or_path: str | Path) -> Potential:
-    """Return a potential of the library (its name in any case) or of a TOML file.
+    """Return a potential of the library (its name in any case), of a TOML file or of a run folder.
 
     Which of the two is meant, :func:`names_file` tells.
 
@@ -69,9 +80,25 @@ def load_potential(name_or_path: str | Path) -> Potential:
         If the name is unknown, the file missing or unreadable, or what it says not allowed.
     """
     path = Path(name_or_path)
-    if not names_file(name_or_path):
+    if path.is_dir() and names_file(name_or_path):
+        path = fitted_in(path)
+    elif not names_file(name_or_path):
         path = _library_path(str(name_or_path))
     return parse_potential(read_text(path, what="potential file"), shown(path))
+
+
+def fitted_in(run: Path) -> Path:
+    """Return the file of the fitted potential in a run folder.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished fit.
+    """
+    path = run / FITTED_FILE
+    if not path.exists():
+        raise InputError(f"{shown(run)}: no finished fit in this folder (no {FITTED_FILE})")
+    return path
 
 
 def _library_paths() -> list[Path]:

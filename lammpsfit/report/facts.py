@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from rich import box
 from rich.console import Console
@@ -56,11 +56,15 @@ def value_words(estimate: Estimate | None) -> str:
     return f"{estimate.mean:.{digits}f} ± {estimate.error:.{digits}f}"
 
 
+PART_WIDTH: Final = 16
+"""Columns that the name of a part and its temperature take."""
+
+
 def print_facts(facts: Sequence[Fact], console: Console) -> None:
     """Print a table for each part; labels that a part does not know have no column there."""
     for part, some in _parts(facts).items():
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        table.add_column(Text(part), overflow="fold")
+        table.add_column(Text(part), overflow="fold", min_width=PART_WIDTH)
         labels = _labels(some)
         for label in labels:
             table.add_column(Text(label), justify="right", no_wrap=True)

@@ -173,7 +173,7 @@ def cost(
     target = reference.select(r_min, r_max)
     sample = _onto_bins(_onto_pairs(rdf, target), target)
     w = _weights(weights, target.pairs)
-    norm = _norm(target)
+    norm = _norm(target, w)
 
     def chi2(g: FloatArray) -> FloatArray:
         """χ² by pair, shape (..., n_pairs), of g with shape (..., n_pairs, n_bins)."""
@@ -200,7 +200,8 @@ def cost(
         corrected=float(np.sqrt(max(corrected2, 0.0))),
         pairs={
             pair: PairCost(float(x), float(np.sqrt(x)), float(e))
-            for pair, x, e in zip(target.pairs, chi2_ab, pair_errors, strict=True)
+            for pair, x, e, n in zip(target.pairs, chi2_ab, pair_errors, norm, strict=True)
+            if np.isfinite(n)
         },
         segments=tuple(float(R(chi2(part.g))) for part in parts),
         r_min=round(float(target.edges[0]), 9),
@@ -219,7 +220,7 @@ def residual_scale(reference: PartialRdf, weights: Mapping[str, float] | None = 
         As :func:`cost`.
     """
     w = _weights(weights, reference.pairs)
-    factors: FloatArray = np.sqrt(w / w.sum() / _norm(reference))
+    factors: FloatArray = np.sqrt(w / w.sum() / _norm(reference, w))
     return factors
 
 
@@ -294,13 +295,15 @@ def _weights(weights: Mapping[str, float] | None, pairs: tuple[str, ...]) -> Flo
     return w
 
 
-def _norm(reference: PartialRdf) -> FloatArray:
-    """Σ_r g_ref² by pair."""
+def _norm(reference: PartialRdf, w: FloatArray) -> FloatArray:
+    """Σ_r g_ref² by pair; infinite where the reference is zero and has no weight."""
     norm: FloatArray = np.sum(reference.g**2, axis=1)
+    norm[(norm == 0.0) & (w == 0.0)] = np.inf
     for pair, value in zip(reference.pairs, norm, strict=True):
         if not value > 0.0:
             raise InputError(
                 f"the reference g(r) of {pair} is zero from {reference.r[0]:g} to "
-                f"{reference.r[-1]:g} Å, so its cost is undefined: widen the range"
+                f"{reference.r[-1]:g} Å, so its cost is undefined: widen the range, or give it "
+                "weight 0"
             )
     return norm

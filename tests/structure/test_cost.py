@@ -227,6 +227,22 @@ def test_wrong_ranges_are_refused(r_min, r_max, message):
         cost(REFERENCE, REFERENCE, None, r_min, r_max)
 
 
+def test_a_pair_without_weight_may_be_zero():
+    """As of a species that the reference does not resolve."""
+    rng = np.random.default_rng(4)
+    g = np.vstack([1 + 0.1 * rng.standard_normal(R.size), np.zeros(R.size)])
+    reference = PartialRdf(("Si-O", "O-O"), R, g)
+    rdf = PartialRdf(("Si-O", "O-O"), R, np.ones_like(g))
+    both = cost(rdf, reference, {"O-O": 0.0})
+    alone = cost(PartialRdf(("Si-O",), R, rdf.g[:1]), PartialRdf(("Si-O",), R, g[:1]))
+    assert both.value > 0
+    assert both.value == pytest.approx(alone.value)
+    assert set(both.pairs) == {"Si-O"}
+    assert residual_scale(reference, {"O-O": 0.0})[1] == 0.0
+    with pytest.raises(InputError, match="or give it weight 0"):
+        cost(rdf, reference)
+
+
 def test_range_where_the_reference_is_zero_is_refused():
     empty = PartialRdf(("O-O",), R, np.where(R < 2.0, 0.0, 1.0)[None])
     with pytest.raises(InputError, match=r"O-O is zero from 0.05 to 0.95 Å"):

@@ -13,6 +13,7 @@ from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_text
 from lammpsfit.fit.run.record_models import check_header
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
+from lammpsfit.forcefield.library import FITTED_FILE, fitted_in
 from lammpsfit.inputs import TABLE_BYTES, quoted, read_text
 from lammpsfit.md.sample_file import CONFIGURATION
 from lammpsfit.outputs import check_run_folder
@@ -48,7 +49,7 @@ class RunFolder:
     @property
     def potential(self) -> Path:
         """The best potential."""
-        return self.path / "potential.toml"
+        return self.path / FITTED_FILE
 
     @property
     def lammps(self) -> Path:
@@ -82,10 +83,7 @@ def potential_of(source: str) -> str:
     """
     if not Path(source).is_dir():
         return source
-    run = RunFolder(Path(source))
-    if not run.potential.exists():
-        raise InputError(f"{source}: no finished fit in this folder (no potential.toml)")
-    return str(run.potential)
+    return str(fitted_in(Path(source)))
 
 
 def for_condition(path: Path, condition: str) -> Path:

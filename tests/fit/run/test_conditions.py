@@ -438,7 +438,7 @@ def test_a_cut_fit_goes_on_as_if_nothing_had_happened(fitted, tmp_path):
     (cut / "journal.jsonl").write_text("".join(lines[:keep]))
     (cut / "samples" / "000001-2500K.npz").unlink(missing_ok=False)
     with pytest.raises(InputError, match="000001-2500K"):
-        run(cut)
+        open_fit(*open_run(cut)).samples("000001")
     shutil.copy(path / "samples" / "000001-2500K.npz", cut / "samples")
     run(cut)
     for kind in ("evaluation", "confirmation"):
