@@ -1,6 +1,6 @@
 """How well a fit determines its parameters: errors, combinations, and potentials as good.
 
-At the minimum θ of |y|², residuals y with the Jacobian J, noise δy and δJ moves the minimum by
+At the minimum θ of ``|y|²``, residuals y with the Jacobian J, noise δy and δJ moves the minimum by
 
     δθ = -(JᵀJ)⁻¹ δ(Jᵀy),    δ(Jᵀy) = Jᵀδy + δJᵀy,
 
