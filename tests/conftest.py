@@ -90,16 +90,14 @@ def made_once(common_folder):
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(common_folder):
-    """Keep molten structures of the tests apart from the user's."""
+    """Keep molten structures and what JAX compiles, for all processes, apart from the user's."""
     folder = common_folder / "cache"
     folder.mkdir(exist_ok=True)
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["XDG_CACHE_HOME"]
-    else:
-        os.environ["XDG_CACHE_HOME"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+        yield folder
 
 
 @pytest.fixture

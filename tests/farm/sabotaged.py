@@ -1,6 +1,7 @@
-"""``lammpsfit``, in which an evaluation with a certain seed does something terrible.
+"""``lammpsfit`` without its pictures, in which an evaluation does something terrible.
 
-``SABOTAGE`` in the environment is ``SEED:DEED:RANK``; the rank is that within its group.
+``SABOTAGE`` in the environment is ``SEED:DEED:RANK``: the seed of its run, and the rank within its
+group that does it.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import sys
 import time
 from importlib import import_module
 
+from lammpsfit import cli_fit
 from lammpsfit.cli import main
 
 DEEDS = {
@@ -32,4 +34,5 @@ def sabotaged(lmp, potential, protocol, structure, run_seed, *rest):
 
 if __name__ == "__main__":
     sample._set_up = sabotaged
+    cli_fit._present = lambda result, console: None
     sys.exit(main())

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import ase.io
+import jax
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -49,6 +50,13 @@ def small_frame(seed, symbols=("Al", "Ni", "Al")):
         stress=rng.normal(0.0, 0.01, 6),
         label=f"frame {seed}",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(own_cache):
+    """Share with commands that tests start what JAX compiles here, and the other way round."""
+    jax.config.update("jax_compilation_cache_dir", str(own_cache / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,11 @@ def run(fit, workers=2, stop=lambda: None):
     return run_fit(fit, LocalFarm(workers), Silent(), stop)
 
 
+def resumed(path, workers=1):
+    """Go on with a fit in this process, without the pictures of the command."""
+    return run(open_fit(*open_run(path)), workers)
+
+
 def records(path, kind="evaluation"):
     """Records of a run without what depends on the clock."""
     clock = ("seconds", "wall", "worker")
@@ -185,9 +190,7 @@ def test_a_run_folder_stands_alone(job_text, tmp_path, structure):
 
 
 @pytest.mark.parametrize("after", [0, 9])
-def test_a_killed_fit_goes_on_as_if_nothing_had_happened(
-    lammpsfit, finished_run, job_file, tmp_path, after
-):
+def test_a_killed_fit_goes_on_as_if_nothing_had_happened(finished_run, job_file, tmp_path, after):
     process = start("fit", job_file, "-o", tmp_path / "run", "--workers", "1")
     wait_until(lambda: count(tmp_path / "run") >= after or process.poll() is not None)
     process.kill()
@@ -195,8 +198,7 @@ def test_a_killed_fit_goes_on_as_if_nothing_had_happened(
     held = records(tmp_path / "run")
     assert len(held) >= after
     wait_until(lambda: not children(process.pid))
-    done = lammpsfit("resume", tmp_path / "run", "--workers", 1)
-    assert done.returncode == 0, done.stderr
+    resumed(tmp_path / "run")
     assert records(tmp_path / "run")[: len(held)] == held
     assert records(tmp_path / "run") == records(finished_run)
     assert records(tmp_path / "run", "confirmation") == records(finished_run, "confirmation")
@@ -210,26 +212,24 @@ def test_a_killed_fit_goes_on_as_if_nothing_had_happened(
 def test_killed_again_and_again_with_two_workers_nothing_is_lost_or_done_twice(job_file, tmp_path):
     seed = int.from_bytes(os.urandom(4), "big")
     rng = np.random.default_rng(seed)
-    run, held = tmp_path / "run", []
-    arguments = ("fit", job_file, "-o", run)
+    path, held = tmp_path / "run", []
+    arguments = ("fit", job_file, "-o", path)
     for _ in range(4):
         process = start(*arguments, "--workers", "2")
         more = len(held) + int(rng.integers(0, 4))
-        wait_until(lambda p=process, more=more: count(run) >= more or p.poll() is not None)
+        wait_until(lambda p=process, more=more: count(path) >= more or p.poll() is not None)
         time.sleep(float(rng.uniform(0, 0.2)))
         process.kill()
         process.communicate()
         wait_until(lambda p=process: not children(p.pid))
-        now = records(run)
+        now = records(path)
         assert now[: len(held)] == held, f"seed {seed}"
-        held, arguments = now, ("resume", run)
-    process = start(*arguments, "--workers", "2")
-    said, _ = process.communicate()
-    assert process.returncode == 0, said
-    found = records(run)
+        held, arguments = now, ("resume", path)
+    resumed(path, workers=2)
+    found = records(path)
     assert found[: len(held)] == held, f"seed {seed}"
     assert sorted(r["id"] for r in found) == list(range(len(found))), f"seed {seed}"
-    summary = json.loads((run / "result.json").read_text())
+    summary = json.loads((path / "result.json").read_text())
     assert summary["evaluations"]["ok"] + summary["evaluations"]["failed"] == len(found)
 
 
@@ -385,7 +385,7 @@ def test_a_stop_before_anything_ran(job_file, structure, tmp_path):
 
 def test_lost_samples_are_made_again(copy, finished_run):
     shutil.rmtree(copy / "samples")
-    result = run(open_fit(*open_run(copy)))
+    result = resumed(copy, workers=2)
     before = json.loads((finished_run / "result.json").read_text())
     assert result.summary["best"] == before["best"]
     assert records(copy) == records(finished_run)
@@ -395,7 +395,7 @@ def test_a_damaged_sample_is_made_again(copy, finished_run):
     for path in (copy / "samples").glob("confirm-*"):
         path.write_bytes(path.read_bytes()[:-100])
     before = json.loads((finished_run / "result.json").read_text())
-    assert run(open_fit(*open_run(copy))).summary["best"] == before["best"]
+    assert resumed(copy, workers=2).summary["best"] == before["best"]
 
 
 def test_a_changed_job_is_refused_and_the_change_named(copy):
