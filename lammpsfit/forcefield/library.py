@@ -80,10 +80,10 @@ def load_potential(name_or_path: str | Path) -> Potential:
         If the name is unknown, the file missing or unreadable, or what it says not allowed.
     """
     path = Path(name_or_path)
-    if path.is_dir() and names_file(name_or_path):
-        path = fitted_in(path)
-    elif not names_file(name_or_path):
+    if not names_file(name_or_path):
         path = _library_path(str(name_or_path))
+    elif path.suffix.lower() != ".toml" and path.is_dir():
+        path = fitted_in(path)
     return parse_potential(read_text(path, what="potential file"), shown(path))
 
 

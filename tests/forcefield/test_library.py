@@ -185,7 +185,7 @@ def test_unknown_name_lists_what_there_is():
 def test_missing_and_unreadable_files(tmp_path):
     with pytest.raises(InputError, match="no such potential file"):
         load_potential(tmp_path / "nowhere.toml")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no finished fit in this folder"):
         load_potential(f"{tmp_path}/")
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     with pytest.raises(InputError, match="cannot be read"):
