@@ -79,6 +79,7 @@ void Model::read_parts(Reader &reader)
   J_part.resize(3 * static_cast<std::size_t>(n_descriptors));
   z.grow(static_cast<std::size_t>(n_descriptors) * BATCH);
   slope.grow(static_cast<std::size_t>(n_descriptors) * BATCH);
+  moments_of_part.grow(n_moments);
 }
 
 int Model::species_index(const std::string &name) const
@@ -135,9 +136,10 @@ void Model::derivatives(const double *kept, int neighbour, const double unit[3],
   int at = 0;
   for (auto &part : parts) {
     const int length = part->length();
-    if (r < part->cutoff())
-      part->derivatives(kept, neighbour, unit, r, J_part.data());
-    else
+    if (r < part->cutoff()) {
+      std::copy_n(kept, part->moments(), moments_of_part.data());
+      part->derivatives(moments_of_part.data(), neighbour, unit, r, J_part.data());
+    } else
       std::fill_n(J_part.begin(), 3 * length, 0.0);
     for (int axis = 0; axis < 3; axis++)
       for (int k = 0; k < length; k++)

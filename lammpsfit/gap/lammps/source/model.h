@@ -51,7 +51,7 @@ class Model {
   int n_descriptors = 0, n_gaussian = 0, n_moments = 0;
   std::vector<Work> work[BATCH];
   std::vector<double> G, dz, J_part;
-  Buffer z, slope;
+  Buffer z, slope, moments_of_part;    // vectors are loaded from these: they are aligned
 
   void read_parts(Reader &reader);
   void read_centres(Reader &reader);
