@@ -22,10 +22,8 @@ demo: install
 	else $(BIN)/lammpsfit fit examples/silica/quick.toml -o runs/demo; fi
 
 # in as many processes as there are cores; one that has nothing left to do takes over of another
-# but those of GAP in LAMMPS, which build into one cache: one after the other
 test: install
-	$(BIN)/pytest -n auto --dist worksteal --ignore=tests/gap/lammps
-	$(BIN)/pytest tests/gap/lammps
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .
