@@ -277,7 +277,7 @@ def _condition(name: str, problem: Problem) -> Condition:
         system=_system_words(system, protocol),
         source=problem.reference.header or (problem.reference.path.name,),
         reference=target.reference,
-        definition=target.structure.cost(target.reference).definition,
+        definition=target.structure.definition,
         columns=[term.column for term in target.others],
     )
 

@@ -19,7 +19,7 @@ from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import Cost
 from lammpsfit.structure.rdf import PartialRdf
-from lammpsfit.target.term import Column, Term, by_name, root_of_squares
+from lammpsfit.target.term import Column, Term, check_names, root_of_squares
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 MAIN: Final = "main"
@@ -114,7 +114,7 @@ class Target:
     others: tuple[Term, ...] = ()
 
     def __post_init__(self) -> None:
-        by_name(self.terms)
+        check_names(self.terms)
 
     @property
     def terms(self) -> tuple[Term, ...]:

@@ -10,7 +10,7 @@ squares over all terms.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -226,17 +226,15 @@ def root_of_squares(blocks: list[FloatArray]) -> Estimate:
     return Estimate(value, float(jackknife_error(without_one)))
 
 
-def by_name(terms: tuple[Term, ...]) -> Mapping[str, Term]:
-    """Return terms by their names.
+def check_names(terms: Sequence[Term]) -> None:
+    """Check that no two terms share a name.
 
     Raises
     ------
     InputError
-        If two share a name.
+        If two do.
     """
-    found: dict[str, Term] = {}
-    for term in terms:
-        if term.name in found:
-            raise InputError(f"a target must want each thing once, got {term.name} twice")
-        found[term.name] = term
-    return found
+    names = [term.name for term in terms]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"a target must want each thing once, got {name} twice")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -55,10 +56,15 @@ class PairDistribution(Term):
         """Standard errors of the reference, shape (K,), if known."""
         return None if self.errors is None else self.errors.ravel()
 
+    @cached_property
+    def definition(self) -> str:
+        """One line that defines R, with its range, bins and weights."""
+        return self.cost(self.reference).definition
+
     @property
     def column(self) -> Column:
         """R in per cent."""
-        words = f"R: {self.cost(self.reference).definition.removeprefix('R = ')}"
+        words = f"R: {self.definition.removeprefix('R = ')}"
         return Column(self.name, "R", "%", 100.0, 2, None, words)
 
     @property
