@@ -73,7 +73,7 @@ def run_to_end(opening: "Callable[[], Fit]", farm: "Farm[Evaluation]", session: 
 def _present(result: "FitResult", console: Console) -> None:
     """Show the result of a fit: table, pictures, LAMMPS files."""
     from lammpsfit.report.convergence import plot_convergence
-    from lammpsfit.report.results import levels, plot_results, points, rows, under
+    from lammpsfit.report.results import levels, plot_other_terms, plot_results, points, rows, under
     from lammpsfit.report.tables import print_costs
     from lammpsfit.report.uncertainty import plot_uncertainty, uncertainty_lines
 
@@ -86,8 +86,9 @@ def _present(result: "FitResult", console: Console) -> None:
     if result.potential is None:
         return
     for one in fit.conditions.every:
-        path = folder.rdf_plot(one.name)
-        plot_results(one.problem.target.reference, under(result.rows, one.name), path, title)
+        target, found = one.problem.target, under(result.rows, one.name)
+        plot_results(target.reference, found, folder.rdf_plot(one.name), title)
+        plot_other_terms(target, found, folder.terms_plot(one.name), title)
     print_costs(rows(result.rows), console)
     for name, value in result.summary["best"]["parameters"].items():
         start = fit.conditions.potential.parameters[name]

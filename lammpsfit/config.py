@@ -5,7 +5,7 @@ bar, g/cm³).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -82,6 +82,29 @@ class CoordinationTable(Model):
     )
 
 
+class AngleDistributionTable(Model):
+    """``[[angle_distribution]]``: a distribution of bond angles to fit to beside g(r)."""
+
+    angle: str = Field(description="the angle, such as Si-O-Si: the centre in the middle")
+    file: Path = Field(
+        description="CSV table of bond angles, as lammpsfit reference --angles writes it, relative "
+        "to the job file"
+    )
+    whose: str | None = Field(
+        None, description="whose column of the table, where it has several of this angle"
+    )
+    cutoffs: dict[str, Annotated[float, Field(gt=0, le=LONGEST)]] = Field(
+        description="longest bond of each pair that the angle needs, Å"
+    )
+    width: float = Field(3.0, gt=0, le=10, description="width of the bins compared, degrees")
+    per_percent: float = Field(
+        0.01,
+        gt=0,
+        le=100,
+        description="fraction of the angles out of place that costs as much as R = 1 %",
+    )
+
+
 class TermTables(Model):
     """The terms of the target beside partial g(r); each condition of ``[[also]]`` has its own."""
 
@@ -89,6 +112,21 @@ class TermTables(Model):
     coordination: tuple[CoordinationTable, ...] = Field(
         (), description="mean coordination numbers to fit to"
     )
+    angle_distribution: tuple[AngleDistributionTable, ...] = Field(
+        (), description="distributions of bond angles to fit to"
+    )
+
+    @property
+    def term_files(self) -> list[Path]:
+        """The files that its terms name."""
+        found: list[Path] = []
+
+        def seen(path: Path, _: str) -> Path:
+            found.append(path)
+            return path
+
+        with_term_files(self, seen)
+        return found
 
 
 class MeltTable(Model):
@@ -422,7 +460,7 @@ class Job(TermTables):
         melting = [one.system.melt.potential or self.potential for one in every]
         potentials = [self.potential, *self.confirm.compare, *melting]
         tables = [path for one in every for path in (one.reference.file, one.reference.angles)]
-        tables.append(self.farm.parsl)
+        tables += [self.farm.parsl, *(path for one in every for path in one.term_files)]
         named = [Path(name) for name in potentials if names_file(name)]
         return [path for path in tables if path is not None] + named
 
@@ -430,6 +468,28 @@ class Job(TermTables):
         """Write the job as TOML, every default spelled out."""
         content = self.model_dump(mode="json", exclude_none=True)
         return tomli_w.dumps({key: value for key, value in content.items() if value != []})
+
+
+def with_term_files(tables: TermTables, change: Callable[[Path, str], Path]) -> dict[str, Any]:
+    """Return the tables of terms with other names of their files, by the name of the term.
+
+    `change` takes the name of a file and what it is for, such as ``angle_distribution-1-file``.
+    """
+
+    def changed(table: Model, role: str) -> Model:
+        named = {key: value for key, value in table if isinstance(value, Path)}
+        return table.model_copy(
+            update={key: change(value, f"{role}-{key}") for key, value in named.items()}
+        )
+
+    updates: dict[str, Any] = {}
+    for name in TermTables.model_fields:
+        table = getattr(tables, name)
+        if isinstance(table, tuple):
+            updates[name] = tuple(changed(one, f"{name}-{k}") for k, one in enumerate(table, 1))
+        elif table is not None:
+            updates[name] = changed(table, name)
+    return updates
 
 
 def _overlaid(job: Mapping[str, Any], other: Any) -> Any:
@@ -495,7 +555,10 @@ def _absolute(job: Job, folder: Path) -> Job:
 
     def condition(table: AlsoTable) -> AlsoTable:
         ours = {"reference": reference(table.reference), "system": system(table.system)}
-        return table.model_copy(update=ours)
+        return table.model_copy(update=ours | terms(table))
+
+    def terms(tables: TermTables) -> dict[str, Any]:
+        return with_term_files(tables, lambda path, _: folder / path)
 
     farm = job.farm
     if farm.parsl is not None:
@@ -510,6 +573,7 @@ def _absolute(job: Job, folder: Path) -> Job:
             ),
             "also": tuple(map(condition, job.also)),
             "farm": farm,
+            **terms(job),
         }
     )
 

@@ -28,7 +28,8 @@ LEDGER: Final = ".lammpsfit-outputs.json"
 RUN_NAMES: Final = frozenset(
     {
         *("job.toml", "journal.jsonl", "result.json", "potential.toml", "report.html"),
-        *("inputs", "samples", "lammps", "gr.png", "convergence.png", "uncertainty.png"),
+        *("inputs", "samples", "lammps", "gr.png", "terms.png", "convergence.png"),
+        "uncertainty.png",
         *("state.json", "model.json", "training.png", "parity.png", "calibration.png"),
         *("points.jsonl", "curve.json", "curve.png", "scatter.png"),
     }

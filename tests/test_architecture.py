@@ -93,7 +93,7 @@ MAY_IMPORT = {
     "fit.paper": {"fit.newton", "fit"},
     "fit.newton": {"fit", "target", "md", "structure", "forcefield"},
     "fit": set(),
-    "target": {"config", "md", "child", "structure", "forcefield"},
+    "target": {"config", "md", "child", "reference", "structure", "forcefield"},
     "farm": {"md", "child"},
     "md": {"child", "structure", "forcefield"},
     "child": set(),

@@ -9,8 +9,9 @@ from lammpsfit.report.convergence import Point
 from lammpsfit.report.progress import objective_of
 from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.tables import Row, costs_json
+from lammpsfit.report.term_plot import plot_terms
 from lammpsfit.structure.rdf import PartialRdf
-from lammpsfit.target import MAIN, Evaluation
+from lammpsfit.target import MAIN, Evaluation, Target
 
 Results: TypeAlias = Mapping[str, Evaluation | Failure]
 """What came of potentials, by label."""
@@ -109,3 +110,11 @@ def plot_results(
     definition = next((result.cost.definition for result in sound.values()), "")
     costs = {label: result.cost.value for label, result in sound.items()}
     plot_rdf(reference, curves, path, title, costs, definition)
+
+
+def plot_other_terms(target: Target, results: Results, path: Path, title: str) -> None:
+    """Draw the other curves of every sound result; nothing where no others are wanted."""
+    if target.curves:
+        sound = {label: r for label, r in results.items() if isinstance(r, Evaluation)}
+        curves = {label: target.curves_reached(result.sample) for label, result in sound.items()}
+        plot_terms(target.curves, curves, path, title)

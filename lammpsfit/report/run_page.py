@@ -22,7 +22,7 @@ from lammpsfit.report.html import (
     text,
     tiles,
 )
-from lammpsfit.report.run_pictures import course, curves_section, distributions
+from lammpsfit.report.run_pictures import course, curves_section, distributions, other_curves
 from lammpsfit.report.run_space import search_space, uncertainty
 from lammpsfit.report.run_view import Condition, Parameter, RunView, Shown
 from lammpsfit.report.tables import UNKNOWN, share_words, wanted_words
@@ -49,6 +49,11 @@ def run_page(view: RunView) -> str:
         Section("potential", "Potential", _potential(view)),
         Section("costs", "Distance from the reference", _costs(view)),
         Section("gr", "Pair distributions", distributions(view)),
+        *(
+            [Section("terms", "Other curves", other_curves(view))]
+            if any(one.curves for one in view.conditions)
+            else []
+        ),
         Section("course", "Course of the search", course(view)),
         Section("curves", "Pair potentials", curves_section(view)),
         Section("uncertainty", "Uncertainty", uncertainty(view)),

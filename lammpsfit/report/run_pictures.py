@@ -30,6 +30,7 @@ from lammpsfit.report.search_plots import (
     plot_work,
 )
 from lammpsfit.report.tables import UNKNOWN
+from lammpsfit.report.term_plot import plot_terms
 from lammpsfit.report.words import (
     count_words,
     percent,
@@ -80,6 +81,25 @@ def _distributions(view: RunView, condition: Condition) -> Markup:
             items(condition.source),
         ]
     )
+
+
+def other_curves(view: RunView) -> Markup:
+    """Return the section on the other curves that were fitted; empty where there are none."""
+    parts: list[object] = []
+    for one in view.conditions:
+        if one.curves and len(view.conditions) > 1:
+            parts.append(element("h3", f"{one.name}: {one.system}"))
+        reached = {s.label: s.curves[one.name] for s in view.shown if one.name in s.curves}
+        made = []
+        for curve in one.curves:
+            had = [label for label, found in reached.items() if curve.name in found]
+            alt = f"{curve.title}: wanted, and reached by {list_words(had) or 'nobody yet'}."
+            made.append(picture(plot_terms([curve], reached, None), alt))
+        parts += [pictures(made)] if made else []
+    if parts:
+        words = "Thick: what is wanted. Below: the difference from it; bands are standard errors."
+        parts.insert(0, paragraph(words, soft=True))
+    return join(parts)
 
 
 def _rdf_alt(

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.forcefield import Potential
+from lammpsfit.report.term_plot import Reached
 from lammpsfit.structure.rdf import PartialRdf
-from lammpsfit.target import Column
+from lammpsfit.target import Column, Curve
 from lammpsfit.words import FITTED
 
 FloatArray = NDArray[np.float64]
@@ -35,6 +36,8 @@ class Shown:
         Its curves, where they are known.
     rdfs
         Its g(r) by condition, where the samples are there.
+    curves
+        Its other curves that were fitted, by condition.
     """
 
     label: str
@@ -43,6 +46,7 @@ class Shown:
     confirmed: bool
     potential: Potential | None = None
     rdfs: Mapping[str, PartialRdf] = field(default_factory=dict)
+    curves: Mapping[str, Reached] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -83,6 +87,8 @@ class Condition:
         What R is, with its range.
     columns
         What else was wanted, as tables show it.
+    curves
+        Other curves that were wanted.
     """
 
     name: str
@@ -92,6 +98,7 @@ class Condition:
     reference: PartialRdf
     definition: str
     columns: Sequence[Column]
+    curves: Sequence[Curve] = ()
 
 
 @dataclass(frozen=True)

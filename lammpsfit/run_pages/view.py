@@ -25,7 +25,6 @@ from lammpsfit.md.sample import pool
 from lammpsfit.md.system import System
 from lammpsfit.report.run_view import Condition, Parameter, Points, Record, RunView, Shown
 from lammpsfit.run_pages.slices import surrogate_slices
-from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target import MAIN, Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
 from lammpsfit.words import FITTED
@@ -40,6 +39,7 @@ KNOWN_FILES: Final = {
     "journal.jsonl": "every evaluation",
     "job.toml": "the job",
     "gr.png": "pair distributions against the reference",
+    "terms.png": "the other curves that were fitted",
     "convergence.png": "the course of the search",
     "uncertainty.png": "how well the parameters are determined",
     "inputs": "what the run was begun with: reference, start, molten structures",
@@ -136,12 +136,28 @@ def _fit_shown(fit: Fit, confirmed: Conditions, best: Record, result: Mapping[st
     if result.get("status") == "finished":
         found = _pooled(fit, confirmed, f"{FITTED}-{best['id']}", result)
         if found is not None:
-            fields, runs, rdfs = found
-            return Shown(FITTED, fields, runs, True, potential, rdfs)
-    rdfs = {}
+            fields, runs, samples = found
+            return _shown(FITTED, fields, runs, True, potential, confirmed, samples)
+    samples = {}
     with suppress(InputError):
-        rdfs = _rdfs(fit.samples(f"{best['id']:06d}"))
-    return Shown(FITTED, best, 1, False, potential, rdfs)
+        samples = fit.samples(f"{best['id']:06d}")
+    return _shown(FITTED, best, 1, False, potential, confirmed, samples)
+
+
+def _shown(
+    label: str,
+    fields: Record,
+    runs: int,
+    sound: bool,
+    potential: Potential,
+    conditions: Conditions,
+    samples: Samples,
+) -> Shown:
+    """Show a potential with the curves of its samples, as far as these are there."""
+    rdfs = {name: sample.rdf for name, sample in samples.items()}
+    targets = {one.name: one.problem.target for one in conditions.every}
+    curves = {name: targets[name].curves_reached(sample) for name, sample in samples.items()}
+    return Shown(label, fields, runs, sound, potential, rdfs, curves)
 
 
 def _compared(fit: Fit, confirmed: Conditions, result: Mapping[str, Any]) -> Iterator[Shown]:
@@ -150,13 +166,13 @@ def _compared(fit: Fit, confirmed: Conditions, result: Mapping[str, Any]) -> Ite
         if found is None:
             yield Shown(label, {}, 0, False, potential)
         else:
-            fields, runs, rdfs = found
-            yield Shown(label, fields, runs, True, potential, rdfs)
+            fields, runs, samples = found
+            yield _shown(label, fields, runs, True, potential, confirmed, samples)
 
 
 def _pooled(
     fit: Fit, confirmed: Conditions, label: str, result: Mapping[str, Any]
-) -> tuple[Record, int, dict[str, PartialRdf]] | None:
+) -> tuple[Record, int, Samples] | None:
     """Pool the confirmations of a label; where samples are gone, take what was written of them."""
     by_label: dict[str, list[Record]] = defaultdict(list)
     for record in fit.confirmations:
@@ -172,7 +188,7 @@ def _pooled(
         evaluation = confirmed.evaluation(samples)
     except InputError:
         return result.get("confirmed", {}).get(label, records[-1]), len(numbers), {}
-    return _fields(evaluation), len(numbers), _rdfs(samples)
+    return _fields(evaluation), len(numbers), samples
 
 
 def _fields(evaluation: Evaluation) -> Record:
@@ -181,10 +197,6 @@ def _fields(evaluation: Evaluation) -> Record:
     errors = {pair: one.error for pair, one in evaluation.cost.pairs.items()}
     also = {name: _fields(one) for name, one in evaluation.also.items()}
     return fields | {"pair_cost_errors": errors} | ({"also": also} if also else {})
-
-
-def _rdfs(samples: Samples) -> dict[str, PartialRdf]:
-    return {name: sample.rdf for name, sample in samples.items()}
 
 
 def _parameters(fit: Fit, best: Record | None) -> list[Parameter]:
@@ -279,6 +291,7 @@ def _condition(name: str, problem: Problem) -> Condition:
         reference=target.reference,
         definition=target.structure.definition,
         columns=[term.column for term in target.others],
+        curves=target.curves,
     )
 
 

@@ -6,6 +6,7 @@ In comes the sample of a run, out come residuals, their derivatives and an objec
 potential and says how far it is from the target. Nobody but :data:`TERMS` knows terms by name.
 """
 
+from lammpsfit.target.curve_term import Curve, CurveTerm
 from lammpsfit.target.objective import MAIN, Evaluation, Reached, Target, together
 from lammpsfit.target.term import Column, ScalarTerm, Setting, Term
 from lammpsfit.target.terms import TERMS, build_terms
@@ -14,6 +15,8 @@ __all__ = [
     "MAIN",
     "TERMS",
     "Column",
+    "Curve",
+    "CurveTerm",
     "Evaluation",
     "Reached",
     "ScalarTerm",

@@ -14,11 +14,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.racing import GivenUp
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import Cost
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target.curve_term import Curve, CurveTerm
 from lammpsfit.target.term import Column, Term, check_names, root_of_squares
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
@@ -125,6 +127,15 @@ class Target:
     def columns(self) -> tuple[Column, ...]:
         """How the terms are shown in tables."""
         return tuple(term.column for term in self.terms)
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """The curves that are wanted beside partial g(r)."""
+        return tuple(term.curve for term in self.others if isinstance(term, CurveTerm))
+
+    def curves_reached(self, sample: Sample) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Return the curve of a run for each of `curves` with its error, by name of the term."""
+        return {t.name: t.reached(sample) for t in self.others if isinstance(t, CurveTerm)}
 
     @property
     def reference(self) -> PartialRdf:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lammpsfit.config import AlsoTable, Job, ReferenceTable, SystemTable, read_job
+from lammpsfit.config import (
+    AlsoTable,
+    Job,
+    ReferenceTable,
+    SystemTable,
+    TermTables,
+    read_job,
+    with_term_files,
+)
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_text
@@ -71,6 +79,10 @@ class RunFolder:
     def rdf_plot(self, condition: str = MAIN) -> Path:
         """Picture of g(r)."""
         return for_condition(self.path / "gr.png", condition)
+
+    def terms_plot(self, condition: str = MAIN) -> Path:
+        """Picture of the other curves that were fitted."""
+        return for_condition(self.path / "terms.png", condition)
 
 
 def potential_of(source: str) -> str:
@@ -222,10 +234,19 @@ def _with_copies(job: Job, path: Path) -> Job:
         named = {"potential": potential(table.melt.potential, role)}
         return table.model_copy(update={"melt": table.melt.model_copy(update=named)})
 
+    def terms(tables: TermTables, condition: str) -> dict[str, Any]:
+        def copy(file: Path, role: str) -> Path:
+            named = for_condition(Path("inputs") / f"{role}{file.suffix}", condition)
+            write_text(path / named, read_text(file, TABLE_BYTES))
+            return named
+
+        return with_term_files(tables, copy)
+
     def copied(other: AlsoTable) -> AlsoTable:
         tables = {
             "reference": reference(other.reference, other.name),
             "system": system(other.system, other.name),
+            **terms(other, other.name),
         }
         return other.model_copy(update=tables)
 
@@ -239,6 +260,7 @@ def _with_copies(job: Job, path: Path) -> Job:
             "system": system(job.system, MAIN),
             "confirm": job.confirm.model_copy(update={"compare": compare}),
             "also": tuple(map(copied, job.also)),
+            **terms(job, MAIN),
         }
     )
 

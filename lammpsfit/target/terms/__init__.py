@@ -15,6 +15,7 @@ from lammpsfit.target.term import Setting, Term
 _MODULES = (
     "pressure",
     "coordination",
+    "angle_distribution",
 )
 
 TERMS: Final[Mapping[str, Callable[[Any, Setting], Iterator[Term]]]] = {
