@@ -20,7 +20,6 @@ from lammpsfit.child.patience import Patience
 from lammpsfit.child.process import ChildProcess, ParentError, Task
 from lammpsfit.errors import LammpsfitError, RunError
 from lammpsfit.farm.base import Finished, Result
-from lammpsfit.farm.group import serve_group
 from lammpsfit.farm.messages import (
     GRACE_S,
     GROUP,
@@ -257,6 +256,8 @@ def serve(comm: MPI.Intracomm) -> None:
                 naps.sleep()
             content, tag = complete(message.irecv()), status.tag
             if tag == GROUP:
+                from lammpsfit.farm.group import serve_group  # LAMMPS, which is a child's else
+
                 return serve_group(comm, content)
             if tag == TASK:
                 if (answer := _run(comm, process, content)) is not None:

@@ -7,8 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from lammpsfit.structure.blocks import Estimate, jackknife_error
 from lammpsfit.structure.rdf import FloatArray
@@ -93,6 +91,10 @@ def first_peak(x: ArrayLike, y: ArrayLike, width: float) -> tuple[float, float]:
     :data:`LEAST` of the highest point and with a prominence of :data:`PROMINENCE` of that, and
     read off the curve itself. Returns nan where there is none.
     """
+    # half of what the start of a process takes, which hardly any process needs
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
     radii, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     smooth = gaussian_filter1d(values, width * (radii.size - 1) / np.ptp(radii), mode="nearest")
     scale = max(smooth.max(), 1.0)

@@ -11,8 +11,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
 from lammpsfit.structure.neighbours import pairs_within
 from lammpsfit.structure.rdf import FloatArray, rdf_from_counts
@@ -142,6 +140,10 @@ def first_minimum(r: ArrayLike, g: ArrayLike) -> float | None:
     float or None
         Å; None where g has no first shell that ends within its range (a gas, or too few atoms).
     """
+    # half of what the start of a process takes, which hardly any process needs
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
     radii, values = np.asarray(r, dtype=np.float64), np.asarray(g, dtype=np.float64)
     smooth = gaussian_filter1d(values, SMOOTHING / (radii[1] - radii[0]), mode="nearest")
     smooth[np.abs(smooth) < 1e-6 * smooth.max(initial=0.0)] = 0.0  # tails of the Gaussian

@@ -10,14 +10,16 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from lammpsfit.fit.base import Vector
+
+if TYPE_CHECKING:
+    from sklearn.gaussian_process import GaussianProcessRegressor
 
 FIRST_FIT = 8
 """Fewest points worth a fit; below, the guess of :func:`default_hyperparameters` is used."""
@@ -140,7 +142,11 @@ def _subset(y: Vector, seed: int) -> NDArray[np.intp]:
 
 def _maximise_likelihood(
     X: Vector, z: Vector, alpha: Vector, length_scale: Vector
-) -> GaussianProcessRegressor:
+) -> "GaussianProcessRegressor":
+    # takes as long to import as the rest of a fit, and a short one never comes here
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
     kernel = ConstantKernel(1.0, AMPLITUDE_BOUNDS) * Matern(
         length_scale, LENGTH_SCALE_BOUNDS, nu=2.5
     ) + WhiteKernel(1e-2, NOISE_BOUNDS)

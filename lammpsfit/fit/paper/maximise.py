@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import qmc
 
 from lammpsfit.errors import RunError
 from lammpsfit.fit.base import Vector
@@ -132,6 +131,8 @@ class Candidates:
 
 def _pool(surrogate: Surrogate, rng: np.random.Generator) -> Vector:
     """Draw candidates from the whole cube and round the best points, shape (n, d)."""
+    from scipy.stats import qmc  # takes as long to import as the rest of a fit
+
     gp = surrogate.cost
     d = gp.X.shape[1]
     everywhere = qmc.Sobol(d, scramble=True, seed=rng).random(SOBOL_CANDIDATES)
