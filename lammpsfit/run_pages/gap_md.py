@@ -78,11 +78,11 @@ def md_page(result: MdResult, title: str) -> str:
     series = Picture("series", "Course of the run", "time (ps)", "", "time_ps", panels)
     sections = [
         Section("numbers", "Numbers", table(("quantity", "value", "unit"), list(_rows(result)))),
-        Section("rdf", rdf.title, picture(plot_panels(rdf, None), "g(r) of the run")),
+        Section("rdf", rdf.title, pictures([picture(plot_panels(rdf, None), "g(r) of the run")])),
         Section(
             "course",
             series.title,
-            pictures([picture(plot_panels(series, None), "quantities over time", wide=True)]),
+            picture(plot_panels(series, None), "quantities over time", wide=True),
         ),
     ]
     return page(f"{title}: dynamics", join([element("h1", title)]), sections)

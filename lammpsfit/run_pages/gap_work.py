@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from lammpsfit.gap.work.literature import Known
 from lammpsfit.gap.work.properties import Property
-from lammpsfit.report.html import Section, element, items, join, page, paragraph, table
+from lammpsfit.report.html import (
+    Section,
+    element,
+    items,
+    join,
+    page,
+    paragraph,
+    picture,
+    pictures,
+    table,
+)
+from lammpsfit.report.ratio_plot import Ratio, plot_ratios
 
 NAMES: Final = {
     "a0": "lattice constant a₀",
@@ -82,11 +93,19 @@ def properties_page(
         ]
     )
     shown = table(("property", "value", "literature", "unit", "remark"), rows)
-    return page(
-        f"{symbol}: properties",
-        heading,
-        [
-            Section("properties", "Properties", shown),
-            Section("literature", "Literature", items(sources)),
-        ],
-    )
+    sections = [Section("properties", "Properties", shown)]
+    if ratios := list(_ratios(found, known)):
+        figure = plot_ratios(ratios, None)
+        caption = "Bars are two standard errors that the potential predicts."
+        shown = pictures([picture(figure, "values over those of the literature", caption)])
+        sections.insert(0, Section("picture", "Beside the literature", shown))
+        sections.append(Section("literature", "Literature", items(sources)))
+    return page(f"{symbol}: properties", heading, sections)
+
+
+def _ratios(found: Sequence[Property], known: Mapping[str, Known]) -> Iterator[Ratio]:
+    for one in found:
+        if one.value is not None and one.name in known:
+            scale = known[one.name].value
+            error = None if one.error is None else one.error / abs(scale)
+            yield Ratio(NAMES[one.name], one.value / scale, error)

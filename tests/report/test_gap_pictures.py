@@ -6,6 +6,7 @@ import pytest
 from lammpsfit.errors import InputError
 from lammpsfit.report.gap import Parity, plot_calibration, plot_parity, plot_training
 from lammpsfit.report.gap_curves import LearningCurve, plot_learning_curves
+from lammpsfit.report.ratio_plot import Ratio, plot_ratios
 
 PNG = b"\x89PNG"
 
@@ -111,3 +112,13 @@ def test_a_picture_that_cannot_be_written_is_said(tmp_path):
     one = np.array([1.0, 2.0])
     with pytest.raises(InputError, match="cannot write"):
         plot_parity([Parity("energy", "eV", one, one)], tmp_path / "none" / "p.png")
+
+
+def test_ratios_have_their_names_and_twice_their_errors():
+    figure = plot_ratios([Ratio("a", 1.1, 0.05), Ratio("b", 0.7)], None)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    (bars,) = axes.containers
+    assert list(bars.lines[0].get_xdata()) == [1.1, 0.7]
+    (segments,) = (one.get_segments() for one in bars.lines[2])
+    np.testing.assert_allclose(segments[0][:, 0].astype(float), [1.0, 1.2])

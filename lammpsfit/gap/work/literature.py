@@ -15,6 +15,7 @@ class Known:
 
 
 _KAMM: Final = "Kamm and Alers 1964, 0 K, doi:10.1063/1.1713309"
+_STEDMAN: Final = "Stedman and Nilsson 1966, 80 K, doi:10.1103/PhysRev.145.492"
 _TYSON: Final = "Tyson and Miller 1977, mean of all faces, doi:10.1016/0039-6028(77)90442-3"
 
 LITERATURE: Final[dict[str, dict[str, Known]]] = {
@@ -31,3 +32,13 @@ LITERATURE: Final[dict[str, dict[str, Known]]] = {
     }
 }
 """By element and name of the property."""
+
+PHONONS: Final[dict[str, dict[str, Known]]] = {
+    "Al": {
+        "X_T": Known(5.80, _STEDMAN),
+        "X_L": Known(9.69, _STEDMAN),
+        "L_T": Known(4.19, _STEDMAN),
+        "L_L": Known(9.69, _STEDMAN),
+    }
+}
+"""Frequencies, THz, by element and name (:data:`lammpsfit.gap.work.phonons.FREQUENCIES`)."""

@@ -87,7 +87,7 @@ def first_length(symbol: str) -> float:
     InputError
         If the element is not fcc.
     """
-    known = reference_states[atomic_numbers[symbol]]
+    known = reference_states[atomic_numbers.get(symbol, 0)]
     if known is None or known["symmetry"] != "fcc":
         raise InputError(f"properties are those of fcc metals, and {symbol} is none")
     return float(known["a"])

@@ -166,7 +166,9 @@ def test_the_command_writes_a_table_a_page_and_goes_on(here):
     assert found["B"]["unit"] == "GPa"
     assert 0.0 < found["surface_111"]["value"] < found["surface_110"]["value"] < 2.0
     assert found["a0"]["value"] == pytest.approx(3.995, abs=0.01)  # ASE's documentation of EMT
-    assert "lattice constant" in Path("found/properties.html").read_text()
+    page = Path("found/properties.html").read_text()
+    assert "lattice constant" in page
+    assert 'alt="values over those of the literature"' in page
     lines = Path("found/energies.jsonl").read_text()
     again = here(*arguments, "--element", "Al")
     assert again.returncode == 0, again.stderr
