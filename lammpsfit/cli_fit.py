@@ -40,10 +40,12 @@ def describe(job: "Job", console: Console) -> None:
 
 
 def _words(problem: "Problem") -> str:
+    from lammpsfit.md.ensemble import state_words
+
     system, protocol = problem.system, problem.protocol
     return (
-        f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³, "
-        f"{protocol.temperature:g} K, {protocol.relax:g} + {protocol.sample:g} ps"
+        f"{system.atoms} atoms of {system.formula} at {state_words(system, protocol)}, "
+        f"{protocol.relax:g} + {protocol.sample:g} ps"
     )
 
 

@@ -30,6 +30,9 @@ HIGHEST: Final = 1e9
 LONGEST: Final = 1e3
 """Largest distance, Å."""
 
+BAROSTAT: Final = ("pressure", "barostat")
+"""Keys of ``[protocol]`` that are for constant pressure."""
+
 Weight = Annotated[float, Field(le=1e6)]
 Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 """A parameter of a potential, or a factor between two."""
@@ -62,11 +65,23 @@ class ReferenceTable(Model):
 
 
 class PressureTable(Model):
-    """``[pressure]``: a pressure to fit to beside g(r), at the density of the job."""
+    """``[pressure]``: a pressure to fit to beside g(r), at the density of the job (NVT)."""
 
     value: float = Field(ge=-HIGHEST, le=HIGHEST, description="pressure wanted, bar")
     per_percent: float = Field(
         5000.0, ge=1e-3, le=HIGHEST, description="deviation that costs as much as R = 1 %, bar"
+    )
+
+
+class DensityTable(Model):
+    """``[density]``: a density to fit to beside g(r), at the pressure of the protocol (NPT)."""
+
+    value: float = Field(gt=0, le=100, description="mass density wanted, g/cm³")
+    per_percent: float | None = Field(
+        None,
+        ge=1e-6,
+        le=100,
+        description="deviation that costs as much as R = 1 %, g/cm³; default: 1 % of the value",
     )
 
 
@@ -109,6 +124,7 @@ class TermTables(Model):
     """The terms of the target beside partial g(r); each condition of ``[[also]]`` has its own."""
 
     pressure: PressureTable | None = Field(None, description="pressure to fit to; default: none")
+    density: DensityTable | None = Field(None, description="density to fit to; default: none")
     coordination: tuple[CoordinationTable, ...] = Field(
         (), description="mean coordination numbers to fit to"
     )
@@ -164,14 +180,43 @@ class SystemTable(Model):
 
 
 class ProtocolTable(Model):
-    """``[protocol]``: the run of one evaluation, at constant volume and temperature."""
+    """``[protocol]``: the run of one evaluation, at constant temperature."""
 
     temperature: float = Field(le=HOTTEST, description="temperature, K")
     relax: float = Field(10.0, le=LATEST, description="time before the first frame, ps")
     sample: float = Field(10.0, le=LATEST, description="time of sampling after that, ps")
     timestep_fs: float = Field(1.0, le=100, description="timestep, fs")
     every_fs: float = Field(50.0, le=1e6, description="time between sampled frames, fs")
-    blocks: int = Field(20, le=10_000, description="blocks of the run, for the errors")
+    blocks: int | None = Field(
+        None,
+        le=10_000,
+        description="blocks of the run, for the errors; default: 20, or 8 with npt, whose volume "
+        "is slow",
+    )
+    ensemble: Literal["nvt", "npt"] = Field(
+        "nvt",
+        description="nvt: the box has the density of the system; npt: it begins there, and a "
+        "barostat finds its volume",
+    )
+    pressure: float | None = Field(
+        None,
+        ge=-HIGHEST,
+        le=HIGHEST,
+        description="npt: pressure of the barostat, bar (1 GPa = 10000 bar); default: 0",
+    )
+    barostat: float | None = Field(
+        None,
+        gt=0,
+        le=LATEST,
+        description="npt: damping time of the barostat, ps; default: 1000 timesteps",
+    )
+
+    @model_validator(mode="after")
+    def _barostat_of_npt(self) -> "ProtocolTable":
+        given = [key for key in BAROSTAT if getattr(self, key) is not None]
+        if given and self.ensemble != "npt":
+            raise ValueError(f"{' and '.join(given)} needs a box that may change: ensemble = 'npt'")
+        return self
 
 
 class ParameterTable(Model):
@@ -498,7 +543,16 @@ def _overlaid(job: Mapping[str, Any], other: Any) -> Any:
         return other
     terms = (name for name in TermTables.model_fields if name in other)
     wanted = ("reference", "system", "protocol", *terms)
-    return {**other, **{table: _merged(job.get(table), other.get(table, {})) for table in wanted}}
+    ours = {**job, "protocol": _protocol_for(job.get("protocol"), other.get("protocol"))}
+    return {**other, **{table: _merged(ours.get(table), other.get(table, {})) for table in wanted}}
+
+
+def _protocol_for(ours: Any, theirs: Any) -> Any:
+    """Leave the barostat out of our protocol where theirs keeps the volume."""
+    constant = isinstance(theirs, Mapping) and theirs.get("ensemble") == "nvt"
+    if not (constant and isinstance(ours, Mapping)):
+        return ours
+    return {key: value for key, value in ours.items() if key not in BAROSTAT}
 
 
 def _merged(ours: Any, theirs: Any) -> Any:

@@ -235,3 +235,30 @@ def test_what_is_wrong_with_another_condition_is_said_in_one_line(job_of, change
 def test_other_conditions_must_be_tables(job_of, also):
     with pytest.raises(InputError, match=r"also"):
         job_of(also + LEAST)
+
+
+FREE = LEAST + 'ensemble = "npt"\npressure = 1000.0\nbarostat = 0.5\n'
+
+
+def test_a_condition_at_constant_volume_inherits_no_barostat(job_of):
+    also = '[[also]]\nname = "box"\nprotocol = { ensemble = "nvt" }\n'
+    also += '[[also]]\nname = "cold"\nprotocol = { temperature = 2500.0 }\n'
+    job = job_of(FREE + also)
+    box, cold = (one.protocol for one in job.also)
+    assert (box.ensemble, box.pressure, box.barostat) == ("nvt", None, None)
+    assert (cold.ensemble, cold.pressure, cold.barostat) == ("npt", 1000.0, 0.5)
+    assert job_of(job.dump()) == job
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (('ensemble = "npt"\n', ""), "pressure and barostat needs a box that may change"),
+        (('"npt"', '"nph"'), "ensemble: .*nvt.*npt"),
+        (("1000.0", "1e12"), r"pressure: .*less than or equal to 1000000000"),
+        (("0.5", "0.0"), r"barostat: .*greater than 0"),
+    ],
+)
+def test_a_wrong_barostat_is_refused_in_a_line(job_of, change, match):
+    with pytest.raises(InputError, match=match):
+        job_of(FREE.replace(*change))

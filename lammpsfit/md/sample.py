@@ -16,6 +16,7 @@ from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import split_pair
+from lammpsfit.md.ensemble import check_volume, integrator
 from lammpsfit.md.frames import Frames, Measure, Observable
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.md.observed import measured, observed
@@ -61,6 +62,10 @@ class Sample:
         The last configuration as a LAMMPS data file, where it was kept.
     observed
         What else was asked for, by name: its mean over each block, shape (B, K).
+    density
+        Mean density of each block in g/cm³, shape (B,); None where the volume was constant.
+    density_drift
+        Change of the density over the sampled part in g/cm³; None where the volume was constant.
     """
 
     rdf: PartialRdf
@@ -74,6 +79,13 @@ class Sample:
     frames: Frames | None = None
     configuration: str | None = None
     observed: Mapping[str, FloatArray] = field(default_factory=dict)
+    density: FloatArray | None = None
+    density_drift: Estimate | None = None
+
+    @property
+    def mean_density(self) -> Estimate | None:
+        """Mean density in g/cm³; None where the volume was constant."""
+        return None if self.density is None else block_estimate(self.density, len(self.density))
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,7 @@ class _Series:
     temperature: FloatArray
     pressure: FloatArray
     energy: FloatArray
+    volume: FloatArray
     measured: dict[str, FloatArray]  # (frames, K) each
     md_seconds: float
 
@@ -97,7 +110,7 @@ def sample(
     keep: bool = False,
     observables: Sequence[Observable] = (),
 ) -> Sample:
-    """Run NVT molecular dynamics and average the partial g(r).
+    """Run molecular dynamics at constant temperature and average the partial g(r).
 
     Parameters
     ----------
@@ -135,11 +148,18 @@ def sample(
     with session() as lmp:
         _set_up(lmp, potential, protocol, structure, seed, histogram, realisation)
         atoms = dict(zip(potential.species, _counts_of_types(lmp, potential), strict=True))
-        volume = float(np.prod(np.diag(_cell(lmp))))
-        md_seconds = relax(lmp, protocol.relax_steps, protocol.temperature)
+        start = float(lmp.get_thermo("vol"))
+
+        def volume() -> float:
+            return check_volume(lmp, start)
+
+        md_seconds = relax(lmp, protocol.relax_steps, protocol.temperature, volume)
 
         def frames_of(
-            counts: CountArray, pressure: FloatArray, measured: Mapping[str, FloatArray]
+            counts: CountArray,
+            pressure: FloatArray,
+            volume: FloatArray,
+            measured: Mapping[str, FloatArray],
         ) -> Frames:
             return Frames(histogram, atoms, volume, counts, pressure, measured)
 
@@ -153,14 +173,14 @@ def sample(
             histogram,
             _pairs_per_neighbour(potential, atoms),
             _fallen(potential, histogram, protocol.temperature),
-            None
-            if enough is None
-            else lambda counts, pressure: enough(rdf_of(frames_of(counts, pressure, {}))),
+            volume,
+            None if enough is None else lambda n, P, V: enough(rdf_of(frames_of(n, P, V, {}))),
             _measures(lmp, potential, observables),
         )
         configuration = _configuration(lmp) if keep else None
-    frames = frames_of(series.counts, series.pressure, series.measured)
-    n_atoms = sum(atoms.values())
+    frames = frames_of(series.counts, series.pressure, series.volume, series.measured)
+    n_atoms, npt = sum(atoms.values()), protocol.ensemble == "npt"
+    density = frames.density({name: kind.mass for name, kind in potential.species.items()})
     blocks = len(frames) // protocol.block_frames
     return Sample(
         rdf=rdf_of(frames),
@@ -174,6 +194,8 @@ def sample(
         frames=frames if keep else None,
         configuration=configuration,
         observed={one.name: block_means(observed(one, frames), blocks) for one in observables},
+        density=block_means(density, blocks) if npt else None,
+        density_drift=drift(density, n_blocks=blocks) if npt else None,
     )
 
 
@@ -200,7 +222,7 @@ def _set_up(
             ghost_cutoff=histogram.cutoff + SKIN,
             timestep=protocol.timestep,
             temperature=protocol.temperature,
-            damping=protocol.damping,
+            integrator=integrator(protocol),
             seed=seed,
             bins=histogram.size,
             type_pairs=" ".join(type_pairs),
@@ -215,23 +237,24 @@ def _series(
     histogram: Histogram,
     per_pair: FloatArray,
     fallen: NDArray[np.bool_],
-    enough: Callable[[CountArray, FloatArray], bool] | None,
+    volume: Callable[[], float],
+    enough: Callable[[CountArray, FloatArray, FloatArray], bool] | None,
     measures: Mapping[str, Callable[[], FloatArray]],
 ) -> _Series:
     """Run the sampled part, a frame at a time, to its end or until there is `enough`.
 
     `per_pair`, shape (n_pairs,), turns what LAMMPS counts (neighbours of one atom of the first
     species) into pairs of atoms; `fallen`, shape (n_pairs, size), are the bins of no return;
-    `measures` are taken of the positions of each frame.
+    `volume` looks at the box, and `measures` are taken of the positions of each frame.
     """
     counts = np.zeros((protocol.frames, len(per_pair), histogram.size), dtype=np.uint32)
-    thermo = np.empty((protocol.frames, 3))
+    thermo = np.empty((protocol.frames, 4))
     taken: dict[str, list[FloatArray]] = {name: [] for name in measures}
     md_seconds = 0.0
     for frame in range(protocol.frames):
         md_seconds += run(lmp, protocol.frame_steps, first=frame == 0)
         temperature = check_temperature(lmp, protocol.temperature)
-        thermo[frame] = temperature, lmp.get_thermo("press"), lmp.get_thermo("pe")
+        thermo[frame] = temperature, lmp.get_thermo("press"), lmp.get_thermo("pe"), volume()
         # columns: r, then g and the running coordination number of each pair; the latter's
         # steps are the mean counts, exact. The array is a view into LAMMPS: it is copied here.
         rows = np.array(lmp.numpy.extract_compute("rdf", 0, 2))
@@ -249,15 +272,15 @@ def _series(
         if (
             enough is not None
             and _may_end(done, protocol)
-            and enough(counts[:done], thermo[:done, 1])
+            and enough(counts[:done], thermo[:done, 1], thermo[:done, 3])
         ):
             counts, thermo = counts[:done], thermo[:done]
             break
-    temperatures, pressures, energies = thermo.T
+    temperatures, pressures, energies, volumes = thermo.T
     # most bins hold a few pairs: kept in the smallest type that holds them all
     counts = counts.astype(np.min_scalar_type(int(counts.max())))
     kept = {name: np.array(values) for name, values in taken.items()}
-    return _Series(counts, temperatures, pressures, energies, kept, md_seconds)
+    return _Series(counts, temperatures, pressures, energies, volumes, kept, md_seconds)
 
 
 def _measures(
@@ -348,6 +371,8 @@ def pool(samples: Sequence[Sample]) -> Sample:
     if not samples:
         raise ValueError("nothing to pool")
     first = samples[0].rdf
+    densities = [sample.density for sample in samples if sample.density is not None]
+    drifts = [sample.density_drift for sample in samples if sample.density_drift is not None]
     blocks = _interleaved([np.asarray(sample.rdf.blocks) for sample in samples])
     return Sample(
         rdf=PartialRdf.from_blocks(first.pairs, first.r, blocks),
@@ -362,6 +387,8 @@ def pool(samples: Sequence[Sample]) -> Sample:
             name: _interleaved([sample.observed[name] for sample in samples])
             for name in samples[0].observed
         },
+        density=_interleaved(densities) if densities else None,
+        density_drift=_mean(drifts) if drifts else None,
     )
 
 

@@ -42,11 +42,13 @@ def save_sample(path: Path, sample: Sample) -> None:
         arrays[name] = np.array([estimate.mean, estimate.error])
     for name in NUMBERS:
         arrays[name] = np.array(getattr(sample, name))
+    if sample.density is not None and (drift := sample.density_drift) is not None:
+        arrays |= {"density": sample.density, "density_drift": np.array([drift.mean, drift.error])}
     arrays |= {OBSERVED + name: values for name, values in sample.observed.items()}
     if (frames := sample.frames) is not None:
         arrays["atoms"] = np.array(list(frames.atoms.values()))
         arrays["species"] = np.array(list(frames.atoms))
-        arrays["volume"] = np.array(frames.volume)
+        arrays["volume"] = frames.volume
         arrays["counts"] = frames.counts
         arrays["pressures"] = frames.pressure
         arrays["bins"] = np.array([getattr(frames.histogram, name) for name in BINS])
@@ -67,7 +69,7 @@ def load_sample(path: Path) -> Sample:
         If the file is missing or damaged.
     """
     with reading_arrays(path) as data:
-        estimates: dict[str, Any] = {n: Estimate(*map(float, data[n])) for n in ESTIMATES}
+        estimates: dict[str, Any] = {name: _estimate(data[name]) for name in ESTIMATES}
         rdf = PartialRdf.from_blocks([str(p) for p in data["pairs"]], data["r"], data["blocks"])
         return Sample(
             rdf=rdf,
@@ -76,8 +78,15 @@ def load_sample(path: Path) -> Sample:
             md_seconds=float(data["md_seconds"]),
             wall_seconds=float(data["wall_seconds"]),
             observed=_named(data, OBSERVED),
+            density=data.get("density"),
+            density_drift=_estimate(data["density_drift"]) if "density" in data else None,
             **estimates,
         )
+
+
+def _estimate(pair: FloatArray) -> Estimate:
+    mean, error = map(float, pair)
+    return Estimate(mean, error)
 
 
 def _named(data: Mapping[str, Any], prefix: str) -> dict[str, FloatArray]:
@@ -89,7 +98,7 @@ def _frames(data: Mapping[str, Any], rdf: PartialRdf) -> Frames:
     frames = Frames(
         histogram=Histogram(dr=float(data["dr"]), **bins),
         atoms=dict(zip(map(str, data["species"]), map(int, data["atoms"]), strict=True)),
-        volume=float(data["volume"]),
+        volume=data["volume"],
         counts=data["counts"],
         pressure=data["pressures"],
         measured=_named(data, MEASURED),
@@ -101,7 +110,7 @@ def _frames(data: Mapping[str, Any], rdf: PartialRdf) -> Frames:
             f"counts must be whole numbers of shape {shape}, got {frames.counts.dtype} of "
             f"{frames.counts.shape}"
         )
-    if not (histogram.dr > 0 and frames.volume > 0 and min(frames.atoms.values()) > 0):
+    if not (histogram.dr > 0 and np.all(frames.volume > 0) and min(frames.atoms.values()) > 0):
         raise InputError("bins, volume and numbers of atoms must be positive")
     if histogram.edges().size != rdf.r.size + 1 or not np.allclose(
         histogram.edges(), rdf.edges, rtol=0, atol=0.1 * rdf.dr

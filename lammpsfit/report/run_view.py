@@ -38,6 +38,9 @@ class Shown:
         Its g(r) by condition, where the samples are there.
     curves
         Its other curves that were fitted, by condition.
+    densities
+        Mean density of each block in g/cm³ by condition, shape (blocks × runs,), those of all
+        runs at one time beside each other; only where the box may change.
     """
 
     label: str
@@ -47,6 +50,7 @@ class Shown:
     potential: Potential | None = None
     rdfs: Mapping[str, PartialRdf] = field(default_factory=dict)
     curves: Mapping[str, Reached] = field(default_factory=dict)
+    densities: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -45,6 +45,8 @@ class Row:
         What is minimised, as a fraction, where it is more than R.
     terms : sequence of Reached
         What was reached of each term.
+    density : Estimate or None, g/cm³
+        None where the volume was constant.
     """
 
     label: str
@@ -54,6 +56,7 @@ class Row:
     note: str = ""
     objective: Estimate | None = None
     terms: Sequence[Reached] = ()
+    density: Estimate | None = None
 
 
 def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = True) -> Table:
@@ -71,7 +74,7 @@ def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = Tr
     Returns
     -------
     rich.table.Table
-        Costs in %, T in K, P in GPa; columns that no row fills are left out.
+        Costs in %, T in K, P in GPa, density in g/cm³; columns that no row fills are left out.
     """
     table = _empty_table()
     names, scalars = _pair_names(rows) if pairs else (), _scalars(rows)
@@ -85,9 +88,11 @@ def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = Tr
         ("objective\n%", [_estimate(row.objective, 100.0, 2) for row in rows]),
         ("T\nK", [_estimate(row.temperature, 1.0, 0) for row in rows]),
     ]
-    pressure = "P\nGPa"
-    if pressure not in wanted:
-        columns.append((pressure, [_estimate(r.pressure_bar, 1 / BAR_PER_GPA, 2) for r in rows]))
+    averages = [
+        ("P\nGPa", [_estimate(r.pressure_bar, 1 / BAR_PER_GPA, 2) for r in rows]),
+        ("density\ng/cm³", [_estimate(r.density, 1.0, 3) for r in rows]),
+    ]
+    columns += [average for average in averages if average[0] not in wanted]
     filled = [(title, cells) for title, cells in columns if title == "R\n%" or any(cells)]
     for title, _ in filled:
         table.add_column(title, justify="right", no_wrap=True)
@@ -155,6 +160,7 @@ def costs_json(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
             **(cost_json(row.cost) if row.cost else {"cost": None}),
             "temperature": _estimate_json(row.temperature),
             "pressure_bar": _estimate_json(row.pressure_bar),
+            **({"density": _estimate_json(row.density)} if row.density else {}),
             "terms": {one.column.name: _term_json(one) for one in row.terms},
             "note": row.note,
         }

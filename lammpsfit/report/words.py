@@ -6,6 +6,9 @@ from typing import Final
 
 from lammpsfit.report.tables import UNKNOWN
 
+DRIFTS: Final = 3.0
+"""Standard errors from which on a density is said to drift."""
+
 METHOD: Final = "10.1557/mrc.2019.47"
 """Paper of the method."""
 
@@ -23,6 +26,22 @@ def cost_words(cost: float, error: float) -> str:
     """
     known = f" ± {percent(error)}" if math.isfinite(error) else ""
     return f"{percent(cost)}{known}"
+
+
+def drift_words(drift: Sequence[float] | None) -> str:
+    """Say that a density still drifts, from its change over the run with its error in g/cm³.
+
+    >>> drift_words((-0.08, 0.01))
+    'the density still drifts, by -0.080 ± 0.010 g/cm³ over the run: relax longer'
+    >>> drift_words((0.02, 0.01))
+    ''
+    """
+    if drift is None or not abs(drift[0]) > DRIFTS * drift[1]:
+        return ""
+    return (
+        f"the density still drifts, by {drift[0]:+.3f} ± {drift[1]:.3f} g/cm³ over the run: "
+        "relax longer"
+    )
 
 
 def count_words(number: int) -> str:

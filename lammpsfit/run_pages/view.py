@@ -19,6 +19,7 @@ from lammpsfit.fit.run.result_models import read_result, told
 from lammpsfit.fit.run.run_folder import RunFolder, open_run
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
+from lammpsfit.md.ensemble import state_words
 from lammpsfit.md.export import FILES
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import pool
@@ -157,7 +158,8 @@ def _shown(
     rdfs = {name: sample.rdf for name, sample in samples.items()}
     targets = {one.name: one.problem.target for one in conditions.every}
     curves = {name: targets[name].curves_reached(sample) for name, sample in samples.items()}
-    return Shown(label, fields, runs, sound, potential, rdfs, curves)
+    densities = {name: s.density for name, s in samples.items() if s.density is not None}
+    return Shown(label, fields, runs, sound, potential, rdfs, curves, densities)
 
 
 def _compared(fit: Fit, confirmed: Conditions, result: Mapping[str, Any]) -> Iterator[Shown]:
@@ -297,8 +299,8 @@ def _condition(name: str, problem: Problem) -> Condition:
 
 def _system_words(system: System, protocol: Protocol) -> str:
     return (
-        f"{system.atoms} atoms of {system.formula} at {system.density:g} g/cm³ and "
-        f"{protocol.temperature:g} K, {protocol.relax:g} ps to relax and {protocol.sample:g} ps "
+        f"{system.atoms} atoms of {system.formula} at {state_words(system, protocol)}, "
+        f"{protocol.relax:g} ps to relax and {protocol.sample:g} ps "
         "sampled, in each run"
     )
 

@@ -58,7 +58,8 @@ def heading(plan: Plan, part: Part) -> str:
     """Name a part with its conditions."""
     protocol, system = plan.problem.protocol, plan.problem.system
     if part is Part.DENSITY:
-        return f"zero pressure, {protocol.temperature:g} K"
+        P = f"{protocol.pressure / BAR_PER_GPA:g} GPa" if protocol.pressure else "zero pressure"
+        return f"{P}, {protocol.temperature:g} K"
     temperature = protocol.temperature
     if part is Part.GLASS:
         assert plan.quench is not None
@@ -73,9 +74,13 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
     def each(name: str, factor: float = 1.0) -> dict[str, Estimate]:
         return {x: _scaled(run.series.estimate(name), factor) for x, run in runs.items()}
 
+    wanted = {c.name: c.wanted for c in plan.problem.target.columns if c.wanted is not None}
     yield "temperature", "K", each("temperature")
     if part is Part.DENSITY:
-        yield "density", "g/cm³", each("density")
+        density = each("density")
+        if "density" in wanted:
+            density[REFERENCE] = _plain(wanted["density"])
+        yield "density", "g/cm³", density
         yield (
             "drift of the density",
             "g/cm³",
@@ -83,9 +88,8 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
         )
         return
     pressure = each("pressure", 1 / BAR_PER_GPA)
-    wanted = {one.name: one.wanted for one in plan.problem.target.columns}.get("pressure")
-    if part is Part.LIQUID and wanted is not None:
-        pressure[REFERENCE] = _plain(wanted / BAR_PER_GPA)
+    if part is Part.LIQUID and "pressure" in wanted:
+        pressure[REFERENCE] = _plain(wanted["pressure"] / BAR_PER_GPA)
     yield "pressure", "GPa", pressure
     yield "energy", "eV/atom", each("energy")
     yield (

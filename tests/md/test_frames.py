@@ -166,7 +166,7 @@ def test_derivatives_are_those_of_lammps(taken):
     small = 1e-4 * KT
     for found, expected, tolerance in (
         (frames.gradient(space, taken.u), energy, small),
-        (frames.pressure_gradient(space, taken.u), pressure, 10 * small / frames.volume * BAR),
+        (frames.pressure_gradient(space, taken.u), pressure, 10 * small / frames.volume[0] * BAR),
     ):
         assert found.shape == (len(frames), space.dim)
         assert dict(zip(names, found[-1], strict=True)) == pytest.approx(
@@ -236,7 +236,7 @@ def test_a_kept_configuration_is_a_start(taken):
     again = take(taken.space.base, taken.configuration, FROZEN, keep=True)
     frames = taken.frames
     assert again.frames.atoms == frames.atoms
-    assert again.frames.volume == pytest.approx(frames.volume)
+    assert again.frames.volume[0] == pytest.approx(frames.volume[-1])
     assert np.abs(again.frames.counts[0].astype(int) - frames.counts[-1]).sum() <= 4
 
 
@@ -247,7 +247,7 @@ def test_frames_come_back_from_files(taken, tmp_path):
     loaded, frames = load_sample(path).frames, taken.frames
     assert loaded.histogram == frames.histogram
     assert list(loaded.atoms.items()) == list(frames.atoms.items())
-    assert loaded.volume == frames.volume
+    assert np.array_equal(loaded.volume, frames.volume)
     assert np.array_equal(loaded.counts, frames.counts)
     assert loaded.counts.dtype == frames.counts.dtype == np.uint8
     assert np.array_equal(loaded.pressure, frames.pressure)

@@ -12,7 +12,7 @@ from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.forcefield import load_potential
-from lammpsfit.md import observe as observe_module
+from lammpsfit.md import ensemble as ensemble_module
 from lammpsfit.md import session as session_module
 from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe, Part, Quench
@@ -195,7 +195,7 @@ def test_a_collapse_is_no_structure(problem, structure):
 
 @pytest.mark.lammps
 def test_a_box_that_grows_without_end_holds_no_liquid(problem, structure, monkeypatch):
-    monkeypatch.setattr(observe_module, "BOILED", 0.5)
+    monkeypatch.setattr(ensemble_module, "BOILED", 0.5)
     with pytest.raises(SimulationError, match="boils") as caught:
         task(problem, structure, Part.DENSITY)()
     assert caught.value.failure.reason == Reason.RUNAWAY

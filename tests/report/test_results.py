@@ -1,9 +1,15 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.md.sample import Sample
-from lammpsfit.report.results import levels, plot_results, points, rows
+from lammpsfit.report.density import densities, plot_densities
+from lammpsfit.report.results import levels, plot_results, points, results_json, rows
+from lammpsfit.report.run_view import Condition, Shown
+from lammpsfit.report.tables import cost_table
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target import Target
@@ -68,3 +74,39 @@ def test_points_are_numbered_as_they_finished():
 def test_a_picture_is_drawn_of_whatever_there_is(tmp_path, results):
     plot_results(REFERENCE, results, tmp_path / "gr.png", r"a $\frac{ title")
     assert (tmp_path / "gr.png").read_bytes().startswith(b"\x89PNG")
+
+
+def settling(drift):
+    """A result at constant pressure whose density changes by so much, ± 0.01 g/cm³."""
+    one = evaluation(1.1)
+    density = 2.2 + drift * (np.arange(8) + 0.5) / 8
+    sample = replace(one.sample, density=density, density_drift=Estimate(drift, 0.01))
+    return replace(one, sample=sample)
+
+
+def test_a_density_that_drifts_is_told_in_a_line():
+    found = rows({"drifts": settling(-0.08), "settled": settling(0.02), "constant": RESULTS["fit"]})
+    assert [row.note for row in found] == [
+        "the density still drifts, by -0.080 ± 0.010 g/cm³ over the run: relax longer",
+        "",
+        "",
+    ]
+    heads = [str(column.header) for column in cost_table(found).columns]
+    assert heads[-1] == "density\ng/cm³"
+    data = results_json({"settled": settling(0.02), "constant": RESULTS["fit"]})
+    assert data["settled"]["density"]["mean"] == pytest.approx(2.21)
+    assert "density" not in data["constant"]
+
+
+def test_the_page_draws_the_mean_density_of_the_runs():
+    free = Condition("main", True, "", (), REFERENCE, "", ())
+    two = np.repeat(np.linspace(2.2, 2.3, 8), 2) + np.tile([-0.01, 0.01], 8)
+    shown = Shown("fit", {}, 2, True, densities={"main": two})
+    view = SimpleNamespace(conditions=[free], shown=[shown])
+    section = str(densities(view))
+    assert "fit 2.200 at the beginning, 2.300 at the end" in section
+    assert (
+        densities(SimpleNamespace(conditions=[free], shown=[replace(shown, densities={})])) is None
+    )
+    figure = plot_densities({"fit": two}, 2.2)
+    assert {text.get_text() for text in figure.legends[0].texts} == {"fit", "wanted"}

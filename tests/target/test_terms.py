@@ -28,6 +28,7 @@ SILICA = Path(__file__).parents[2] / "examples" / "silica"
 
 EXAMPLES = {
     "pressure": {"value": 2000.0},
+    "density": {"value": 2.2},
     "coordination": [{"centre": "Si", "neighbour": "O", "cutoff": 2.2, "value": 4.0}],
     "angle_distribution": [
         {
@@ -56,12 +57,14 @@ def frames(problem, terms):
     atoms = {"Si": 102, "O": 204}
     shells = histogram.centres**2 * (1 + 0.3 * rng.standard_normal((20, 3, 1)))
     counts = rng.poisson(0.02 * np.abs(shells)).astype(np.uint16)
-    volume = 306 / 0.066
+    volume = 306 / 0.066 * (1 + 0.02 * rng.standard_normal(20))
     composition = Composition.of([name for name, n in atoms.items() for _ in range(n)])
-    cell = np.eye(3) * np.cbrt(volume)
-    places = np.cbrt(volume) * rng.random((20, 306, 3))
+    cells = np.eye(3) * np.cbrt(volume)[:, None, None]
+    places = np.cbrt(volume)[:, None, None] * rng.random((20, 306, 3))
     measured = {
-        term.name: np.array([term.measure(composition, positions, cell) for positions in places])
+        term.name: np.array(
+            [term.measure(composition, *frame) for frame in zip(places, cells, strict=True)]
+        )
         for term in terms
         if term.measure is not None
     }
@@ -83,8 +86,13 @@ def RDF_BINS(frames):
 
 @pytest.fixture(scope="module")
 def terms(problem, setting):
-    """Every term there is."""
-    return (problem.target.structure, *build_terms(TermTables.model_validate(EXAMPLES), setting))
+    """Every term there is, each where it can be."""
+    npt = replace(setting, protocol=setting.protocol.at_pressure)
+    built = [
+        build_terms(TermTables.model_validate({name: table}), npt if name == "density" else setting)
+        for name, table in EXAMPLES.items()
+    ]
+    return (problem.target.structure, *(term for terms in built for term in terms))
 
 
 def test_every_term_has_a_table_and_an_example():
@@ -147,7 +155,7 @@ def test_columns_tell_what_is_wanted(terms):
 
 def test_a_sample_of_a_run_without_the_term_is_refused(terms, frames):
     sample = sample_of(frames, terms[1:2])
-    with pytest.raises(InputError, match=r"must hold coordination .* got only pressure"):
+    with pytest.raises(InputError, match=r"must hold density, got only pressure"):
         terms[2].deviation(sample)
 
 
@@ -168,6 +176,33 @@ def test_a_coordination_that_cannot_be_is_refused(setting, change, match):
     tables = {"coordination": [EXAMPLES["coordination"][0] | change]}
     with pytest.raises(InputError, match=match):
         build_terms(TermTables.model_validate(tables), setting)
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "tables", "match"),
+    [
+        (
+            "nvt",
+            {"density": {"value": 2.2}},
+            r'needs a box that may change: write ensemble = "npt"',
+        ),
+        (
+            "npt",
+            {"pressure": {"value": 0.0}},
+            r"what the barostat sets: fit to a \[density\] there",
+        ),
+    ],
+)
+def test_what_the_ensemble_holds_is_no_term(setting, ensemble, tables, match):
+    there = replace(setting, protocol=replace(setting.protocol, ensemble=ensemble))
+    with pytest.raises(InputError, match=match):
+        build_terms(TermTables.model_validate(tables), there)
+
+
+def test_a_deviation_of_one_per_cent_of_the_density_counts_as_one_of_r(terms):
+    density = next(term for term in terms if term.name == "density")
+    assert density.per_percent == pytest.approx(0.022)
+    assert density.column.words.startswith("density: a deviation of 0.022 g/cm³ counts")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from lammpsfit.forcefield import Potential, load_potential
 from lammpsfit.md.configuration import check_start
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.melt import Melting, melted_structure
-from lammpsfit.md.protocol import Protocol
+from lammpsfit.md.protocol import BLOCKS, Protocol
 from lammpsfit.md.system import System, composition_of
 from lammpsfit.reference import Reference, read_reference, require_pairs
 from lammpsfit.reference.errors import reference_errors
@@ -158,7 +158,8 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
     compared = full.select(table.r_min, table.r_max)
     errors = reference_errors(reference, table.error, compared)
     structure = PairDistribution(compared, dict(table.weights), errors)
-    protocol = Protocol(**job.protocol.model_dump())
+    given = job.protocol.model_dump(exclude_none=True)
+    protocol = Protocol(**{"blocks": BLOCKS[job.protocol.ensemble]} | given)
     target = Target(structure, build_terms(job, Setting(potential, system, protocol)))
     melt = job.system.melt
     melting = Melting(

@@ -57,6 +57,8 @@ class _Cost(_Fields):
     pressure: Pair | None = None
     energy: Pair | None = None
     energy_drift: Pair | None = None
+    density: Pair | None = None
+    density_drift: Pair | None = None
     atom_steps: Count = 0
     terms: dict[str, _Term] = {}
     also: "dict[str, _Cost]" = {}

@@ -63,6 +63,14 @@ def result_fields(result: Evaluation | Failure) -> Record:
         "pressure": _pair(sample.pressure),
         "energy": _pair(sample.energy),
         "energy_drift": _pair(sample.energy_drift),
+        **{
+            name: _pair(estimate)
+            for name, estimate in (
+                ("density", sample.mean_density),
+                ("density_drift", sample.density_drift),
+            )
+            if estimate is not None
+        },
         "atom_steps": sum(one.sample.atom_steps for one in result.conditions.values()),
         **({} if given_up is None else {"given_up": asdict(given_up)}),
         **({"also": also} if also else {}),

@@ -14,6 +14,7 @@ from lammpsfit.target.term import Setting, Term
 
 _MODULES = (
     "pressure",
+    "density",
     "coordination",
     "angle_distribution",
 )

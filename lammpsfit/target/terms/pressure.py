@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lammpsfit.config import PressureTable
+from lammpsfit.errors import InputError
 from lammpsfit.forcefield import ParameterSpace
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FloatArray
@@ -30,6 +31,18 @@ class Pressure(ScalarTerm):
 
 
 def build(table: PressureTable | None, setting: Setting) -> Iterator[Pressure]:
-    """Make the term of a ``[pressure]`` table."""
-    if table is not None:
-        yield Pressure(table.value, table.per_percent)
+    """Make the term of a ``[pressure]`` table.
+
+    Raises
+    ------
+    InputError
+        If a barostat sets the pressure.
+    """
+    if table is None:
+        return
+    if setting.protocol.ensemble == "npt":
+        raise InputError(
+            "pressure is what the barostat sets: fit to a [density] there, or leave ensemble = "
+            '"npt" out'
+        )
+    yield Pressure(table.value, table.per_percent)

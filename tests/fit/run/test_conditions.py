@@ -557,7 +557,7 @@ def test_the_derivative_of_the_pressure_is_that_of_reweighted_frames(pressed):
         for k, pair in enumerate(frames.pairs):
             seen = frames.counts[:, k].any(axis=0)
             total += frames.counts[:, k, seen] @ (r * potential.slope(pair, r))[seen]
-        return -BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / frames.volume * total
+        return -BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / frames.volume[0] * total
 
     def pressure(x):
         there = fit.space.potential(x)
