@@ -120,6 +120,70 @@ class AngleDistributionTable(Model):
     )
 
 
+class TotalScatteringTable(Model):
+    """``[[total_scattering]]``: a total structure factor S(q) to fit to beside g(r)."""
+
+    radiation: Literal["neutron", "xray"] = Field(description="what is scattered")
+    file: Path = Field(description="table of q and the curve, relative to the job file")
+    quantity: Literal["S", "S-1", "q(S-1)", "F_barn"] = Field(
+        "S",
+        description="what the file holds, S in the normalisation of Faber and Ziman, 1 at large q; "
+        "F_barn: (Σ c b)² (S - 1) in barn per steradian, neutrons only",
+    )
+    unit: Literal["1/Å", "1/nm"] | None = Field(
+        None, description="unit of q in the file; default: what the file says, else 1/Å"
+    )
+    q_min: float | None = Field(
+        None, ge=0, le=LONGEST, description="lower end, 1/Å; default: that of the table"
+    )
+    q_max: float | None = Field(
+        None, gt=0, le=LONGEST, description="upper end, 1/Å; default: that of the table"
+    )
+    width: float = Field(0.1, ge=0.01, le=1, description="width of the bins of q compared, 1/Å")
+    per_percent: float = Field(
+        0.01,
+        gt=0,
+        le=100,
+        description="distance |S - wanted| / |wanted - 1| that costs as much as R = 1 %",
+    )
+
+
+class TotalRdfTable(Model):
+    """``[[total_rdf]]``: a total pair distribution, g, G or T of r, to fit to."""
+
+    radiation: Literal["neutron", "xray"] = Field(description="what is scattered")
+    file: Path = Field(description="table of r and the curve, relative to the job file")
+    quantity: Literal["g", "G", "T", "D_barn", "T_barn"] = Field(
+        description="what the file holds: g, 1 at large r; G = 4πρr (g - 1); T = 4πρr g, both in "
+        "1/Å²; D_barn and T_barn: G and T times (Σ c b)² in barn, neutrons only"
+    )
+    unit: Literal["Å", "nm"] | None = Field(
+        None, description="unit of r in the file; default: what the file says, else Å"
+    )
+    r_min: float = Field(0.0, ge=0, le=LONGEST, description="lower end of the range of r, Å")
+    r_max: float | None = Field(
+        None,
+        gt=0,
+        le=LONGEST,
+        description="upper end, Å; default: that of the table, or of the distances sampled",
+    )
+    q_max: float | None = Field(
+        None,
+        gt=1,
+        le=LONGEST,
+        description="largest q of the transform that the curve comes from, 1/Å; default: none, as "
+        "for a table of a simulation",
+    )
+    window: Literal["none", "lorch"] = Field("none", description="window M(q) of that transform")
+    per_percent: float = Field(
+        0.01,
+        gt=0,
+        le=100,
+        description="distance |curve - wanted| / |wanted| that costs as much as R = 1 %, of T "
+        "where the file holds G, T or D",
+    )
+
+
 class TermTables(Model):
     """The terms of the target beside partial g(r); each condition of ``[[also]]`` has its own."""
 
@@ -130,6 +194,12 @@ class TermTables(Model):
     )
     angle_distribution: tuple[AngleDistributionTable, ...] = Field(
         (), description="distributions of bond angles to fit to"
+    )
+    total_scattering: tuple[TotalScatteringTable, ...] = Field(
+        (), description="total structure factors S(q) to fit to"
+    )
+    total_rdf: tuple[TotalRdfTable, ...] = Field(
+        (), description="total pair distributions to fit to"
     )
 
     @property

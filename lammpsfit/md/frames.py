@@ -28,6 +28,10 @@ SLOPE_STEP = 1e-5
 """Å to either side for the derivative of du/dθ with r: a difference of a formula, good to 1e-8."""
 
 
+COARSE = 0.02
+"""Å of the bins in which pair distances are transformed."""
+
+
 Measure: TypeAlias = Callable[[Composition, FloatArray, FloatArray], FloatArray]
 """Takes the species, positions (n, 3) and cell vectors (3, 3) of one frame in Å; gives what is to
 be kept of them, shape (K,)."""
@@ -120,6 +124,37 @@ class Frames:
                 ordered, self.atoms[a], self.atoms[b], a == b, float(self.volume[0]), edges
             )
         return g
+
+    @property
+    def number_density(self) -> FloatArray:
+        """Atoms of all species per Å³ in each frame, shape (n_frames,)."""
+        density: FloatArray = sum(self.atoms.values()) / self.volume
+        return density
+
+    def coarse_counts(self, width: float = COARSE) -> tuple[FloatArray, float, FloatArray]:
+        """Return the counts in wider bins that end where the histogram does, for transforms.
+
+        Parameters
+        ----------
+        width
+            Width of a bin in Å at most, where those of the histogram are not wider.
+
+        Returns
+        -------
+        r : array, shape (n_bins,), Å
+            Centres of the bins.
+        dr : float, Å
+            Their width.
+        counts : array, shape (n_frames, n_pairs, n_bins)
+            Pairs of atoms, every pair once.
+        """
+        size, fine = self.histogram.size, self.histogram.dr
+        merge = max(m for m in range(1, max(1, int(width / fine)) + 1) if size % m == 0)
+        dr = merge * fine
+        r: FloatArray = dr * (np.arange(size // merge, dtype=np.float64) + 0.5)
+        bins = self.counts.reshape(*self.counts.shape[:-1], -1, merge)
+        counts: FloatArray = bins.sum(axis=-1, dtype=np.float64)
+        return r, dr, counts
 
     def energies(self, potentials: Sequence[Potential]) -> FloatArray:
         """Return the energy of each frame in eV in each potential, shape (n_frames, n)."""

@@ -58,6 +58,31 @@ def xray_weights(numbers: Mapping[str, int], pairs: Sequence[str], q: FloatArray
     return _weights(numbers, pairs, factors)
 
 
+def amplitudes(radiation: str, species: Sequence[str], q: FloatArray) -> FloatArray:
+    """Scattering length b_a in fm or form factor f_a(q), shape (n_species, n_q).
+
+    Parameters
+    ----------
+    radiation : {"neutron", "xray"}
+        What is scattered.
+    species : sequence of str
+        Elements.
+    q : ndarray, shape (n_q,), 1/Å
+        Wavevectors.
+
+    Raises
+    ------
+    InputError
+        If a species is no element, or its scattering is not tabulated.
+    """
+    elements: dict[str, Any] = {name: _element(name) for name in species}
+    if radiation == "neutron":
+        rows = [_known(name, [e.neutron.b_c]) * np.ones(q.size) for name, e in elements.items()]
+    else:
+        rows = [_known(name, e.xray.f0(q)) for name, e in elements.items()]
+    return np.array(rows)
+
+
 def _weights(
     numbers: Mapping[str, int], pairs: Sequence[str], f: Mapping[str, FloatArray]
 ) -> FloatArray:

@@ -29,6 +29,9 @@ number, and every block of a run can have others."""
 CHUNK: Final = 64
 """Wavevectors whose phases are held at a time."""
 
+DENSE: Final = 6
+"""Wavevectors of a whole block that a product of matrices makes in the time of one by itself."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wavevectors:
@@ -144,8 +147,7 @@ def structure_factors(
     ndarray, shape (n_pairs, n_q)
         Rows in the order of ``composition.pairs``.
     """
-    fractional = np.linalg.solve(np.asarray(cell, dtype=np.float64).T, np.transpose(positions))
-    rho = _densities(composition, fractional % 1.0, vectors.hkl)
+    rho = densities(composition, positions, cell, vectors.hkl)
     n, total = composition.numbers, composition.kinds.size
     number = np.bincount(vectors.bins)
     S = np.empty((len(composition.pairs), vectors.q.size))
@@ -187,26 +189,48 @@ def transform(r: ArrayLike, g: ArrayLike, density: float, q: ArrayLike) -> Float
     return S
 
 
-def _densities(
-    composition: Composition, fractional: FloatArray, hkl: NDArray[np.intp]
+def densities(
+    composition: Composition, positions: ArrayLike, cell: ArrayLike, hkl: NDArray[np.intp]
 ) -> NDArray[np.complex128]:
-    """Return ρ_a(q) of each species, shape (n_species, n_vectors); `fractional` is (3, n).
+    """Fourier components of the density of each species, ρ_a(q) = Σ_{i in a} exp(i q·r_i).
 
     exp(i q·r) is a product of one factor for each axis, and these are few: no sine or cosine of
-    every q·r is needed.
+    every q·r is needed. Where many wavevectors are asked for, all of the block that holds them
+    are made, by products of matrices.
+
+    Parameters
+    ----------
+    composition : Composition
+        The species of the atoms.
+    positions : array_like, shape (n, 3), Å
+        Atoms, within the cell or outside it.
+    cell : array_like, shape (3, 3), Å
+        Cell vectors as rows.
+    hkl : ndarray of int, shape (n_vectors, 3)
+        Wavevectors as multiples of the reciprocal vectors.
+
+    Returns
+    -------
+    ndarray, shape (n_species, n_vectors)
     """
+    fractional = np.linalg.solve(np.asarray(cell, dtype=np.float64).T, np.transpose(positions))
     order = np.argsort(composition.kinds, kind="stable")
     ends = np.cumsum(np.bincount(composition.kinds, minlength=len(composition.species)))
-    low = hkl.min(axis=0)
+    parts = [slice(first, end) for first, end in zip([0, *ends[:-1]], ends, strict=True)]
+    low, high = hkl.min(axis=0), hkl.max(axis=0)
     X, Y, Z = (
-        np.exp(2j * np.pi * np.multiply.outer(np.arange(low[k], hkl[:, k].max() + 1), u))
+        np.exp(2j * np.pi * np.multiply.outer(np.arange(low[k], high[k] + 1), u % 1.0))
         for k, u in enumerate(fractional[:, order])
     )
-    rho = np.empty((ends.size, len(hkl)), dtype=np.complex128)
-    for start in range(0, len(hkl), CHUNK):
-        h, k, l = (hkl[start : start + CHUNK] - low).T  # noqa: E741 (their names)
-        xy, z = X[h] * Y[k], Z[l]
-        for species, (first, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-            part = slice(first, end)
-            rho[species, start : start + CHUNK] = np.einsum("vn,vn->v", xy[:, part], z[:, part])
+    h, k, l = (hkl - low).T  # noqa: E741 (their names)
+    rho = np.empty((len(parts), len(hkl)), dtype=np.complex128)
+    block = len(X) * len(Y) * len(Z)
+    for species, part in enumerate(parts):
+        x, y, z = X[:, part], Y[:, part], Z[:, part]
+        if block < DENSE * len(hkl):
+            rho[species] = np.stack([(one * y) @ z.T for one in x])[h, k, l]
+            continue
+        for start in range(0, len(hkl), CHUNK):
+            some = slice(start, start + CHUNK)
+            rho[species, some] = np.einsum("vn,vn->v", x[h[some]] * y[k[some]], z[l[some]])
     return rho

@@ -25,6 +25,7 @@ from lammpsfit.target.terms.coordination import Coordination
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 SILICA = Path(__file__).parents[2] / "examples" / "silica"
+CURVES = Path(__file__).with_name("curves")
 
 EXAMPLES = {
     "pressure": {"value": 2000.0},
@@ -38,6 +39,8 @@ EXAMPLES = {
             "cutoffs": {"Si-O": 2.2},
         }
     ],
+    "total_scattering": [{"radiation": "xray", "file": CURVES / "sq.csv"}],
+    "total_rdf": [{"radiation": "neutron", "file": CURVES / "gr.csv", "quantity": "g"}],
 }
 """A table for every term of the registry."""
 

@@ -17,6 +17,8 @@ _MODULES = (
     "density",
     "coordination",
     "angle_distribution",
+    "total_scattering",
+    "total_rdf",
 )
 
 TERMS: Final[Mapping[str, Callable[[Any, Setting], Iterator[Term]]]] = {

@@ -1,0 +1,240 @@
+"""Total structure factors S(q) of neutrons and X-rays.
+
+S is that of Faber and Ziman (:mod:`lammpsfit.structure.scattering`), 1 at large q. Its distance
+from the one wanted is d = |S - w| / |w - 1|: a gas without structure has 1.
+
+Up to :data:`SWITCH`, S comes from the positions of each frame at all wavevectors of the box, so
+that nothing is lost to the range of g(r), and w is taken at those wavevectors. Beyond, it comes
+from pair distances up to the reach R of the histogram, without a window, at the q of the file. What
+lies beyond R is at most about 4πρ R |g(R) - 1| / q² there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lammpsfit.config import TotalScatteringTable
+from lammpsfit.errors import InputError
+from lammpsfit.md.frames import Frames
+from lammpsfit.md.histogram import FloatArray
+from lammpsfit.reference.total_table import TotalTable, read_total_table
+from lammpsfit.structure.pair_counts import Composition
+from lammpsfit.structure.pair_transforms import pair_factors, sphere_transform, wave_kernel
+from lammpsfit.structure.scattering import amplitudes, neutron_weights, xray_weights
+from lammpsfit.structure.structure_factor import MOST_VECTORS, densities, wavevectors
+from lammpsfit.target.curve_term import Curve, CurveTerm
+from lammpsfit.target.scattering_files import barn_per_atom, check_level, peak_is_plausible
+from lammpsfit.target.term import Column, Setting
+
+SWITCH: Final = 4.0
+"""1/Å up to which S(q) comes from wavevectors of the box."""
+
+MOST_WORK: Final = 4e8
+"""Atoms times wavevectors of a frame up to which all wavevectors count, a quarter of a second; of
+larger boxes some of each bin do."""
+
+RADIATION: Final = {"neutron": "neutrons", "xray": "X-rays"}
+
+
+@dataclass(frozen=True, eq=False)
+class TotalScattering(CurveTerm):
+    """S(q) in bins of q: first those from wavevectors of the box, then those from pairs.
+
+    Attributes
+    ----------
+    radiation
+        ``"neutron"`` or ``"xray"``.
+    hkl, bins
+        Wavevectors of the box, shape (n, 3), and the bin of each, shape (n,).
+    lengths
+        Their lengths in 1/Å in the box of the job, shape (n,).
+    table
+        q in 1/Å and S of the file, shape (2, n_table): where the box changes, and wavevectors with
+        it, S is compared with the table at the wavevectors as they are.
+    q, q_bins
+        The q of the file that pairs serve, in 1/Å, and the bin of each, shape (m,).
+    errors
+        Standard errors of what is wanted, shape (K,); None where unknown.
+    """
+
+    radiation: str
+    hkl: NDArray[np.intp]
+    bins: NDArray[np.intp]
+    lengths: FloatArray
+    table: FloatArray
+    q: FloatArray
+    q_bins: NDArray[np.intp]
+    errors: FloatArray | None
+    fine_bins = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Name with the radiation."""
+        return f"S(q) {self.radiation}"
+
+    @property
+    def norm(self) -> float:
+        """|w - 1|."""
+        return float(np.linalg.norm(self.curve_wanted - 1.0))
+
+    @property
+    def wanted_error(self) -> FloatArray | None:
+        """Standard errors of what is wanted, shape (K,), if known."""
+        return self.errors
+
+    @property
+    def column(self) -> Column:
+        """The distance in per cent."""
+        label = f"S(q) {self.radiation}"
+        words = (
+            f"{label}: |S - wanted| / |wanted - 1|, {self.x[0]:.2f} < q < {self.x[-1]:.2f} 1/Å; "
+            f"{100 * self.per_percent:.3g} % count as much as R = 1 %"
+        )
+        return Column(self.name, label, "%", 100.0, 2, 0.0, words)
+
+    @property
+    def curve(self) -> Curve:
+        """S(q) wanted."""
+        title = f"S(q), {RADIATION[self.radiation]}"
+        return Curve(self.name, title, "q (1/Å)", "S(q)", self.x, self.wanted)
+
+    def measure(
+        self, composition: Composition, positions: FloatArray, cell: FloatArray
+    ) -> FloatArray:
+        """Return S in the bins that wavevectors of the box serve, in one frame."""
+        if not self.bins.size:
+            return np.zeros(0)
+        numbers = np.array([composition.numbers[name] for name in composition.species])
+        lengths = np.linalg.norm(self.hkl @ (2 * np.pi * np.linalg.inv(cell).T), axis=1)
+        f = amplitudes(self.radiation, composition.species, lengths)
+        c, N = numbers / numbers.sum(), numbers.sum()
+        F = np.sum(f * densities(composition, positions, cell, self.hkl), axis=0)
+        S = 1.0 + (np.abs(F) ** 2 / N - c @ f**2) / (c @ f) ** 2
+        S -= np.interp(lengths, *self.table) - np.interp(self.lengths, *self.table)
+        mean: FloatArray = np.bincount(self.bins, S) / np.bincount(self.bins)
+        return mean
+
+    def observe(self, frames: Frames) -> FloatArray:
+        """Return S in each frame, shape (n_frames, K)."""
+        low = frames.measured[self.name]
+        if not self.q.size:
+            return low
+        r, dr, counts = frames.coarse_counts()
+        w = _weights(self.radiation, frames, self.q)
+        kernel = wave_kernel(self.q, r, dr)
+        S = 1.0 - np.outer(frames.number_density, sphere_transform(self.q, frames.histogram.cutoff))
+        for k, factor in enumerate(pair_factors(frames.atoms, frames.pairs)):
+            S += factor * w[k] * (counts[:, k] @ kernel)
+        of = np.zeros((self.q.size, self.x.size - low.shape[1]))
+        of[np.arange(self.q.size), self.q_bins] = 1.0 / np.bincount(self.q_bins)[self.q_bins]
+        return np.hstack([low, S @ of])
+
+
+def _weights(radiation: str, frames: Frames, q: FloatArray) -> FloatArray:
+    """Weights of the pairs, shape (n_pairs, n_q)."""
+    if radiation == "xray":
+        return xray_weights(frames.atoms, frames.pairs, q)
+    return np.repeat(neutron_weights(frames.atoms, frames.pairs), q.size, axis=1)
+
+
+def build(tables: Sequence[TotalScatteringTable], setting: Setting) -> Iterator[TotalScattering]:
+    """Make the terms of ``[[total_scattering]]`` tables.
+
+    Raises
+    ------
+    InputError
+        If the file is no such table or not what it is said to be, a species is no element, or no
+        q is left.
+    """
+    for table in tables:
+        known = read_total_table(table.file, "q", table.unit)
+        low = known.x[0] if table.q_min is None else table.q_min
+        high = known.x[-1] if table.q_max is None else table.q_max
+        inside = (known.x >= low) & (known.x <= high)
+        if not low < high or inside.sum() < 2:
+            raise InputError(
+                f"{known.path}: no two points are left with {low:g} < q < {high:g} 1/Å, the table "
+                f"goes from {known.x[0]:g} to {known.x[-1]:g}"
+            )
+        S, scale = _as_factor(known, table, setting)
+        check_level(known, S, f'quantity = "{table.quantity}"', "S")
+        peak_is_plausible(known, S, setting)
+        yield _term(known, table, setting, S, scale, inside)
+
+
+def _term(
+    known: TotalTable,
+    table: TotalScatteringTable,
+    setting: Setting,
+    S: FloatArray,
+    scale: FloatArray,
+    inside: NDArray[np.bool_],
+) -> TotalScattering:
+    """Put wavevectors and the q of the file into bins, and w with them."""
+    q = known.x[inside]
+    width = max(table.width, float(np.median(np.diff(q))))
+    switch = width * round(SWITCH / width)
+    hkl, number, lengths = _vectors(setting, q, width, switch)
+    low_bins, bins = np.unique(number, return_inverse=True)
+    beyond = q[q >= switch]
+    _, q_bins = np.unique((beyond / width).astype(np.intp), return_inverse=True)
+
+    def means(curve: FloatArray) -> FloatArray:
+        low = np.bincount(bins, np.interp(lengths, known.x, curve)) / np.maximum(
+            np.bincount(bins, minlength=len(low_bins)), 1
+        )
+        high = np.interp(beyond, known.x, curve)
+        return np.concatenate([low, np.bincount(q_bins, high) / np.bincount(q_bins)])
+
+    errors = None if known.error is None else means(known.error * np.abs(scale))
+    return TotalScattering(
+        x=means(known.x),
+        curve_wanted=means(S),
+        per_percent=table.per_percent,
+        radiation=table.radiation,
+        hkl=hkl,
+        bins=bins,
+        lengths=lengths,
+        table=np.array([known.x, S]),
+        q=beyond,
+        q_bins=q_bins,
+        errors=errors,
+    )
+
+
+def _vectors(
+    setting: Setting, q: FloatArray, width: float, switch: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
+    """Return the wavevectors of the box within the table, their bins and lengths."""
+    masses = {name: kind.mass for name, kind in setting.potential.species.items()}
+    length = setting.system.box_length(masses)
+    end = min(switch, float(q[-1]))
+    expected = 2 / 3 * np.pi * (end * length / (2 * np.pi)) ** 3
+    most = 10**9 if expected * setting.system.atoms <= MOST_WORK else MOST_VECTORS
+    if end <= 2 * np.pi / length:
+        return np.zeros((0, 3), np.intp), np.zeros(0, np.intp), np.zeros(0)
+    hkl = wavevectors(length * np.eye(3), end, width, most).hkl
+    lengths = 2 * np.pi / length * np.linalg.norm(hkl, axis=1)
+    kept = (lengths >= q[0]) & (lengths < switch)
+    return hkl[kept], (lengths[kept] / width).astype(np.intp), lengths[kept]
+
+
+def _as_factor(
+    known: TotalTable, table: TotalScatteringTable, setting: Setting
+) -> tuple[FloatArray, FloatArray]:
+    """Turn the curve of the file into S, and what its errors are multiplied with."""
+    one = np.ones(known.x.size)
+    amplitudes(table.radiation, setting.system.species, known.x)  # refuses what is no element
+    if table.quantity == "S":
+        return known.y, one
+    if table.quantity == "S-1":
+        return 1.0 + known.y, one
+    if table.quantity == "q(S-1)":
+        return 1.0 + known.y / known.x, 1.0 / known.x
+    if table.radiation != "neutron":
+        raise InputError('total_scattering.quantity = "F_barn" is for neutrons')
+    barn = barn_per_atom(setting)
+    return 1.0 + known.y / barn, one / barn
