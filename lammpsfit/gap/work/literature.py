@@ -42,3 +42,21 @@ PHONONS: Final[dict[str, dict[str, Known]]] = {
     }
 }
 """Frequencies, THz, by element and name (:data:`lammpsfit.gap.work.phonons.FREQUENCIES`)."""
+
+MELTING: Final[dict[str, dict[str, Known]]] = {
+    "Al": {
+        "temperature": Known(933.473, "fixed point of the ITS-90"),
+        "heat_of_fusion": Known(0.1110, "10.71 kJ/mol, CRC Handbook of Chemistry and Physics"),
+    }
+}
+"""Melting point, K, and heat of fusion, eV per atom, by element."""
+
+
+def melting_point(symbol: str) -> float | None:
+    """Return the measured melting point of an element, K, or None if it is not known."""
+    if symbol in MELTING:
+        return MELTING[symbol]["temperature"].value
+    from pymatgen.core import Element
+
+    found = Element(symbol).melting_point
+    return None if found is None else float(found)

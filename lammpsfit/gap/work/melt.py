@@ -1,0 +1,418 @@
+"""The melting point of an fcc metal by coexistence: the front door of :mod:`.two_phase`.
+
+Each seed is a run without thermostat of a cell that is half solid, half liquid. If both phases
+live, they have brought one another to the temperature at which they coexist at their pressure. If
+one dies, the seed is tried again from a higher or lower temperature. Runs of either phase alone at
+zero pressure give the lattice to begin with, and dT/dP = T dV / dH to come back to zero pressure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+from ase import Atoms
+
+from lammpsfit.errors import InputError, RunError
+from lammpsfit.gap.work.two_phase import Course, TwoPhase, clausius_clapeyron, judge
+
+Phase = Literal["solid", "liquid"]
+Watch = Callable[[float], None]
+"""Told what part of a run is done; it may raise to stop."""
+
+FIRST_STEP: Final = 0.06
+"""Part of the temperature by which a seed is moved when a phase died; halved when it turns."""
+
+STALE: Final = 0.04
+"""Lattices of phases serve temperatures that differ by this part at most."""
+
+HOTTER: Final = 1.15
+"""Factor by which the melting half is heated further if it did not melt."""
+
+
+@dataclass(frozen=True)
+class MeltRequest:
+    """A melting point that is asked for.
+
+    Attributes
+    ----------
+    symbol : str
+        An fcc metal.
+    temperature : float, K
+        Where to begin.
+    cells : (int, int)
+        Cubic cells across and along the cell.
+    time, settle : float, ps
+        Of the run without thermostat, and its part that averages leave out.
+    timestep, careful : float, fs
+        Of that run, and of what prepares it.
+    hot : float
+        Temperature at which a half is melted, in units of `temperature`.
+    melt, cool, relax : float, ps
+        Times of the steps of the preparation; phases alone are sampled for twice `relax`.
+    look : float, ps
+        Between two frames.
+    seeds : tuple of int
+    tries : int
+        Of each seed at most.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be.
+    """
+
+    symbol: str
+    temperature: float
+    cells: tuple[int, int] = (4, 10)
+    time: float = 60.0
+    settle: float = 20.0
+    timestep: float = 3.0
+    careful: float = 2.0
+    hot: float = 1.7
+    melt: float = 5.0
+    cool: float = 2.0
+    relax: float = 5.0
+    look: float = 0.15
+    seeds: tuple[int, ...] = (1, 2)
+    tries: int = 5
+
+    def __post_init__(self) -> None:
+        positive = ("temperature", "time", "timestep", "careful", "melt", "cool", "relax", "look")
+        for name in positive:
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise InputError(f"the {name} must be positive, got {getattr(self, name):g}")
+        if not 0.0 <= self.settle < self.time:
+            raise InputError(
+                f"the time to settle must be below that of the run ({self.time:g} ps), got "
+                f"{self.settle:g} ps"
+            )
+        if self.steps(self.look, self.timestep) < 1 or self.time - self.settle < 10 * self.look:
+            raise InputError(
+                f"the time between frames must be a time step at least, and fit ten times between "
+                f"the time to settle and the end, got {self.look:g} ps"
+            )
+        if min(self.cells) < 2 or not self.hot > 1.0:
+            raise InputError("there must be two cells along each axis, and heat beyond one")
+        if not self.seeds or self.tries < 1:
+            raise InputError("at least one seed and one try are needed")
+
+    @staticmethod
+    def steps(time: float, timestep: float) -> int:
+        """Return how many steps of some fs a time in ps is."""
+        return round(1000.0 * time / timestep)
+
+    @property
+    def atoms(self) -> int:
+        """Atoms in the cell of both phases."""
+        n, m = self.cells
+        return 4 * n * n * m
+
+
+@dataclass(frozen=True)
+class PhaseAlone:
+    """A phase at zero pressure: volume (Å^3) and enthalpy (eV) per atom, with standard errors."""
+
+    volume: tuple[float, float]
+    enthalpy: tuple[float, float]
+
+    @property
+    def lattice(self) -> float:
+        """Edge of the cubic cell of fcc, Å."""
+        return float((4.0 * self.volume[0]) ** (1.0 / 3.0))
+
+
+class Engine(Protocol):
+    """What runs molecular dynamics."""
+
+    name: str
+    """What it is, for people and for the state of a run."""
+
+    def phase(
+        self, request: MeltRequest, phase: Phase, temperature: float, watch: Watch
+    ) -> PhaseAlone:
+        """Run a phase alone at a temperature and zero pressure."""
+
+    def coexistence(
+        self,
+        request: MeltRequest,
+        a: float,
+        temperature: float,
+        hot: float,
+        seed: int,
+        watch: Watch,
+    ) -> Course:
+        """Prepare both phases in a cell of the lattice `a`, and run without thermostat."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeedRun:
+    """A run in which both phases live.
+
+    Attributes
+    ----------
+    seed : int
+    start : float, K
+        Temperature of its preparation.
+    grade : float or None
+        Largest grade of an atom at the end (:mod:`lammpsfit.gap.coverage`), where there is one.
+    said : TwoPhase
+    atoms : Atoms
+        At the end.
+    """
+
+    seed: int
+    start: float
+    grade: float | None
+    said: TwoPhase
+    atoms: Atoms
+
+
+@dataclass(frozen=True, eq=False)
+class Melting:
+    """A melting point.
+
+    Attributes
+    ----------
+    temperature : (float, float), K
+        At zero pressure, with its standard error over the seeds (within the run, of one seed).
+    slope : (float, float), K/bar
+        dT/dP of Clausius and Clapeyron.
+    solid, liquid : PhaseAlone
+        At the temperature nearest to the melting point.
+    runs : tuple of SeedRun
+    lost : tuple of (int, float, str)
+        Seed, first temperature (K) and verdict of each try in which a phase died.
+    """
+
+    temperature: tuple[float, float]
+    slope: tuple[float, float]
+    solid: PhaseAlone
+    liquid: PhaseAlone
+    runs: tuple[SeedRun, ...]
+    lost: tuple[tuple[int, float, str], ...]
+
+    @property
+    def enthalpy(self) -> tuple[float, float]:
+        """Heat of fusion and its standard error, eV per atom."""
+        return _difference(self.liquid.enthalpy, self.solid.enthalpy)
+
+    @property
+    def volume(self) -> tuple[float, float]:
+        """Change of volume and its standard error, Å^3 per atom."""
+        return _difference(self.liquid.volume, self.solid.volume)
+
+    def at_zero(self, run: TwoPhase) -> tuple[float, float]:
+        """Return the temperature of a run, corrected to zero pressure, and its error, K."""
+        value = run.temperature[0] - self.slope[0] * run.normal[0]
+        return value, math.hypot(run.temperature[1], self.slope[0] * run.normal[1])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "temperature": dict(zip(("value", "error"), self.temperature, strict=True)),
+            "slope_K_per_GPa": [1e4 * x for x in self.slope],
+            "solid": asdict(self.solid),
+            "liquid": asdict(self.liquid),
+            "heat_of_fusion": list(self.enthalpy),
+            "volume_change": list(self.volume),
+            "runs": [
+                {
+                    "seed": run.seed,
+                    "start": run.start,
+                    "grade": run.grade,
+                    "at_zero_pressure": list(self.at_zero(run.said)),
+                    **run.said.as_dict(),
+                }
+                for run in self.runs
+            ],
+            "lost": [
+                {"seed": seed, "start": start, "verdict": verdict}
+                for seed, start, verdict in self.lost
+            ],
+        }
+
+
+def melt(
+    engine: Engine,
+    request: MeltRequest,
+    known: Mapping[str, Any] | None = None,
+    keep: Callable[[dict[str, Any]], None] = lambda state: None,
+    tell: Callable[[str, float], None] = lambda what, part: None,
+    grade: Callable[[Atoms], float] | None = None,
+) -> Melting:
+    """Find a melting point.
+
+    Parameters
+    ----------
+    engine
+        What runs.
+    request
+        How.
+    known
+        What `keep` was given last by an earlier call, to go on from there.
+    keep
+        Given all that is known, as plain data, after every run.
+    tell
+        Told what is being done and what part of it is done; it may raise to stop.
+    grade
+        Gives the largest grade of some atoms; None where the potential has none.
+
+    Raises
+    ------
+    RunError
+        If a half does not melt, or a seed finds no temperature at which both phases live.
+    """
+    state: dict[str, Any] = {"phases": {}, "tries": []} if known is None else dict(known)
+
+    def phases(temperature: float) -> tuple[PhaseAlone, PhaseAlone]:
+        at = _near(state["phases"], temperature)
+        found = state["phases"].setdefault(f"{at:g}", {})
+        for phase in ("solid", "liquid"):
+            if phase not in found:
+                what = f"{phase} alone, {at:.0f} K"
+                alone = engine.phase(request, phase, at, partial(tell, what))
+                found[phase] = asdict(alone)
+                keep(state)
+        return _alone(found["solid"]), _alone(found["liquid"])
+
+    for seed in request.seeds:
+        _seed(engine, request, seed, state, phases, keep, tell, grade)
+    return _result(request, state, phases)
+
+
+def _seed(
+    engine: Engine,
+    request: MeltRequest,
+    seed: int,
+    state: dict[str, Any],
+    phases: Callable[[float], tuple[PhaseAlone, PhaseAlone]],
+    keep: Callable[[dict[str, Any]], None],
+    tell: Callable[[str, float], None],
+    grade: Callable[[Atoms], float] | None,
+) -> None:
+    """Run a seed until both phases live."""
+    mine = [one for one in state["tries"] if one["seed"] == seed]
+    while not (mine and mine[-1]["verdict"] == "both"):
+        if len(mine) >= request.tries:
+            raise RunError(f"seed {seed}: no temperature at which both phases live: {_story(mine)}")
+        start, hot = _next(request, state, mine)
+        a = phases(start)[0].lattice
+        what = f"seed {seed} from {start:.0f} K"
+        course = engine.coexistence(
+            request, a, start, hot, seed + 1000 * len(mine), partial(tell, what)
+        )
+        found = judge(course, request.cells, request.settle)
+        melted = found.solid[0] < 0.9
+        last = Atoms(
+            [request.symbol] * request.atoms,
+            positions=course.positions[-1],
+            cell=course.lengths,
+            pbc=True,
+        )
+        one = {
+            "seed": seed,
+            "start": start,
+            "hot": hot,
+            "verdict": found.verdict if melted else "not melted",
+            "grade": None if grade is None else grade(last),
+            "run": found.as_dict(),
+            "positions": last.positions.tolist(),
+            "lengths": course.lengths.tolist(),
+        }
+        state["tries"].append(one)
+        mine.append(one)
+        keep(state)
+
+
+def _next(
+    request: MeltRequest, state: Mapping[str, Any], mine: list[dict[str, Any]]
+) -> tuple[float, float]:
+    """Return the temperatures to begin a try with, and to melt its half at, K."""
+    if not mine:
+        done = [one["run"]["temperature"][0] for one in state["tries"] if one["verdict"] == "both"]
+        start = float(np.mean(done)) if done else request.temperature
+        return start, request.hot * request.temperature
+    start, step, direction = mine[0]["start"], FIRST_STEP, 0
+    hot = mine[-1]["hot"]
+    for one in mine:
+        if one["verdict"] == "not melted":
+            hot = HOTTER * one["hot"]
+            continue
+        way = 1 if one["verdict"] == "solid" else -1
+        if direction and way != direction:
+            step /= 2.0
+        direction = way
+        start = one["start"] * (1.0 + way * step)
+    return start, hot
+
+
+def _story(tries: list[dict[str, Any]]) -> str:
+    words = {"solid": "all solid", "liquid": "all liquid", "not melted": "the half did not melt"}
+    return ", ".join(f"{words[one['verdict']]} from {one['start']:.0f} K" for one in tries)
+
+
+def _near(known: Mapping[str, Any], temperature: float) -> float:
+    """Return the temperature of phases that serve a temperature: known ones, or its own."""
+    for name in known:
+        if abs(float(name) / temperature - 1.0) <= STALE:
+            return float(name)
+    return round(temperature, 1)
+
+
+def _alone(data: Mapping[str, Any]) -> PhaseAlone:
+    volume, enthalpy = tuple(data["volume"]), tuple(data["enthalpy"])
+    return PhaseAlone((volume[0], volume[1]), (enthalpy[0], enthalpy[1]))
+
+
+def _result(
+    request: MeltRequest,
+    state: Mapping[str, Any],
+    phases: Callable[[float], tuple[PhaseAlone, PhaseAlone]],
+) -> Melting:
+    tries = [one for one in state["tries"] if one["seed"] in request.seeds]
+    alive = [one for one in tries if one["verdict"] == "both"]
+    runs = tuple(
+        SeedRun(
+            one["seed"],
+            one["start"],
+            one["grade"],
+            TwoPhase.from_dict(one["run"]),
+            Atoms(
+                [request.symbol] * request.atoms,
+                positions=one["positions"],
+                cell=one["lengths"],
+                pbc=True,
+            ),
+        )
+        for one in alive
+    )
+    lost = tuple(
+        (one["seed"], one["start"], one["verdict"]) for one in tries if one["verdict"] != "both"
+    )
+    coexist = float(np.mean([run.said.temperature[0] for run in runs]))
+    solid, liquid = phases(coexist)
+    volume = _difference(liquid.volume, solid.volume)
+    enthalpy = _difference(liquid.enthalpy, solid.enthalpy)
+    if not enthalpy[0] > 0.0:
+        raise RunError(
+            f"the liquid alone has no more energy than the solid at {coexist:.0f} K: it froze, or "
+            f"never melted: melt it hotter or longer"
+        )
+    value = clausius_clapeyron(coexist, volume[0], enthalpy[0])
+    relative = math.hypot(volume[1] / abs(volume[0]), enthalpy[1] / enthalpy[0])
+    slope = (value, abs(value) * relative)
+    made = Melting((0.0, 0.0), slope, solid, liquid, runs, lost)
+    zero = np.array([made.at_zero(run.said) for run in runs])
+    within = float(np.sqrt((zero[:, 1] ** 2).mean()))
+    between = float(zero[:, 0].std(ddof=1)) if len(zero) > 1 else 0.0
+    error = max(within, between) / math.sqrt(len(zero))
+    return Melting((float(zero[:, 0].mean()), error), slope, solid, liquid, runs, lost)
+
+
+def _difference(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return one[0] - other[0], math.hypot(one[1], other[1])

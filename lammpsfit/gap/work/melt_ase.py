@@ -1,0 +1,254 @@
+"""Any calculator of ASE as what runs a melting point: slower than LAMMPS, for all potentials."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
+
+from lammpsfit.errors import RunError
+from lammpsfit.gap.work.dynamics import RUNAWAY, Dynamics, Motion, started
+from lammpsfit.gap.work.melt import MeltRequest, Phase, PhaseAlone, Watch
+from lammpsfit.gap.work.properties import first_length
+from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
+from lammpsfit.structure.blocks import block_estimate
+from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
+
+FloatArray = NDArray[np.float64]
+
+SAMPLE: Final = 10
+"""Steps between two values of temperature and pressure."""
+
+FRICTION: Final = 0.01
+"""1/fs; of the thermostat while a cell is prepared."""
+
+YIELDING: Final = 1.25e-6
+"""1/bar; how much a metal gives way, roughly: it sets how fast the cell is stretched along z."""
+
+PRESSURE_TIME: Final = 1000.0
+"""fs in which it is stretched."""
+
+
+@dataclass
+class Mover:
+    """Moves some atoms of a cell, by Langevin's equation or by Newton's.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        With the calculator and momenta.
+    rng : numpy.random.Generator
+    """
+
+    atoms: Atoms
+    rng: np.random.Generator
+
+    def run(
+        self,
+        steps: int,
+        timestep: float,
+        moving: NDArray[np.bool_] | None = None,
+        temperature: float | None = None,
+        stretch: bool = False,
+    ) -> list[float]:
+        """Do some steps (BAOAB: Leimkuhler and Matthews 2013).
+
+        Parameters
+        ----------
+        steps
+            How many.
+        timestep : float, fs
+        moving : ndarray of bool, shape (n,)
+            Atoms that move; all by default.
+        temperature : float, K
+            Of a thermostat; none by default.
+        stretch
+            Whether z follows the pressure along z, to zero.
+
+        Returns
+        -------
+        list of float, Å
+            Height of the cell after each step, where it is stretched.
+
+        Raises
+        ------
+        RunError
+            If the energy is no number, or the atoms are far too hot.
+        """
+        atoms, dt = self.atoms, timestep * units.fs
+        mass = atoms.get_masses()[:, None]
+        mask = np.ones((len(atoms), 1)) if moving is None else moving[:, None].astype(float)
+        keep = math.exp(-FRICTION * timestep)
+        heights = []
+        for _ in range(steps):
+            p = atoms.get_momenta() + 0.5 * dt * atoms.get_forces() * mask
+            atoms.positions += 0.5 * dt * p / mass
+            if temperature is not None:
+                kT = units.kB * temperature
+                kick = self.rng.standard_normal(p.shape) * np.sqrt(mass * kT * (1.0 - keep**2))
+                p = (keep * p + kick) * mask
+            atoms.positions += 0.5 * dt * p / mass
+            p = p + 0.5 * dt * atoms.get_forces() * mask
+            atoms.set_momenta(p)
+            if stretch:
+                factor = 1.0 + YIELDING * pressures(atoms)[1] * timestep / PRESSURE_TIME
+                self.set_height(atoms.cell[2, 2] * factor)
+                heights.append(float(atoms.cell[2, 2]))
+            self._check(temperature)
+        return heights
+
+    def set_height(self, height: float) -> None:
+        """Stretch the cell and its atoms along z to a height in Å."""
+        cell = np.array(self.atoms.cell)
+        self.atoms.positions[:, 2] *= height / cell[2, 2]
+        cell[2, 2] = height
+        self.atoms.set_cell(cell)
+
+    def _check(self, temperature: float | None) -> None:
+        found = self.atoms.get_temperature()
+        limit = math.inf if temperature is None else RUNAWAY * temperature
+        if not found < limit:
+            raise RunError(
+                f"the atoms are at {found:.0f} K: the potential lost them, or the time step is too "
+                f"long"
+            )
+
+
+def pressures(atoms: Atoms) -> tuple[float, float]:
+    """Return the mean pressure and that along z, with the motion of the atoms, bar."""
+    stress = -atoms.get_stress(include_ideal_gas=True)[:3] * BAR_PER_EV_PER_CUBIC_ANGSTROM
+    return float(stress.mean()), float(stress[2])
+
+
+class AseEngine:
+    """Runs melting points with a calculator of ASE.
+
+    Parameters
+    ----------
+    calculator
+        What knows energies, forces and stress.
+    name
+        What it is.
+    """
+
+    def __init__(self, calculator: BaseCalculator, name: str) -> None:
+        self.name = name
+        self._calculator = calculator
+
+    def phase(
+        self, request: MeltRequest, phase: Phase, temperature: float, watch: Watch
+    ) -> PhaseAlone:
+        """Run a phase alone at a temperature and zero pressure; half the cell of both."""
+        n, m = request.cells
+        atoms = crystal(request.symbol, first_length(request.symbol), (n, max(m // 2, 2)))
+        hot = request.hot * request.temperature
+        times = [(temperature, 3.0 * request.relax)]
+        if phase == "liquid":
+            times = [(hot, request.melt), (temperature, request.cool), *times]
+        total = sum(time for _, time in times)
+        past = 0.0
+        samples: list[tuple[float, float]] = []
+        for at, time in times:
+            dynamics = Dynamics("npt", at, 0.0, request.careful, seed=request.seeds[0])
+            if not past:  # half of it goes into the springs of the lattice
+                doubled = Dynamics("npt", 2.0 * at, seed=request.seeds[0])
+                atoms = started(atoms, self._calculator, doubled).atoms
+            motion = Motion(atoms, dynamics, 0, np.random.default_rng(dynamics.seed))
+            steps = request.steps(time, request.careful)
+            for done in range(0, steps, SAMPLE):
+                motion.advance(min(SAMPLE, steps - done))
+                now = past + time * done / steps
+                if now > total - 2.0 * request.relax:
+                    n_atoms = len(atoms)
+                    energy = atoms.get_potential_energy() + atoms.get_kinetic_energy()
+                    samples.append((atoms.get_volume() / n_atoms, energy / n_atoms))
+                watch(now / total)
+            past += time
+        volume, enthalpy = (block_estimate(one, BLOCKS) for one in zip(*samples, strict=True))
+        return PhaseAlone((volume.mean, volume.error), (enthalpy.mean, enthalpy.error))
+
+    def coexistence(
+        self,
+        request: MeltRequest,
+        a: float,
+        temperature: float,
+        hot: float,
+        seed: int,
+        watch: Watch,
+    ) -> Course:
+        """Prepare both phases, and run without thermostat."""
+        rng = np.random.default_rng(seed)
+        atoms = crystal(request.symbol, a, request.cells)
+        atoms.calc = self._calculator
+        upper = np.arange(len(atoms)) >= len(atoms) // 2
+        mover = Mover(atoms, rng)
+        _heat(atoms, upper, hot, rng)
+        total = request.melt + request.cool + request.relax + request.time
+        past = 0.0
+
+        def stage(
+            time: float,
+            last: float,
+            moving: NDArray[np.bool_] | None = None,
+            stretch: bool = False,
+        ) -> list[float]:
+            """Run in parts, so that somebody may watch; return the heights of the cell."""
+            nonlocal past
+            steps, heights = request.steps(time, request.careful), []
+            for done in range(0, steps, SAMPLE):
+                part = min(SAMPLE, steps - done)
+                heights += mover.run(part, request.careful, moving, last, stretch)
+                watch((past + time * done / steps) / total)
+            past += time
+            return heights
+
+        stage(request.melt, hot, upper)
+        stage(request.cool, temperature, upper)
+        _heat(atoms, ~upper, 2.0 * temperature, rng)
+        stage(request.relax / 2.0, temperature, stretch=True)
+        heights = stage(request.relax / 2.0, temperature, stretch=True)
+        mover.set_height(float(np.mean(heights)))
+        atoms.set_momenta(atoms.get_momenta() - atoms.get_momenta().mean(axis=0))
+        return self._conserved(mover, request, past / total, watch)
+
+    def _conserved(self, mover: Mover, request: MeltRequest, before: float, watch: Watch) -> Course:
+        """Run without thermostat, and write down what a :class:`Course` has."""
+        atoms = mover.atoms
+        steps = request.steps(request.time, request.timestep)
+        look = request.steps(request.look, request.timestep)
+        frames, series = [atoms.positions.copy()], []
+        for step in range(1, steps + 1):
+            mover.run(1, request.timestep)
+            if step % SAMPLE == 0:
+                energy = atoms.get_potential_energy() + atoms.get_kinetic_energy()
+                series.append((step, atoms.get_temperature(), energy, *pressures(atoms)))
+                watch(before + (1.0 - before) * step / steps)
+            if step % look == 0:
+                frames.append(atoms.positions.copy())
+        found = np.array(series)
+        per_ps = request.timestep / 1000.0
+        return Course(
+            time=look * per_ps * np.arange(len(frames), dtype=np.float64),
+            positions=np.array(frames),
+            lengths=atoms.cell.lengths(),
+            series_time=per_ps * found[:, 0],
+            temperature=found[:, 1],
+            energy=found[:, 2] / len(atoms),
+            pressure=found[:, 3],
+            normal=found[:, 4],
+        )
+
+
+def _heat(
+    atoms: Atoms, some: NDArray[np.bool_], temperature: float, rng: np.random.Generator
+) -> None:
+    """Give some atoms velocities of a temperature, K."""
+    momenta = atoms.get_momenta()
+    width = np.sqrt(atoms.get_masses()[some] * units.kB * temperature)
+    momenta[some] = width[:, None] * rng.standard_normal((int(some.sum()), 3))
+    atoms.set_momenta(momenta)
