@@ -20,6 +20,9 @@ Constraint = Callable[[Vector], Vector]
 A point is allowed where all its margins >= 0.
 """
 
+Slopes = Callable[[Vector], Vector]
+"""Maps one point, shape (d,), to the derivatives of its margins, shape (k, d)."""
+
 
 @dataclass(frozen=True)
 class Ask:

@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
-from lammpsfit.fit.base import Constraint, Vector
+from lammpsfit.fit.base import Constraint, Slopes, Vector
+
+GUARD_STEP = 1e-4
+"""Half the length in the cube over which margins without slopes of their own are differentiated:
+the guard's are read off a grid, whose rounding shorter differences see."""
 
 BISECTIONS = 30
 """Halvings of a segment when a point is pulled back: 1e-9 of its length."""
@@ -23,14 +27,32 @@ class Domain:
     constraint
         Margins of points, shape (n, d) to (n,) or (n, k); allowed where all >= 0. None
         allows the whole cube.
+    slopes
+        Derivatives of the margins; None: by differences.
     """
 
     dimension: int
     constraint: Constraint | None = None
+    slopes: Slopes | None = None
 
     def __post_init__(self) -> None:
         if self.dimension < 1:
             raise InputError(f"dimension must be at least 1, got {self.dimension}")
+
+    def margins(self, points: Vector) -> Vector:
+        """Return the margins of `points`, shape (n, d), as shape (n, k)."""
+        if self.constraint is None:
+            return np.zeros((len(points), 0))
+        return self.constraint(points).reshape(len(points), -1)
+
+    def margin_slopes(self, x: Vector) -> Vector:
+        """Return the derivatives of the margins at one point, shape (k, d)."""
+        if self.slopes is not None:
+            return self.slopes(x)
+        shifts = GUARD_STEP * np.eye(self.dimension)
+        ends = (self.margins(np.clip(x + h, 0.0, 1.0)) for h in (shifts, -shifts))
+        slopes: Vector = np.subtract(*ends).T / (2 * GUARD_STEP)
+        return slopes
 
     def allowed(self, points: Vector) -> NDArray[np.bool_]:
         """Say of each of the `points`, shape (n, d), whether it is allowed, shape (n,).
@@ -39,8 +61,7 @@ class Domain:
         """
         inside: NDArray[np.bool_] = np.all((points >= 0) & (points <= 1), axis=1)
         if self.constraint is not None and inside.any():
-            margins = self.constraint(points[inside])
-            inside[inside] = np.all(margins.reshape(len(margins), -1) >= 0, axis=1)
+            inside[inside] = np.all(self.margins(points[inside]) >= 0, axis=1)
         return inside
 
     def permits(self, x: Vector) -> bool:

@@ -61,6 +61,9 @@ SAFE_BARRIER = 45.0
 """The same for a search that does not learn where runs fail: 14 eV at 3600 K, which BKS (49 kT),
 CHIK (none) and ML (53 kT) have, and which few runs get over."""
 
+_SLOPE = 1e-4
+"""Half the length in the cube over which margins are differentiated: curves are linear there."""
+
 _FLOOR_KT = 10.0
 _TRAP_KT = 5.0
 _INNERMOST = 0.3
@@ -146,10 +149,7 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
     InputError
         If the temperature or the barrier is not positive, or the cutoff lies within 0.3 Å.
     """
-    for name, value in (("temperature", temperature), ("barrier", barrier)):
-        if not (math.isfinite(value) and value > 0.0):
-            raise InputError(f"{name} must be positive, got {quoted(value)}")
-    kT = BOLTZMANN_CONSTANT * temperature
+    kT = _thermal_energy(temperature, barrier)
     r, V = _grid(potential.cutoff, potential.coulomb)
     return Guard(
         {
@@ -174,6 +174,44 @@ def margins(
     )
     rows = [[pair.margin for pair in guard.pairs.values()] for guard in found]
     return np.array(rows, dtype=float).reshape(-1, len(space.base.pair_names))
+
+
+def margin_slopes(
+    space: ParameterSpace, u: ArrayLike, temperature: float, barrier: float = BARRIER
+) -> Array:
+    """Return the derivatives of the guard's margins at one point of the unit cube, shape (d,).
+
+    The curves move as dU/du says, so that no other potential is made; extremes of a curve that
+    move along r do not count in first order.
+
+    Returns
+    -------
+    array, shape (n_pairs, d)
+        In eV.
+    """
+    kT = _thermal_energy(temperature, barrier)
+    potential = space.potential(u)
+    r, V = _grid(potential.cutoff, potential.coulomb)
+    slopes = np.zeros((len(potential.pair_names), space.dim))
+    for k, pair in enumerate(potential.pair_names):
+        _, U, core, repelling = _curves(potential, pair, r, V)
+        dU = space.gradient(u, pair, r)
+        d_core = dU - space.gradient(u, pair, r, core=False)
+        for axis in np.flatnonzero(dU.any(axis=1)):
+            ends = (
+                _judge(r, U + h * dU[axis], core + h * d_core[axis], repelling, kT, barrier).margin
+                for h in (_SLOPE, -_SLOPE)
+            )
+            slopes[k, axis] = (next(ends) - next(ends)) / (2 * _SLOPE)
+    return slopes
+
+
+def _thermal_energy(temperature: float, barrier: float) -> float:
+    """Return kT in eV; both must be positive."""
+    for name, value in (("temperature", temperature), ("barrier", barrier)):
+        if not (math.isfinite(value) and value > 0.0):
+            raise InputError(f"{name} must be positive, got {quoted(value)}")
+    return BOLTZMANN_CONSTANT * temperature
 
 
 @lru_cache(maxsize=8)

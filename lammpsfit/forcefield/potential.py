@@ -179,12 +179,12 @@ class Potential:
         """Return what one term contributes to U(r) in eV, at distances in Å of any shape."""
         return ended(term.energy, r, self.cutoff, self.smoothing)
 
-    def gradient(self, pair: str, r: ArrayLike) -> dict[str, Array]:
+    def gradient(self, pair: str, r: ArrayLike, *, core: bool = True) -> dict[str, Array]:
         """Return dU(r)/dparameter for every parameter that `pair` depends on.
 
         Each array has the shape of `r` and the unit eV per unit of the
         parameter. For charges dU/dq_a = q_b k_e V(r), twice that for a like
-        pair; two charges count as independent here.
+        pair; two charges count as independent here. Arguments as for :meth:`energy`.
 
         Raises
         ------
@@ -198,7 +198,7 @@ class Potential:
             V = COULOMB_CONSTANT * self.pair_coulomb.energy(r)
             gradient[f"q_{a}"] = self.species[b].charge * V
             gradient[f"q_{b}"] = (2.0 if a == b else 1.0) * self.species[a].charge * V
-        for term in self._terms(pair):
+        for term in self._terms(pair, core):
             rows = ended(term.parameter_gradient, r, self.cutoff, self.smoothing)
             names = (f"{p}_{pair}" for p in term.form.parameter_names)
             gradient.update(zip(names, rows, strict=True))

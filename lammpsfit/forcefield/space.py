@@ -129,7 +129,7 @@ class ParameterSpace:
         """
         return self if self.base.balance is None else replace(self, composition=composition)
 
-    def gradient(self, u: ArrayLike, pair: str, r: ArrayLike) -> Array:
+    def gradient(self, u: ArrayLike, pair: str, r: ArrayLike, *, core: bool = True) -> Array:
         """Return dU(r)/du of `pair` at `u`, in eV, by the chain rule.
 
         Parameters
@@ -140,13 +140,15 @@ class ParameterSpace:
             Name of a pair.
         r
             Distances in Å, shape (n,).
+        core
+            Whether terms flagged as core count; False leaves them out.
 
         Returns
         -------
         array, shape (d, n)
         """
         r = np.asarray(r, dtype=float)
-        by_name = self.potential(u).gradient(pair, r)
+        by_name = self.potential(u).gradient(pair, r, core=core)
         result = np.zeros((self.dim, *r.shape))
         for k, derivatives in enumerate(self._derivatives(u)):
             for name, derivative in derivatives.items():

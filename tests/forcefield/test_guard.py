@@ -5,7 +5,7 @@ import pytest
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Free, ParameterSpace, collapse, library_names, load_potential
-from lammpsfit.forcefield.guard import BARRIER, margins
+from lammpsfit.forcefield.guard import BARRIER, margin_slopes, margins
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 T = 3600.0
@@ -145,3 +145,32 @@ def test_a_cutoff_within_the_core_is_refused(bks, cutoff):
 def test_the_shortest_cutoff_is_judged(bks):
     guard = collapse(replace(bks, cutoff=0.3000001), T)
     assert "Si-O: only the core holds the atoms apart" in guard.reason
+
+
+def test_slopes_are_those_of_the_margins():
+    """Against differences of margins, at points where both sides agree: margins have kinks."""
+    base = load_potential("BKS")
+    names = [name for name in base.parameters if not name.startswith("q_")]
+    free = tuple(
+        Free(name, 0.7 * base.parameters[name], 1.4 * base.parameters[name])
+        for name in names
+        if base.parameters[name]
+    )
+    space = ParameterSpace(
+        base,
+        (Free("q_Si", 2.0, 2.8), *free),
+        balance="O",
+        composition={"Si": 1, "O": 2},
+    )
+    rng = np.random.default_rng(3)
+    compared = 0
+    for u in 0.3 + 0.3 * rng.random((16, space.dim)):
+        slopes = margin_slopes(space, u, T)
+        for axis, shift in enumerate(1e-4 * np.eye(space.dim)):
+            here, up, down = margins(space, [u, u + shift, u - shift], T)
+            ahead, behind = (up - here) / 1e-4, (here - down) / 1e-4
+            smooth = np.abs(ahead - behind) <= 1e-2 * (1e-3 + np.abs(ahead))
+            middle = (ahead + behind) / 2
+            np.testing.assert_allclose(slopes[smooth, axis], middle[smooth], rtol=2e-3, atol=1e-5)
+            compared += np.count_nonzero(smooth & (middle != 0))
+    assert compared > 40

@@ -139,12 +139,14 @@ class Trail:
     settings: GaussNewtonSettings
     runs: list[Seen] = field(default_factory=list)
     _alone: dict[int, LocalModel] = field(default_factory=dict)
+    _pooled: dict[int, tuple[tuple[int, ...], LocalModel]] = field(default_factory=dict)
 
     def add(self, seen: Seen) -> None:
         """Take in a sound run, and forget the oldest beyond the memory."""
         self.runs.append(seen)
         for old in self.runs[: -self.settings.memory]:
             self._alone.pop(old.id, None)
+            self._pooled.pop(old.id, None)
         del self.runs[: -self.settings.memory]
 
     def alone(self, seen: Seen) -> LocalModel:
@@ -161,13 +163,17 @@ class Trail:
         """Return the model at a run by all runs near it."""
         F = self.metric(seen)
         others = [
-            (other.x, other.outcome.run)
+            other
             for other in self.runs
             if other is not seen and _length(other.x - seen.x, F) <= self.settings.reach
         ]
         if not others:
             return self.alone(seen)
-        return self.linearise([(seen.x, seen.outcome.run), *others], seen.x)
+        ids = tuple(other.id for other in others)
+        if self._pooled.get(seen.id, ((),))[0] != ids:
+            runs = [(near.x, near.outcome.run) for near in (seen, *others)]
+            self._pooled[seen.id] = (ids, self.linearise(runs, seen.x))
+        return self._pooled[seen.id][1]
 
     def cost2(self, model: LocalModel) -> Estimate:
         """Return the squared cost by a model, with its error, that from run to run included."""
@@ -255,11 +261,13 @@ def _around(
 
     def margins(points: Vector) -> Vector:
         apart = [[_length(x - y, F) - distance for y in avoided] for x in points]
-        if domain.constraint is None:
-            return np.array(apart)
-        return np.hstack([domain.constraint(points).reshape(len(points), -1), apart])
+        return np.hstack([domain.margins(points), apart])
 
-    return Domain(domain.dimension, margins)
+    def slopes(x: Vector) -> Vector:
+        away = [F @ (x - y) / max(_length(x - y, F), 1e-300) for y in avoided]
+        return np.vstack([domain.margin_slopes(x), away])
+
+    return Domain(domain.dimension, margins, slopes)
 
 
 def _fall(before: Estimate, after: Estimate) -> Estimate:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lammpsfit.fit.base import Vector
+from lammpsfit.fit.newton.frame_memory import FrameMemory
 from lammpsfit.fit.newton.trust_region import Quadratic
 from lammpsfit.forcefield import ParameterSpace
 from lammpsfit.md.frames import Frames
@@ -96,17 +97,18 @@ class Fluctuations:
     """
 
     def __init__(self, space: ParameterSpace, target: Target, temperature: float) -> None:
-        self._space = space
+        self._memory = FrameMemory(space)
         self._target = target
         self._beta = 1.0 / (BOLTZMANN_CONSTANT * temperature)
 
     def __call__(self, runs: Sequence[tuple[Vector, Sample]], x: Vector) -> LocalModel:
         """Make the model at `x` of runs that kept their frames."""
         frames = [_frames(sample) for _, sample in runs]
-        potentials = [self._space.potential(u) for u in (*(u for u, _ in runs), x)]
+        points = [*(u for u, _ in runs), x]
         counts = [len(f) for f in frames]
         if len(runs) > 1:
-            reduced = self._beta * np.concatenate([f.energies(potentials) for f in frames]).T
+            energies = [self._memory.energies(f, points) for f in frames]
+            reduced = self._beta * np.concatenate(energies).T
             weights = multistate_weights(reduced[:-1], counts, reduced[-1])
         else:
             weights = np.full(counts[0], 1.0 / counts[0])
@@ -128,7 +130,7 @@ class Fluctuations:
                 for first, n, f in zip(np.cumsum(blocks) - blocks, blocks, frames, strict=True)
             ]
         )
-        dU = np.concatenate([f.gradient(self._space, x) for f in frames])
+        dU = np.concatenate([self._memory.gradient(f, x) for f in frames])
         return reduce(
             Response.beside,
             (
@@ -141,8 +143,8 @@ class Fluctuations:
         self, term: Term, frames: Sequence[Frames], x: Vector
     ) -> tuple[Vector, Vector | None]:
         """Residuals of each frame, shape (n, K), and their derivatives at fixed positions."""
-        y = np.concatenate([term.per_frame(f) for f in frames])
-        slopes = [term.per_frame_slope(f, self._space, x) for f in frames]
+        y = np.concatenate([self._memory.residuals(f, term) for f in frames])
+        slopes = [self._memory.slope(f, term, x) for f in frames]
         known = [slope for slope in slopes if slope is not None]
         return y, np.concatenate(known) if known else None
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.fit.base import Ask, Candidate, Constraint, Outcome, Vector
+from lammpsfit.fit.base import Ask, Candidate, Constraint, Outcome, Slopes, Vector
 from lammpsfit.fit.design import sobol_design
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.newton.descent import (
@@ -162,6 +162,8 @@ class GaussNewton:
         Margins of points; None allows the whole unit cube.
     start
         Where the first descent begins, shape (d,), or None for a point like the others.
+    slopes
+        Derivatives of the margins; None: by differences.
 
     Raises
     ------
@@ -177,8 +179,9 @@ class GaussNewton:
         seed: int,
         constraint: Constraint | None = None,
         start: Vector | None = None,
+        slopes: Slopes | None = None,
     ) -> None:
-        domain = Domain(dimension, constraint)
+        domain = Domain(dimension, constraint, slopes)
         self._starts = _Starts(domain, seed, start)
         self._descents = [
             RunningDescent(k, self._starts.next(), domain, Trail(linearise, settings.descent))

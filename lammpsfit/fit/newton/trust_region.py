@@ -22,10 +22,6 @@ from lammpsfit.fit.domain import Domain
 RIDGE = 1e-6
 """Of the mean eigenvalue of F, added to it: directions without any effect stay bounded."""
 
-
-GUARD_STEP = 1e-4
-"""Half the length in the cube over which the guard's margin is differentiated."""
-
 RESTORATIONS = 10
 """Most corrections of a step that breaks the guard."""
 
@@ -190,22 +186,17 @@ class _Region:
 
     def margins(self, z: Vector) -> Vector:
         """Return the guard's margins, shape (k,), less a little: rounding must not end a step."""
-        margins: Vector = self._margins((self.x + self.way @ z)[None])[0] - BUFFER
+        margins: Vector = self.domain.margins(self._at(z)[None])[0] - BUFFER
         return margins
 
     def slopes(self, z: Vector) -> Vector:
         """Differentiate the margins, shape (k, d)."""
-        # the margin is read off a grid: shorter differences see its rounding
-        shifts = GUARD_STEP * np.eye(len(self.x))
-        at = self.x + self.way @ z
-        differences = (self._margins(at + shifts) - self._margins(at - shifts)).T
-        slopes: Vector = differences / (2 * GUARD_STEP) @ self.way
+        slopes: Vector = self.domain.margin_slopes(self._at(z)) @ self.way
         return slopes
 
-    def _margins(self, points: Vector) -> Vector:
-        if self.domain.constraint is None:
-            return np.zeros((len(points), 0))
-        return self.domain.constraint(np.clip(points, 0.0, 1.0)).reshape(len(points), -1)
+    def _at(self, z: Vector) -> Vector:
+        """Return the point of the cube nearest to where `z` leads, shape (d,)."""
+        return np.clip(self.x + self.way @ z, 0.0, 1.0)
 
 
 def _condition(

@@ -6,13 +6,13 @@ import numpy as np
 
 from lammpsfit.config import Job, ParameterTable
 from lammpsfit.errors import InputError
-from lammpsfit.fit.base import Constraint, Optimiser
+from lammpsfit.fit.base import Constraint, Optimiser, Slopes
 from lammpsfit.fit.newton.descent import GaussNewtonSettings
 from lammpsfit.fit.newton.optimiser import GaussNewton, MultistartSettings
 from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
 from lammpsfit.fit.run.problem import build_problem, start_potential
 from lammpsfit.forcefield import Free, ParameterSpace, Tie
-from lammpsfit.forcefield.guard import collapse, margins
+from lammpsfit.forcefield.guard import collapse, margin_slopes, margins
 from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 from lammpsfit.target import MAIN
@@ -105,14 +105,27 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
 def build_constraint(job: Job, conditions: Conditions, space: ParameterSpace) -> Constraint:
     """Make the guard against collapse as a constraint on points of the unit cube."""
     temperature, barrier = conditions.temperature, job.strategy.guard
+    spaces = _spaces(conditions, space)
+    return lambda points: np.hstack(
+        [margins(there, points, temperature, barrier) for there in spaces]
+    )
+
+
+def build_slopes(job: Job, conditions: Conditions, space: ParameterSpace) -> Slopes:
+    """Make the derivatives of that constraint."""
+    temperature, barrier = conditions.temperature, job.strategy.guard
+    spaces = _spaces(conditions, space)
+    return lambda u: np.vstack([margin_slopes(there, u, temperature, barrier) for there in spaces])
+
+
+def _spaces(conditions: Conditions, space: ParameterSpace) -> list[ParameterSpace]:
+    """Return the space as each composition sees it, none twice."""
     spaces: list[ParameterSpace] = []
     for one in conditions.every:
         there = space.under(one.problem.system.composition)
         if there not in spaces:
             spaces.append(there)
-    return lambda points: np.hstack(
-        [margins(there, points, temperature, barrier) for there in spaces]
-    )
+    return spaces
 
 
 def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> Optimiser:
@@ -140,7 +153,8 @@ def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> 
         )
         stuck = STUCK * conditions.structureless
         multistart = MultistartSettings(table.starts, stuck=stuck, descent=descent)
-        return GaussNewton(space.dim, multistart, linearise, job.seed, constraint, start)
+        slopes = build_slopes(job, conditions, space)
+        return GaussNewton(space.dim, multistart, linearise, job.seed, constraint, start, slopes)
     # with scikit-learn, which takes longer to import than all else
     from lammpsfit.fit.paper import DescentSettings, ExploreSettings, PaperSettings, PaperStrategy
 
