@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +15,9 @@ from lammpsfit.forcefield.free import ROUNDING, Free, Tie
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
+
+LATEST: Final = 16
+"""Potentials that a space remembers: the same point is asked for pair by pair."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ class ParameterSpace:
     balance: str | None = None
     composition: Mapping[str, int] | None = None
     _balance_weights: dict[str, float] = field(init=False, repr=False, compare=False)
+    _latest: dict[tuple[float, ...], Potential] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         named = self.base.parameter_name
@@ -92,7 +99,12 @@ class ParameterSpace:
 
     def potential(self, u: ArrayLike) -> Potential:
         """Return the potential at `u`, shape (d,), a point of the unit cube."""
-        return self.base.replace(self._followers(self.values(u)))
+        point = tuple(self._point(u))
+        if point not in self._latest:
+            if len(self._latest) >= LATEST:
+                self._latest.clear()
+            self._latest[point] = self.base.replace(self._followers(self.values(u)))
+        return self._latest[point]
 
     def unit(self, potential: Potential) -> Array:
         """Return the point of the unit cube, shape (d,), with the free parameters of `potential`.

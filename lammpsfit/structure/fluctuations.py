@@ -167,12 +167,16 @@ def linear_response(
 
     def of(sums: tuple[FloatArray, ...]) -> tuple[FloatArray, FloatArray]:
         """Means and Jacobians of sums over some blocks, shapes (..., K) and (..., K, d)."""
-        total, sa, sd, sad, sda = sums
+        total, sa, sd, sad, *sda = sums
         ma, md = sa / total[..., None], sd / total[..., None]
-        covariance = sad / total[..., None, None] - ma[..., :, None] * md[..., None, :]
-        return a_mean + ma, sda / total[..., None, None] - beta * covariance
+        jacobian = ma[..., :, None] * md[..., None, :]
+        jacobian -= sad / total[..., None, None]
+        jacobian *= beta
+        for direct in sda:
+            jacobian += direct / total[..., None, None]
+        return a_mean + ma, jacobian
 
-    sums = (W, SA, SD, SAD, SdA)
+    sums = (W, SA, SD, SAD) if dA is None else (W, SA, SD, SAD, SdA)
     mean, jacobian = of(tuple(s.sum(axis=0) for s in sums))
     means, jacobians = of(tuple(s.sum(axis=0) - s for s in sums))
     return Response(mean, jacobian, metric, means, jacobians)

@@ -23,9 +23,7 @@ class FrameMemory:
 
     def __init__(self, space: ParameterSpace) -> None:
         self._space = space
-        self._known: WeakKeyDictionary[Frames, dict[tuple[str, bytes], Any]] = (
-            WeakKeyDictionary()
-        )
+        self._known: WeakKeyDictionary[Frames, dict[tuple[str, bytes], Any]] = WeakKeyDictionary()
 
     def energies(self, frames: Frames, points: Sequence[Vector]) -> Vector:
         """Return the energy of each frame in eV at each point, shape (n_frames, n_points)."""
