@@ -14,6 +14,7 @@ import typer
 from lammpsfit import __version__
 from lammpsfit.cli_fit import describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
+from lammpsfit.cli_init import init
 from lammpsfit.cli_output import (
     Force,
     JsonFile,
@@ -68,6 +69,9 @@ def main_options(
     ] = False,
 ) -> None:
     """Fit classical potentials to ab initio structure, with LAMMPS."""
+
+
+app.command()(init)
 
 
 @app.command()

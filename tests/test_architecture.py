@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "cli": {
         "cli_fit",
         "cli_gap",
+        "cli_init",
         "cli_output",
         "validate",
         "config",
@@ -56,6 +57,16 @@ MAY_IMPORT = {
     "cli_gap_phonons": {"cli_gap_work", "cli_output", "run_pages", "gap", "report"},
     "cli_gap_work": {"cli_output", "run_pages", "gap", "report", "farm"},
     "cli_fit": {"cli_output", "config", "run_pages", "report", "fit.run", "farm", "target", "md"},
+    "cli_init": {
+        "cli_fit",
+        "cli_output",
+        "config",
+        "report",
+        "fit.run",
+        "md",
+        "reference",
+        "forcefield",
+    },
     "cli_output": {"report", "farm"},
     "gap": {"config", "farm", "child", "md", "reference", "structure"},
     "validate": {
@@ -131,6 +142,7 @@ KNOWN_BY = {
         "cli_gap_melt",
         "cli_gap_phonons",
         "cli_gap_work",
+        "cli_init",
     },
     "pydantic": {"models", "config", "forcefield", "fit.run", "gap"},
     "vesin": {"structure"},

@@ -103,3 +103,12 @@ def composition_of(formula: str) -> dict[str, int]:
     if not amounts or not all(n in range(1, MOST_IN_UNIT + 1) for n in amounts.values()):
         raise InputError(f"formula {quoted(formula)} must have whole numbers of atoms")
     return {species: int(n) for species, n in amounts.items()}
+
+
+def formula_of(atoms: Mapping[str, int]) -> str:
+    """Return the smallest formula of numbers of atoms, electropositive elements first.
+
+    >>> formula_of({"O": 14, "Na": 4, "Si": 6})
+    'Na2Si3O7'
+    """
+    return str(Composition(dict(atoms)).get_integer_formula_and_factor()[0])

@@ -96,6 +96,7 @@ def summary(analysis: Analysis, command: str) -> dict[str, Any]:
             "blocks": settings.blocks,
         },
         "atoms": dict(analysis.atoms),
+        "density_g_per_cm3": mass_density(analysis),
         "volume_A3": dict(zip(("mean", "min", "max"), analysis.volume, strict=True)),
         "smallest_height_A": analysis.smallest_height,
         "normalisation": NORMALISATION,
@@ -149,11 +150,16 @@ def _box(analysis: Analysis) -> str:
 
 
 def _mass_density(analysis: Analysis) -> str:
-    """Density as ``[system]`` of a job wants it, nothing if a species is not an element."""
+    density = mass_density(analysis)
+    return "" if density is None else f", {density:.4g} g/cm^3"
+
+
+def mass_density(analysis: Analysis) -> float | None:
+    """Return the density in g/cm³ that ``[system]`` of a job wants; None without elements."""
     if not atomic_numbers.keys() >= analysis.atoms.keys():
-        return ""
+        return None
     mass = sum(n * atomic_masses[atomic_numbers[name]] for name, n in analysis.atoms.items())
-    return f", {mass / analysis.volume[0] / DALTON_PER_CUBIC_ANGSTROM:.4g} g/cm^3"
+    return float(mass / analysis.volume[0] / DALTON_PER_CUBIC_ANGSTROM)
 
 
 def _errors(analysis: Analysis) -> str:
