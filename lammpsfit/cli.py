@@ -24,6 +24,7 @@ from lammpsfit.cli_output import (
     say,
     write_result,
 )
+from lammpsfit.cli_usage import run_app
 from lammpsfit.errors import InputError, LammpsfitError, RunError, warn
 from lammpsfit.inputs import one_line, shown
 from lammpsfit.streams import steady_streams
@@ -520,7 +521,7 @@ def main() -> None:
 
 def _command(launch: "Launch | None") -> None:
     with _one_line_errors():
-        app(obj=launch)
+        run_app(app, launch)
 
 
 @contextmanager
