@@ -1,16 +1,18 @@
 """A few hundred hostile inputs over all commands, each in a process of its own.
 
-    python ci/hostile.py [--kind KIND] [--every N] [--csv TABLE.csv]
+    python ci/hostile.py [--kind KIND] [--every N] [--sample N] [--jobs N] [--csv TABLE.csv]
 
 For each: exit code, seconds, peak memory, lines printed, files changed. It is right if the exit is
 one of those expected, a refusal is one line of at most 300 characters, there is no traceback, and
-no file changed that it was not told to write, within 20 s and 2 GiB. The command ends with the
-number of those that were not, and exits 1 if there is one.
+no file changed that it was not told to write, within 20 s and 2 GiB. Seconds in which the process
+waited for a core that another had do not count. The command ends with the number of those that
+were not right, and exits 1 if there is one.
 """
 
 import argparse
 import csv
 import importlib
+import multiprocessing
 import os
 import resource
 import shutil
@@ -22,7 +24,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hostile_cases import Case, every_case, make_home
 
@@ -34,6 +36,8 @@ IMPORTED = (
     *("cli", "fit.run.open_fit", "fit.run.loop", "run_pages", "validate.command", "validate.plan"),
     *("reference.command", "report.structure", "report.progress", "md.export", "farm.launch"),
     *("gap.run", "gap.learning", "gap.label", "gap.accuracy", "run_pages.gap"),
+    *("gap.work.md", "gap.work.sample", "gap.work.source", "gap.work.properties"),
+    *("gap.lammps.export", "run_pages.gap_work", "run_pages.gap_md"),
 )
 """What commands import, before the first of them: a process for each case costs little then."""
 
@@ -65,8 +69,8 @@ def run_case(case: Case, template: Path) -> Row:
         child = os.fork()
         if child == 0:
             _child(case, home, output, errors)
-        code, used = _wait(child, began)
-        seconds = time.monotonic() - began
+        code, used, starved = _wait(child, began)
+        seconds = time.monotonic() - began - starved
         after = state(home)
         said = errors.read_text("utf-8", "replace")
         changed = [x for x in {**before, **after} if before.get(x) != after.get(x)]
@@ -95,9 +99,7 @@ def _wrong(
         yield f"{used // 2**20} MiB"
     if unasked:
         yield f"changed {' '.join(unasked)}"
-    # the parser of options prints how the command is used
-    refusal = code == 2 and not said.startswith("Usage: ")
-    if refusal and (said.count("\n") != 1 or len(said.strip()) > LINE):
+    if code == 2 and (said.count("\n") != 1 or len(said.strip()) > LINE):
         yield f"refusal of {said.count(chr(10))} lines, {len(said)} characters"
 
 
@@ -143,13 +145,18 @@ def _standard_output(redirect: str, output: Path, flags: int) -> int:
     return kept
 
 
-def _wait(child: int, began: float) -> tuple[int, int]:
-    """Wait for a process, ended if it hangs; its exit code and peak memory in bytes."""
+def _wait(child: int, began: float) -> tuple[int, int, float]:
+    """Wait for a process, ended if it hangs.
+
+    Returns its exit code, peak memory in bytes, and seconds that it waited for a core.
+    """
     while True:
-        done, status, usage = os.wait4(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
-        if time.monotonic() - began > 2 * SECONDS:
+        ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        starved = int(Path(f"/proc/{child}/schedstat").read_text().split()[1]) / 1e9
+        if ended:
+            _, status, usage = os.wait4(child, 0)
+            return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024, starved
+        if time.monotonic() - began - starved > 2 * SECONDS:
             os.killpg(child, signal.SIGKILL)
         time.sleep(0.01)
 
@@ -181,21 +188,49 @@ def state(home: Path) -> dict[str, object]:
     return found
 
 
+def sample(cases: Sequence[Case], count: int) -> list[Case]:
+    """Choose so many refusals of each kind, evenly: others draw pages, or start calculators."""
+    chosen = []
+    for kind in dict.fromkeys(case.kind for case in cases):
+        quick = [case for case in cases if case.kind == kind and not case.slow]
+        chosen += quick[:: max(1, len(quick) // count)][:count]
+    return chosen
+
+
+def run_cases(cases: Sequence[Case], template: Path, jobs: int) -> Iterator[Row]:
+    """Run cases, so many at a time, each in a process that one of these processes makes."""
+    _AT_WORK[:] = cases, template
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap(_run_number, range(len(cases)))
+
+
+_AT_WORK: list[Any] = []
+"""Cases and template, as processes find them when they are made: no case can be sent to one."""
+
+
+def _run_number(number: int) -> Row:
+    cases, template = _AT_WORK
+    return run_case(cases[number], template)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", help="only of this kind")
     parser.add_argument("--every", type=int, default=1, help="only one in so many")
+    parser.add_argument("--sample", type=int, help="only so many refusals of each kind")
+    parser.add_argument("--jobs", type=int, default=2, help="so many at a time")
     parser.add_argument("--csv", type=Path, help="write the table here")
     options = parser.parse_args()
     cases = [case for case in every_case() if options.kind in (None, case.kind)][:: options.every]
+    if options.sample is not None:
+        cases = sample(cases, options.sample)
     rows, began = [], time.monotonic()
     for module in IMPORTED:
         importlib.import_module(f"lammpsfit.{module}")
     with tempfile.TemporaryDirectory(prefix="hostile-") as name:
         make_home(Path(name))
-        for number, case in enumerate(cases, 1):
-            rows.append(run_case(case, Path(name)))
-            row = rows[-1]
+        for number, row in enumerate(run_cases(cases, Path(name), options.jobs), 1):
+            rows.append(row)
             if row.wrong:
                 print(f"{row.kind}: {row.name}: {row.command}: {row.wrong}", flush=True)
             elif number % 50 == 0:
@@ -209,8 +244,11 @@ def main() -> None:
     for kind, count in Counter(row.kind for row in rows).items():
         print(f"{kind}: {count - wrong[kind]} of {count} right")
     slowest, largest = max(row.seconds for row in rows), max(row.megabytes for row in rows)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cores = sum(one.ru_utime + one.ru_stime for one in used)
     print(
-        f"{len(rows)} inputs, {time.monotonic() - began:.0f} s; at most {slowest} s, {largest} MiB"
+        f"{len(rows)} inputs, {time.monotonic() - began:.0f} s ({cores:.0f} s of cores); "
+        f"at most {slowest} s, {largest} MiB"
     )
     sys.exit(bool(wrong.total()))
 

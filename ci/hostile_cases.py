@@ -73,6 +73,11 @@ class Case:
     writes: tuple[str, ...] = ()
     redirect: str = ""
 
+    @property
+    def slow(self) -> bool:
+        """Whether it draws a page, or imports a calculator."""
+        return "page.html" in self.writes or "--calculator" in self.arguments
+
 
 def make_home(home: Path) -> None:
     """Make the folder that every case begins with: a job, its files, and a run of it."""
@@ -82,13 +87,15 @@ def make_home(home: Path) -> None:
     (home / "gap.toml").write_text(GAP_JOB)
     (home / "t.xyz").write_text("".join(XYZ.format(x=1.5 + 0.01 * k) for k in range(30)))
     (home / "plain.xyz").write_text("2\nno cell\nSi 0 0 0\nO 1.6 0 0\n" * 9)
+    (home / "one.xyz").write_text(XYZ.format(x=1.5))
     (home / "b.cell").write_text("9.0 9.0 9.0\n")
     (home / "notes.txt").write_text("precious")
     (home / "soft").symlink_to("job.toml")
     os.link(home / "gr.csv", home / "hard")
     os.mkfifo(home / "pipe")
     (home / "full").mkdir()
-    for name in ("potential.toml", "result.json", "validate.json", "model.json", "curve.json"):
+    names = ("potential.toml", "result.json", "validate.json", "model.json", "curve.json")
+    for name in (*names, "md.json", "properties.json", "model.gap"):
         (home / "full" / name).write_text("precious")
     run = create_run(home / "run", read_job(home / "job.toml")).path
     fit = open_fit(*open_run(run))
@@ -109,7 +116,10 @@ def make_home(home: Path) -> None:
 
 
 EVALUATE = ("evaluate", "mine.toml", "--job", "job.toml")
-LABEL = ("gap", "label", "t.xyz", "--calculator", "ase.calculators.lj:LennardJones")
+LJ = ("--calculator", "ase.calculators.lj:LennardJones")
+LABEL = ("gap", "label", "t.xyz", *LJ)
+MD = ("gap", "md", "one.xyz", *LJ, "-o", "new")
+SAMPLE = ("gap", "sample", "one.xyz", *LJ, "--temperature", "300", "-o", "x.xyz")
 OUTPUTS = (
     ("fit", "job.toml", "-o", "new", "--json"),
     ("resume", "run", "--json"),
@@ -129,6 +139,12 @@ OUTPUTS = (
     (*LABEL, "-o"),
     (*LABEL, "-o", "x.xyz", "--json"),
     ("gap", "evaluate", "full/model.json", "t.xyz", "--png"),
+    ("gap", "sample", "one.xyz", "--strain", "0.1", "-o"),
+    (*SAMPLE, "--json"),
+    (*MD, "--json"),
+    ("gap", "properties", *LJ, "--element", "Al", "-o", "new", "--json"),
+    ("gap", "phonons", *LJ, "--element", "Al", "-o", "new", "--json"),
+    ("gap", "export", "full/model.json", "-o", "new", "--json"),
 )
 TARGETS = (
     *("job.toml", "gr.csv", "notes.txt", "soft", "hard", "pipe", "full", "/dev/null"),
@@ -140,6 +156,9 @@ FOLDERS = (
     *(("export", x, "-o", "run") for x in ("BKS", "run")),
     ("validate", "BKS", "--job", "job.toml", "-o", "full"),
     *(("gap", x, "gap.toml", "-o", y) for x in ("fit", "learning-curve") for y in ("full", "run")),
+    *((*MD[:-1], x) for x in ("full", "notes.txt", "pipe")),
+    *(("gap", "properties", *LJ, "--element", "Al", "-o", x) for x in ("full", "notes.txt")),
+    *(("gap", "export", "full/model.json", "-o", x) for x in ("full", "notes.txt", "run")),
 )
 
 
@@ -166,6 +185,21 @@ def being(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
 
     def change(home: Path) -> None:
         (home / name).unlink()
+        make(home / name)
+
+    return change
+
+
+def writing(content: bytes) -> Callable[[Path], object]:
+    """Write something."""
+    return lambda path: path.write_bytes(content)
+
+
+def made(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
+    """Let there be something by a name that there was not."""
+
+    def change(home: Path) -> None:
+        (home / name).parent.mkdir(exist_ok=True)
         make(home / name)
 
     return change
@@ -201,7 +235,25 @@ READ = {
     "b.cell": ("reference", "plain.xyz", "--cell", "b.cell", "-o", "x.csv"),
     "gap.toml": GAP_DRY,
     "model.json": ("gap", "evaluate", "model.json", "t.xyz"),
+    "one.xyz": (*MD, "--time", "0.1"),
 }
+MODELS = (
+    ("gap", "export", "model.json", "-o", "new"),
+    ("gap", "properties", "model.json", "-o", "new"),
+    ("gap", "md", "one.xyz", "--model", "model.json", "-o", "new"),
+    ("gap", "sample", "one.xyz", "--model", "model.json", "--temperature", "300", "-o", "x.xyz"),
+)
+STATES = {
+    "new/md.state.json": MD,
+    "earlier.json": (
+        *("gap", "phonons", *LJ, "--element", "Al", "-o", "new", "--beside", "earlier.json"),
+    ),
+    "new/energies.jsonl": ("gap", "properties", *LJ, "--element", "Al", "-o", "new"),
+    "x.xyz.state.json": SAMPLE,
+    "x.xyz.journal.jsonl": (*LABEL, "-o", "x.xyz"),
+    "new/job.toml": GAP_DRY,
+}
+"""What a command goes on from, where it is there."""
 
 
 def reading() -> Iterator[Case]:
@@ -211,6 +263,16 @@ def reading() -> Iterator[Case]:
     for (name, command), (what, make) in product(READ.items(), SPECIALS.items()):
         if name != "model.json":
             yield Case("input", f"{name}: {what}", command, being(name, make))
+    for command, (what, make) in product(MODELS, SPECIALS.items()):
+        yield Case("input", f"model.json: {what}", command, made("model.json", make))
+    for (name, command), (what, content) in product(STATES.items(), CONTENTS.items()):
+        # the journal of labels that has not begun, or was torn in its first line, is empty
+        goes_on = "journal" in name and what == "empty"
+        yield Case("input", f"{name}: {what}", command, made(name, writing(content)),
+                   (0, 1) if goes_on else (2,), ("x.xyz", name) if goes_on else ())  # fmt: skip
+    for (name, command), (what, make) in product(STATES.items(), SPECIALS.items()):
+        if what not in ("missing", "a dangling link"):
+            yield Case("input", f"{name}: {what}", command, made(name, make))
 
 
 KEYS = {
@@ -260,6 +322,13 @@ def absurd() -> Iterator[Case]:
     for cutoff in ("60.0", "1e308", "-1.0"):
         change = changing_text("mine.toml", "cutoff = 8.0", f"cutoff = {cutoff}")
         yield Case("value", f"cutoff {cutoff}", DRY, change)
+    for value in ("1000000000", "0", "-1", "x"):
+        yield Case("value", f"--workers {value}", (*DRY, "--oversubscribe", "--workers", value))
+        yield Case("value", f"--repeats {value}", (*EVALUATE, "--repeats", value))
+
+
+def absurd_options() -> Iterator[Case]:
+    """Every number of a reference."""
     for option, value in (
         *(("--dr", x) for x in ("1e-12", "0", "nan", "1e308")),
         *(("--blocks", x) for x in ("0", "1000000000")),
@@ -273,9 +342,42 @@ def absurd() -> Iterator[Case]:
     for value in ("1e400,1,1", "a,b,c", "0,0,0"):
         line = ("reference", "plain.xyz", "-o", "x.csv", "--cell", value)
         yield Case("value", f"--cell {value}", line)
-    for value in ("1000000000", "0", "-1", "x"):
-        yield Case("value", f"--workers {value}", (*DRY, "--oversubscribe", "--workers", value))
-        yield Case("value", f"--repeats {value}", (*EVALUATE, "--repeats", value))
+
+
+def absurd_work() -> Iterator[Case]:
+    """Every number of dynamics, strains and properties."""
+    for option, value in (
+        *(("--temperature", x) for x in ("1e308", "nan", "-1")),
+        *(("--timestep", x) for x in ("1e-300", "0", "nan")),
+        *(("--equilibrate", x) for x in ("1e308", "nan", "-1")),
+        *(("--pressure", x) for x in ("1e308", "nan")),
+        ("--ensemble", "x"),
+    ):
+        for line in (MD, SAMPLE):
+            yield Case("value", f"{option} {value}", (*line, option, value))
+    for option, value in (
+        *(("--time", x) for x in ("1e308", "nan", "-1")),
+        *(("--look", x) for x in ("1e-300", "nan", "inf")),
+        *(("--repeat", x) for x in ("1000000000", "100", "0")),
+        *(("--stop-at", x) for x in ("nan", "-1")),
+        ("--seed", "-1"),
+    ):
+        yield Case("value", f"{option} {value}", (*MD, option, value))
+    for option, value in (("--frames", "1000000000"), ("--interval", "inf"), ("--interval", "0")):
+        yield Case("value", f"{option} {value}", (*SAMPLE, option, value))
+    for option, value in (("--strain", "nan"), ("--strain", "9"), ("--frames", "1000000000")):
+        line = ("gap", "sample", "one.xyz", "-o", "x.xyz", "--strain", "0.1", option, value)
+        yield Case("value", f"{option} {value}", line)
+    for option, value in (
+        *(("--supercell", x) for x in ("0", "1000000000", "x")),
+        *(("--displacement", x) for x in ("nan", "1e308", "-1")),
+        *(("--lattice", x) for x in ("nan", "inf", "1e-300", "-1")),
+    ):
+        line = ("gap", "phonons", *LJ, "--element", "Al", "-o", "new", option, value)
+        yield Case("value", f"{option} {value}", line)
+    for value in ("Xx", "", "A" * 1000):
+        line = ("gap", "properties", *LJ, "-o", "new", "--element", value)
+        yield Case("value", f"--element {value[:5]}", line)
 
 
 def changing_text(file: str, old: str, new: str) -> Callable[[Path], None]:
@@ -340,6 +442,42 @@ def printing() -> Iterator[Case]:
         yield Case("print", f"title {title}", DRY, change, (0,))
 
 
+GAP_COMMANDS = (
+    *("label", "fit", "resume", "evaluate", "export", "learning-curve"),
+    *("sample", "properties", "md", "phonons"),
+)
+COMMANDS = (
+    *(("fit",), ("resume",), ("evaluate",), ("validate",), ("reference",), ("export",)),
+    *(("report",), ("library",), *(("gap", one) for one in GAP_COMMANDS)),
+)
+
+
+def misused() -> Iterator[Case]:
+    """Give every command options and arguments that it does not know."""
+    for command in COMMANDS:
+        for name, rest in (
+            ("no argument", ()),
+            ("unknown option", ("--colour",)),
+            ("a long option", ("--" + "x" * 1000,)),
+            ("option without value", ("a", "--json")),
+            ("no number", ("a", "-o", "new", "--workers", "many\nlines")),
+        ):
+            if (command, rest) != (("library",), ()):
+                yield Case("usage", name, (*command, *rest))
+    for word in ("frobnicate", "fitt", "x" * 1000, "a\nb", ""):
+        yield Case("usage", f"command {word[:10]!r}", (word,))
+        yield Case("usage", f"command gap {word[:10]!r}", ("gap", word))
+
+
 def every_case() -> list[Case]:
     """Return all cases, in one order."""
-    return [*overwriting(), *reading(), *absurd(), *damaged(), *printing()]
+    return [
+        *overwriting(),
+        *reading(),
+        *absurd(),
+        *absurd_options(),
+        *absurd_work(),
+        *damaged(),
+        *printing(),
+        *misused(),
+    ]

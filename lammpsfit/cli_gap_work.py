@@ -227,7 +227,9 @@ def md(
     equilibrate: Annotated[float, typer.Option(help="time before sampling, ps")] = 1.0,
     look: Annotated[float, typer.Option(help="time between samples, ps")] = 0.05,
     timestep: Annotated[float, typer.Option(help="timestep, fs")] = 2.0,
-    repeat: Annotated[int, typer.Option(min=1, help="copies of the structure along each axis")] = 1,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=100, help="copies of the structure along each axis")
+    ] = 1,
     stop_at: Annotated[
         float,
         typer.Option(
@@ -243,7 +245,7 @@ def md(
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.frames import read_frames, to_atoms, write_images
     from lammpsfit.gap.work.dynamics import Dynamics
-    from lammpsfit.gap.work.md import MdRequest
+    from lammpsfit.gap.work.md import MdRequest, repeated
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.run_pages.gap_md import md_lines, md_page
 
@@ -268,7 +270,7 @@ def md(
     frames = read_frames([start], labelled=False)
     if len(frames) > 1:
         raise InputError(f"{start} has {len(frames)} frames: a run begins with one")
-    atoms = to_atoms(frames[0]).repeat(repeat)
+    atoms = repeated(to_atoms(frames[0]), repeat)
     source = open_source(model, calculator)
     make_folder(output)
     result = _run_md(atoms, source, request, output / "md.state.json", session)

@@ -1,14 +1,14 @@
 """Run the command line such that a mistake in its words is one line, as any other bad input."""
 
 import sys
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import typer
 
 from lammpsfit.errors import InputError
 
 # typer brings a click of its own, or takes the package: this is the one that it raises
-_USAGE_ERROR: Final = typer.BadParameter.__mro__[1]
+_USAGE_ERROR: Final = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 
 
 def run_app(app: typer.Typer, context: Any) -> None:
@@ -26,7 +26,7 @@ def run_app(app: typer.Typer, context: Any) -> None:
     except typer.Abort:
         sys.exit(1)
     except _USAGE_ERROR as error:
-        if "\n" in (said := error.format_message()):  # type: ignore[attr-defined]
+        if "\n" in (said := error.format_message()):
             print(said)
             sys.exit(0)
         raise InputError(_with_help(said, error)) from None

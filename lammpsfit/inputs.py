@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -131,6 +132,37 @@ def shown(path: Path | str) -> str:
 
 
 @contextmanager
+def open_plain(path: Path, limit: int | None = None, what: str = "file") -> Iterator[BinaryIO]:
+    """Open a regular file as it is on the disk: one of ours, which nothing packs.
+
+    Parameters are those of :func:`open_input`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be opened, is no regular file or too large, or, within the block, cannot be
+        read.
+    """
+    if "\0" in str(path):
+        raise unreadable(path, "the name of a file must not hold a NUL")
+    with reading(path, what):
+        _check_kind(path, path.stat(), limit)
+        # without waiting: a pipe nobody writes to would be waited for forever
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as raw:
+            yield raw
+
+
+def sha256(path: Path) -> str:
+    """Return the digest of a regular file as it is on the disk."""
+    found = hashlib.sha256()
+    with open_plain(path) as file:
+        while part := file.read(1 << 20):
+            found.update(part)
+    return found.hexdigest()
+
+
+@contextmanager
 def open_input(path: Path, limit: int | None = None, what: str = "file") -> Iterator[BinaryIO]:
     """Open a file that a user names, unpacked.
 
@@ -150,25 +182,19 @@ def open_input(path: Path, limit: int | None = None, what: str = "file") -> Iter
         If it cannot be opened, is no regular file or too large, or, within the block, turns out
         to be damaged or too large.
     """
-    if "\0" in str(path):
-        raise unreadable(path, "the name of a file must not hold a NUL")
-    with reading(path, what):
-        _check_kind(path, path.stat(), limit)
-        # without waiting: a pipe nobody writes to would be waited for forever
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as raw:
-            head = raw.read(6)
-            raw.seek(0)
-            for magic, name in _OTHER_PACKING.items():
-                if head.startswith(magic):
-                    raise unreadable(path, f"packed by {name}: unpack it first")
-            opener = next((o for magic, o in _PACKED.items() if head.startswith(magic)), None)
-            if opener is None:
-                yield raw
-                return
-            with opener(raw) as unpacked:
-                bounded = _Bounded(path, unpacked, raw, limit)
-                yield cast(BinaryIO, io.BufferedReader(bounded, 1 << 16))
+    with open_plain(path, limit, what) as raw:
+        head = raw.read(6)
+        raw.seek(0)
+        for magic, name in _OTHER_PACKING.items():
+            if head.startswith(magic):
+                raise unreadable(path, f"packed by {name}: unpack it first")
+        opener = next((o for magic, o in _PACKED.items() if head.startswith(magic)), None)
+        if opener is None:
+            yield raw
+            return
+        with opener(raw) as unpacked:
+            bounded = _Bounded(path, unpacked, raw, limit)
+            yield cast(BinaryIO, io.BufferedReader(bounded, 1 << 16))
 
 
 def _check_kind(path: Path, found: os.stat_result, limit: int | None) -> None:
@@ -301,7 +327,7 @@ def _why(error: Exception) -> str:
 
 def _check_depth(content: Any) -> None:
     """Refuse what is nested so deeply that going through it would end the program."""
-    level = [content]
+    level = [content] if isinstance(content, dict | list) else []
     for _ in range(DEEPEST):
         level = [
             item

@@ -3,15 +3,25 @@
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import QUOTED, quoted
 from lammpsfit.suggest import suggestion
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Fields(BaseModel):
+    """Base of what our own files hold: strict about what is known, open to what comes later."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
 
 
 class Model(BaseModel):
@@ -59,6 +69,14 @@ def _first_line(error: ValidationError, kind: type[BaseModel]) -> str:
     given = first.get("input")
     shown = f", got {quoted(given)}" if isinstance(given, str | int | float | bool) else ""
     return f"{place}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def first_wrong(error: ValidationError) -> str:
+    """Say the first thing wrong with a record of ours: where, and what must hold."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message[0].lower()}{message[1:]}" if place else message
 
 
 def _suggestion(location: tuple[int | str, ...], kind: type[BaseModel]) -> str:

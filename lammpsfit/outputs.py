@@ -9,8 +9,6 @@ digest of the content. A file that was edited, replaced or put there by somebody
 digest, and counts as the user's.
 """
 
-import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -21,6 +19,7 @@ from typing import Any, Final
 
 from lammpsfit.errors import InputError, LammpsfitError
 from lammpsfit.files import check_file, check_folder, write_json
+from lammpsfit.inputs import JOB_BYTES, read_json, sha256
 
 LEDGER: Final = ".lammpsfit-outputs.json"
 """Name of the file that lists what commands wrote into its folder."""
@@ -140,7 +139,7 @@ def _check_free(path: Path, command: str, force: bool) -> None:
         return
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         raise InputError(f"cannot write {path}: it is no regular file: choose another name")
-    if force or _ledger(path).get(path.name) == _entry(path, command):
+    if force or ((listed := _ledger(path).get(path.name)) and listed == _entry(path, command)):
         return
     raise InputError(
         f"{path} would be written over, and is not as 'lammpsfit {command}' wrote it: choose "
@@ -188,8 +187,8 @@ def _identity(path: Path) -> object:
 def _ledger(path: Path) -> dict[str, Any]:
     """Read what is listed beside a file; nothing where it cannot be read."""
     try:
-        content = json.loads(path.with_name(LEDGER).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path.with_name(LEDGER), JOB_BYTES)
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -202,8 +201,6 @@ def _list(path: Path, command: str) -> None:
 def _entry(path: Path, command: str) -> dict[str, str] | None:
     """Make the entry of a file as it is now."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return {"command": command, "sha256": sha256(path)}
+    except InputError:
         return None
-    return {"command": command, "sha256": digest}

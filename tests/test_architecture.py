@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "cli_gap",
         "cli_init",
         "cli_output",
+        "cli_usage",
         "validate",
         "config",
         "run_pages",
@@ -68,6 +69,7 @@ MAY_IMPORT = {
         "forcefield",
     },
     "cli_output": {"report", "farm"},
+    "cli_usage": set(),
     "gap": {"config", "farm", "child", "md", "reference", "structure"},
     "validate": {
         "config",
@@ -137,6 +139,7 @@ KNOWN_BY = {
     "typer": {
         "cli",
         "cli_output",
+        "cli_usage",
         "cli_fit",
         "cli_gap",
         "cli_gap_melt",

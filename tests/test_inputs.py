@@ -3,6 +3,7 @@
 import ast
 import bz2
 import gzip
+import hashlib
 import json
 import lzma
 import os
@@ -30,6 +31,7 @@ from lammpsfit.inputs import (
     quoted,
     read_json,
     read_text,
+    sha256,
     text_lines,
 )
 from lammpsfit.reference.angle_table import read_angle_table
@@ -138,6 +140,23 @@ def test_packed_files_are_read_whatever_their_name(tmp_path, kind, name):
     assert read_text(tmp_path / name) == "one\ntwo\n"
     with open_input(tmp_path / name) as stream:
         assert list(text_lines(tmp_path / name, stream)) == ["one\n", "two\n"]
+
+
+@pytest.mark.parametrize("content", ["3", "null", '"text"', "true", "NaN", "[]", "{}"])
+def test_json_need_not_be_a_table(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    assert repr(read_json(path)) == repr(json.loads(content))
+
+
+def test_digests_are_of_what_is_on_the_disk(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(packed := gzip.compress(b"text"))
+    assert sha256(path) == hashlib.sha256(packed).hexdigest()
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(InputError, match="must be a regular file"):
+        sha256(path)
 
 
 def test_files_of_people_have_a_size(tmp_path):

@@ -12,19 +12,26 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO, Final
 
 from lammpsfit.errors import InputError, RunError, warn
+from lammpsfit.inputs import open_plain, shown
 
 Record = dict[str, Any]
 
 
 _HEAD, _MIDDLE = b'{"crc": "', b'", "record": '
+
+JOURNAL_BYTES: Final = 4_000_000_000
+"""Most of a journal: labels of some hundred thousand frames."""
+
+RECORD_BYTES: Final = 100_000_000
+"""Most of one record: the forces of more than a million atoms."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +66,27 @@ def read_journal(path: Path) -> Journal:
     Raises
     ------
     InputError
-        If there is no such file, or it cannot be read.
+        If there is no such file, it cannot be read, or is larger than :data:`JOURNAL_BYTES`.
     """
-    try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: a journal must be a regular file")
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no journal here, so there is nothing to continue") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    lines = [line for line in content.split(b"\n") if line.strip()]
-    records = [record for line in lines if (record := _decode(line)) is not None]
-    return Journal(tuple(records), damaged=len(lines) - len(records))
+    if not path.exists():
+        raise InputError(f"{shown(path)}: no journal here, so there is nothing to continue")
+    with open_plain(path, JOURNAL_BYTES) as file:
+        found = [_decode(line) for line in _lines(file) if line.strip()]
+    records = tuple(record for record in found if record is not None)
+    return Journal(records, damaged=len(found) - len(records))
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines, of those that are too long to be a record the begin."""
+    while line := file.readline(RECORD_BYTES):
+        yield line.removesuffix(b"\n")
+        while not line.endswith(b"\n") and (line := file.readline(RECORD_BYTES)):
+            pass
 
 
 def is_journal(path: Path) -> bool:
     """Tell whether a file begins as a journal does, whole or torn; an empty one is one, too."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         begin = file.read(len(_HEAD) + 1).lstrip(b"\n")
     return _HEAD.startswith(begin[: len(_HEAD)])
 

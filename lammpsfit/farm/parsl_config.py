@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lammpsfit.errors import InputError
+from lammpsfit.inputs import read_text
 
 if TYPE_CHECKING:
     from parsl.config import Config
@@ -62,8 +63,7 @@ def read_config(path: Path) -> "Config":
 
 
 def _run(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such configuration of Parsl")
+    read_text(path, what="configuration of Parsl")  # refuses what is no file, or has no end
     try:
         return runpy.run_path(str(path))
     except (Exception, SystemExit) as error:

@@ -13,22 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lammpsfit.child.process import run_in_child
-from lammpsfit.errors import InputError, RunError, StoppedError
+from lammpsfit.errors import InputError, RunError, StoppedError, warn
 from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record, is_journal, read_journal
 from lammpsfit.farm.local import LocalFarm
+from lammpsfit.gap.factory_check import check_factory
 from lammpsfit.gap.frame import digest
 from lammpsfit.gap.frames import Frame, write_frames
 from lammpsfit.gap.label_record import check_record, labelled, record_of
-from lammpsfit.gap.label_task import FactoryTask, Labels, LabelTask
+from lammpsfit.gap.label_task import Labels, LabelTask
+from lammpsfit.gap.record_models import numbered
 from lammpsfit.outputs import check_outputs
 
 FORMAT: Final = 1
 """Version of the journal's records."""
-
-IMPORT_S: Final = 300.0
-"""Seconds that the module of a calculator may take to be imported."""
 
 LOOK_S: Final = 0.5
 """Seconds between two looks at whether to stop."""
@@ -150,7 +148,7 @@ def label_frames(
         If no frame could be labelled.
     """
     began = time.monotonic()
-    _check_factory(request, stop)
+    check_factory(request.calculator, stop)
     done = _open(frames, request)
     earlier = sum(record["type"] == "labels" for record in done.values())
     todo = [k for k in range(len(frames)) if k not in done]
@@ -183,18 +181,6 @@ def label_frames(
     if not found:
         raise RunError(f"no frame could be labelled: {next(iter(failed.values()))}")
     return LabelSummary(found, earlier, failed, time.monotonic() - began)
-
-
-def _check_factory(request: LabelRequest, stop: Callable[[], str | None]) -> None:
-    """Import the module of the calculator in a child: it may do anything, as to end its process."""
-    try:
-        run_in_child(FactoryTask(request.calculator), IMPORT_S, stop)
-    except StoppedError as error:
-        raise StoppedError(f"stopped ({error}): the same command begins anew") from None
-    except RunError as error:
-        raise InputError(
-            f"{request.calculator}: its module ends the process that imports it: {error}"
-        ) from None
 
 
 def _work(
@@ -251,10 +237,14 @@ def _open(frames: Sequence[Frame], request: LabelRequest) -> dict[int, Record]:
                 journal.append(header)
         return {}
     _check_header(headers, header, request)
+    if known.damaged:
+        warn(
+            f"{request.journal}: {known.damaged} damaged line(s) left out: their frames are "
+            f"labelled again"
+        )
     done = {
-        check_record(record, frames, request.journal): record
-        for record in known.records
-        if record["type"] != "header"
+        check_record(record, frames, request.journal, number): record
+        for number, record in numbered(known)
     }
     if request.again:
         done = {k: record for k, record in done.items() if record["type"] == "labels"}

@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Record
 from lammpsfit.gap.frame import Frame
 from lammpsfit.gap.label_task import Labels
+from lammpsfit.gap.record_models import LABELS, damaged, why_not
 from lammpsfit.inputs import quoted
 
 
@@ -34,37 +32,34 @@ def labelled(frame: Frame, record: Mapping[str, Any]) -> Frame:
     return replace(frame, energy=record["energy"], forces=record["forces"], stress=record["stress"])
 
 
-def check_record(record: Record, frames: Sequence[Frame], journal: Path) -> int:
+def check_record(record: Record, frames: Sequence[Frame], journal: Path, line: int) -> int:
     """Return the number of the frame that a record is of.
+
+    Parameters
+    ----------
+    record
+        Of the journal.
+    frames
+        Those that are labelled.
+    journal, line
+        Where it stands: file, and number of the record.
 
     Raises
     ------
     InputError
         If it is no record of one of these frames, or its labels are not those of so many atoms.
     """
-    try:
-        number = record["frame"]
-        if not isinstance(number, int) or not 0 <= number < len(frames):
-            raise InputError(f"there is no frame {quoted(number)}")
-        if record["type"] == "failed":
-            if not isinstance(record["reason"], str):
-                raise InputError("the reason is no text")
-        elif record["type"] == "labels":
-            if not isinstance(record["energy"], int | float):
-                raise InputError("the energy is no number")
-            if np.shape(record["forces"]) != (len(frames[number]), 3):
-                raise InputError("the forces are not three numbers for each atom")
-            labelled(replace(frames[number], label=f"frame {number + 1}"), record)
-        else:
-            raise InputError(f"no record is of type {quoted(record['type'])}")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise _damaged(journal, repr(error)) from None
-    except InputError as error:
-        raise _damaged(journal, str(error)) from None
-    return number
+    if (why := why_not(LABELS, record)) is None:
+        why = _mismatch(record, frames)
+    if why is not None:
+        raise damaged(journal, line, why, "the frame is labelled")
+    return int(record["frame"])
 
 
-def _damaged(journal: Path, why: str) -> InputError:
-    return InputError(
-        f"{journal}: a record is damaged: {why}: remove its line, and the frame is labelled again"
-    )
+def _mismatch(record: Record, frames: Sequence[Frame]) -> str | None:
+    number = record["frame"]
+    if number >= len(frames):
+        return f"there is no frame {quoted(number)}"
+    if record["type"] == "labels" and len(record["forces"]) != len(frames[number]):
+        return f"forces must be of {len(frames[number])} atoms, got {len(record['forces'])}"
+    return None

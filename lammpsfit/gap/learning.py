@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from lammpsfit.errors import InputError, StoppedError
+from lammpsfit.errors import InputError, StoppedError, warn
 from lammpsfit.farm.journal import JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_json
 from lammpsfit.gap.accuracy import as_data, compare, predict_all
@@ -24,14 +24,20 @@ from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_of
 from lammpsfit.gap.frame import FloatArray, Frame
 from lammpsfit.gap.frame_roles import OTHERS, FrameRoles, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob
+from lammpsfit.gap.record_models import (
+    MAE,
+    OPTIMISED,
+    ORIGINAL,
+    POINT,
+    damaged,
+    numbered,
+    why_not,
+)
 from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors
 from lammpsfit.versions import GAP_PACKAGES, versions
 
 FORMAT: Final = 1
 """Version of the journal's records."""
-
-ORIGINAL: Final = "original"
-OPTIMISED: Final = "optimised"
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,34 +221,18 @@ def open_points(journal: Path, mark: str) -> dict[Point, Record]:
     known = read_journal(journal)
     if known.of_type("header") != [header]:
         raise InputError(f"{journal}: {OTHERS}")
-    return {_point_of(one, journal): one for one in known.of_type("point")}
-
-
-def _point_of(record: Record, journal: Path) -> Point:
-    """Return what a record is of.
-
-    Raises
-    ------
-    InputError
-        If it is no record of a point.
-    """
-    try:
-        name, size, repeat = record["descriptors"], record["size"], record["repeat"]
-        plain = name in (ORIGINAL, OPTIMISED) and isinstance(size, int) and isinstance(repeat, int)
-        errors = [_mae(record, of) for of in _KEYS]
-        forces = np.asarray(record.get("forces", []), dtype=np.float64)
-        if plain and forces.ndim == 1 and np.all(np.isfinite(forces)) and min(errors) != np.inf:
-            return name, size, repeat
-    except (KeyError, TypeError, ValueError, AttributeError):
-        pass
-    raise InputError(f"{journal}: a record is damaged: remove its line, and it is made again")
-
-
-_KEYS: Final = {"forces": "mae_eV_per_A", "energy": "mae_eV_per_atom"}
+    if known.damaged:
+        warn(f"{journal}: {known.damaged} damaged line(s) left out: what was in them is made again")
+    done: dict[Point, Record] = {}
+    for number, record in numbered(known):
+        if (why := why_not(POINT, record)) is not None:
+            raise damaged(journal, number, why, "the point is made")
+        done[record["descriptors"], record["size"], record["repeat"]] = record
+    return done
 
 
 def _mae(record: Record, of: str) -> float:
-    return float(record["errors"].get(of, {}).get(_KEYS[of], np.nan))
+    return float(record["errors"].get(of, {}).get(MAE[of], np.nan))
 
 
 def _curve(kind: str, done: dict[Point, Record], job: GapJob) -> Curve:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.fit import FitOptions
-from lammpsfit.inputs import quoted
+from lammpsfit.gap.record_models import STEPS, why_not
 
 FloatArray = NDArray[np.float64]
 
@@ -117,23 +117,10 @@ class TrainState:
         InputError
             If it is something else.
         """
-        try:
-            steps = tuple(
-                Step(int(a), int(b), float(loss), float(mae), float(rmse))
-                for a, b, loss, mae, rmse in data["steps"]
-            )
-            arrays = [np.asarray(data[name], dtype=np.float64) for name in _ARRAYS]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise InputError(f"this is no state of a training: {quoted(error)}") from None
-        state = cls(steps, *arrays)
-        for name, values in zip(_ARRAYS, arrays, strict=True):
-            if values.ndim != 1 or values.shape != state.vector.shape:
-                raise InputError(f"damaged: {name} has another length than vector")
-            if not np.all(np.isfinite(values)):
-                raise InputError(f"damaged: {name} is not finite")
-        if np.any(state.second_moment < 0.0):
-            raise InputError("damaged: second_moment, a mean of squares, is negative")
-        return state
+        if (why := why_not(STEPS, data)) is not None:
+            raise InputError(f"this is no state of a training: {why}")
+        steps = tuple(Step(*step) for step in data["steps"])
+        return cls(steps, *(np.asarray(data[name], dtype=np.float64) for name in _ARRAYS))
 
 
 _ARRAYS: Final = ("origin", "vector", "first_moment", "second_moment", "best")

@@ -17,6 +17,7 @@ from lammpsfit.md.configuration import Configuration, build
 from lammpsfit.md.potential_text import pair_lines, species_lines
 from lammpsfit.md.protocol import MOST_STEPS, timeout
 from lammpsfit.md.session import check_temperature, session, workplace
+from lammpsfit.md.structure_file import check_structure
 from lammpsfit.md.system import System
 from lammpsfit.md.template import render
 from lammpsfit.resources import templates
@@ -158,7 +159,7 @@ def melted_structure(
     Raises
     ------
     InputError
-        If the cache cannot be written.
+        If the cache cannot be written, or the file in it is damaged.
     RunError
         If the melt fails; the potential it is made with is unsound then.
     StoppedError
@@ -191,6 +192,7 @@ def melted_structure(
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+    check_structure(path, system.atoms)
     return path
 
 

@@ -1,5 +1,6 @@
 """What a run folder holds, as the page shows it; nothing is run for it."""
 
+import os
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from lammpsfit.fit.run.result_models import read_result, told
 from lammpsfit.fit.run.run_folder import RunFolder, open_run
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
+from lammpsfit.inputs import read_text
 from lammpsfit.md.ensemble import state_words
 from lammpsfit.md.export import FILES
 from lammpsfit.md.protocol import Protocol
@@ -95,7 +97,7 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         slices=surrogate_slices(fit, np.array(best["x"])) if paper and slices and best else None,
         seed=job.seed,
         versions=journal.of_type("header")[0].get("versions") or versions(FIT_PACKAGES),
-        job=folder.job.read_text("utf-8"),
+        job=read_text(folder.job),
         files=_files(folder),
         notes=notes,
     )
@@ -103,10 +105,10 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
 
 def _result(fit: Fit, notes: list[str]) -> Mapping[str, Any]:
     """Read the result; empty where there is none, or more was run since it was written."""
+    if not os.path.lexists(fit.folder.result):
+        return {}
     try:
         result = read_result(fit.folder.result)
-    except FileNotFoundError:
-        return {}
     except InputError as error:
         notes.append(f"{error}: left out")
         return {}
@@ -262,12 +264,12 @@ def _path(fit: Fit, best: Record | None) -> list[int]:
 
 def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) -> tuple[str, str]:
     exported = fit.folder.lammps / FILES["overlay"]
-    if finished and exported.is_file():
+    if finished and os.path.lexists(exported):
         where = exported.relative_to(fit.folder.path)
         try:
-            return exported.read_text("utf-8"), f"{where}, whose forces were compared with U(r)"
-        except (OSError, UnicodeDecodeError) as error:
-            notes.append(f"{exported}: cannot be read ({error}): left out")
+            return read_text(exported), f"{where}, whose forces were compared with U(r)"
+        except InputError as error:
+            notes.append(f"{error}: left out")
     if best is None:
         return "", ""
     potential: Potential = fit.potential(dict(best))

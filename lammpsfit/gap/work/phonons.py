@@ -6,7 +6,6 @@ makes one displacement enough (Togo and Tanaka 2015, doi:10.1016/j.scriptamat.20
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -80,8 +79,8 @@ class PhononRequest:
             raise InputError(
                 f"the displacement must be above 0, at most 0.2 Å, got {self.displacement:g}"
             )
-        if self.lattice is not None and not 0.0 < self.lattice < math.inf:
-            raise InputError(f"the lattice constant must be positive, got {self.lattice:g}")
+        if self.lattice is not None and not 1.0 <= self.lattice <= 100.0:
+            raise InputError(f"the lattice constant must be 1 to 100 Å, got {self.lattice:g}")
 
 
 @dataclass(frozen=True, eq=False)

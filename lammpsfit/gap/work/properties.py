@@ -22,6 +22,7 @@ from lammpsfit.gap.work.crystal import (
     surfaces,
     vacancy,
 )
+from lammpsfit.inputs import quoted
 
 FloatArray = NDArray[np.float64]
 Covariance = Callable[[Sequence[Atoms]], FloatArray]
@@ -89,7 +90,7 @@ def first_length(symbol: str) -> float:
     """
     known = reference_states[atomic_numbers.get(symbol, 0)]
     if known is None or known["symmetry"] != "fcc":
-        raise InputError(f"properties are those of fcc metals, and {symbol} is none")
+        raise InputError(f"properties are those of fcc metals, and {quoted(symbol)} is none")
     return float(known["a"])
 
 

@@ -7,6 +7,7 @@ asks for the same configurations again, and those in the journal cost nothing.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,9 +16,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 
-from lammpsfit.errors import InputError
+from lammpsfit.errors import InputError, warn
 from lammpsfit.farm.journal import JournalWriter, read_journal
+from lammpsfit.gap.record_models import CONFIGURATION, damaged, why_not
 from lammpsfit.gap.work.crystal import free_energy
+from lammpsfit.inputs import quoted
 
 
 class Remembering(Calculator):  # type: ignore[misc]  # ASE has no types
@@ -35,7 +38,7 @@ class Remembering(Calculator):  # type: ignore[misc]  # ASE has no types
     Raises
     ------
     InputError
-        If the journal is that of another calculator.
+        If the journal is that of another calculator, or does not say of which.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
@@ -47,18 +50,11 @@ class Remembering(Calculator):  # type: ignore[misc]  # ASE has no types
         self._known: dict[str, dict[str, Any]] = {}
         if path is None:
             return
-        records = read_journal(path).records if path.exists() else ()
-        for record in records:
-            if record["type"] == "calculator" and record["name"] != name:
-                raise InputError(
-                    f"{path} holds what {record['name']} computed, not {name}: choose another "
-                    f"folder"
-                )
-            if record["type"] == "configuration":
-                self._known[record["digest"]] = record["results"]
-        if not records:
+        if not os.path.lexists(path):
             with JournalWriter(path) as journal:
                 journal.append({"type": "calculator", "name": name})
+        else:
+            self._known = _known(path, name)
 
     def calculate(
         self,
@@ -89,6 +85,25 @@ class Remembering(Calculator):  # type: ignore[misc]  # ASE has no types
         if all(self.atoms.pbc) and "stress" in inner.implemented_properties:
             found["stress"] = np.asarray(inner.get_property("stress", self.atoms)).tolist()
         return found
+
+
+def _known(path: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Return what a journal says was computed, by the digest of the configuration."""
+    journal = read_journal(path)
+    names = [record.get("name") for record in journal.of_type("calculator")]
+    if names != [name]:
+        found = f"what {quoted(names[0])} computed" if names else "nothing of a calculator"
+        raise InputError(f"{path} holds {found}, not what {name} did: choose another folder")
+    if journal.damaged:
+        warn(f"{path}: {journal.damaged} damaged line(s) left out: what was in them is computed")
+    known = {}
+    for number, record in enumerate(journal.records, 1):
+        if record["type"] == "calculator":
+            continue
+        if (why := why_not(CONFIGURATION, record)) is not None:
+            raise damaged(path, number, why, "it is computed")
+        known[record["digest"]] = record["results"]
+    return known
 
 
 def _digest(atoms: Atoms) -> str:

@@ -17,6 +17,9 @@ from lammpsfit.errors import InputError
 from lammpsfit.gap.work.dynamics import Dynamics, Motion, resumed, started
 from lammpsfit.gap.work.strain import ladder, strained
 
+MOST_FRAMES: Final = 10_000
+"""Of a run; each costs hours of DFT to label."""
+
 SEED_STEP: Final = 1000
 """Between the seeds of the runs of one call."""
 
@@ -46,19 +49,20 @@ class SampleRequest:
     def __post_init__(self) -> None:
         if not self.temperatures:
             raise InputError("at least one temperature is needed")
-        if self.frames < 1:
-            raise InputError(f"at least one frame is needed, got {self.frames}")
+        if not 1 <= self.frames <= MOST_FRAMES:
+            raise InputError(f"frames must be from 1 to {MOST_FRAMES}, got {self.frames}")
+        for temperature in self.temperatures:
+            replace(self.dynamics, temperature=temperature)  # refuses what cannot be
         if self.steps(self.interval) < 1:
             raise InputError(
                 f"the interval ({self.interval:g} ps) must be at least a time step "
                 f"({self.dynamics.timestep:g} fs)"
             )
-        if not self.equilibrate >= 0.0:
-            raise InputError(f"the equilibration must not be negative, got {self.equilibrate} ps")
+        self.steps(self.equilibrate)
 
     def steps(self, time: float) -> int:
         """Return how many steps a time in ps is."""
-        return round(1000.0 * time / self.dynamics.timestep)
+        return self.dynamics.steps("the equilibration and the interval", time)
 
     def runs(self, starts: Sequence[Atoms]) -> Iterator[tuple[Atoms, Dynamics]]:
         """Yield the start and the dynamics of each run."""

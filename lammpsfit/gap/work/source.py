@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.model import Model
+from lammpsfit.inputs import sha256
 
 Covariance = Callable[[Sequence[Atoms]], NDArray[np.float64]]
 
@@ -79,8 +79,10 @@ def open_source(model: Path | None, factory: str | None) -> Source:
         raise InputError("give a model, or --calculator module:factory, and not both")
     if factory is not None:
         from lammpsfit.gap.factory import build
+        from lammpsfit.gap.factory_check import check_factory, failing_in_a_line
 
-        return Source(build(factory), factory)
+        check_factory(factory)
+        return Source(failing_in_a_line(build(factory), factory), factory)
     from lammpsfit.gap.calculator import GapCalculator
     from lammpsfit.gap.model_file import load_model
     from lammpsfit.gap.run import GapRun
@@ -88,5 +90,5 @@ def open_source(model: Path | None, factory: str | None) -> Source:
     assert model is not None
     path = GapRun(model).model if model.is_dir() else model
     loaded = load_model(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    digest = sha256(path)[:16]
     return Source(GapCalculator(loaded), f"GAP {digest}", loaded)

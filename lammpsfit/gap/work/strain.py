@@ -20,6 +20,9 @@ MODES: Final = {
 }
 """Strains of size one: of a cubic crystal they see B, C11 - C12 and C44."""
 
+MOST_CELLS: Final = 10_000
+"""Each costs hours of DFT to label."""
+
 LARGEST: Final = 0.3
 """Strains beyond this say nothing of the crystal they began with."""
 
@@ -46,8 +49,8 @@ def ladder(largest: float, count: int) -> Iterator[tuple[str, FloatArray]]:
     """
     if not 0.0 < largest <= LARGEST:
         raise InputError(f"the largest strain must be above 0, at most {LARGEST:g}, got {largest}")
-    if count < 1:
-        raise InputError(f"at least one strained cell is needed, got {count}")
+    if not 1 <= count <= MOST_CELLS:
+        raise InputError(f"strained cells must be from 1 to {MOST_CELLS}, got {count}")
     yield "none", np.zeros((3, 3))
     each = 2 * len(MODES)
     levels = -(-(count - 1) // each)

@@ -1,26 +1,31 @@
 """A run folder that is damaged, foreign or made to harm is one line, or costs what is damaged."""
 
+import gzip
 import io
 import json
 import math
 import os
 import shutil
-import sys
 import zipfile
 from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lammpsfit.cli import main
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import encode, read_journal
+from lammpsfit.fit.run.loop import run_fit
 from lammpsfit.fit.run.open_fit import open_fit
-from lammpsfit.fit.run.run_folder import open_run
+from lammpsfit.fit.run.run_folder import open_run, potential_of
+from lammpsfit.forcefield import load_potential
 from lammpsfit.md.sample_file import load_sample
 from lammpsfit.run_pages import view_run
+
+SILENT = SimpleNamespace(say=lambda line: None)
 
 
 @pytest.fixture
@@ -316,11 +321,64 @@ def test_lammps_lines_that_are_no_text_are_made_anew(run):
     assert "potential.lmp: cannot be read" in note
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
-def test_a_journal_that_is_no_regular_file_is_refused(run, make, monkeypatch, capsys):
-    special(make)(run / "journal.jsonl")
-    monkeypatch.setattr(sys, "argv", ["lammpsfit", "report", str(run)])
-    with pytest.raises(SystemExit) as caught:
-        main()
-    assert caught.value.code == 2
-    assert "a journal must be a regular file" in capsys.readouterr().err
+NO_FILES = {
+    "a pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "a folder": os.mkdir,
+    "huge": lambda path: path.touch() or os.truncate(path, 6 * 10**9),
+    "packed": lambda path: path.write_bytes(gzip.compress(b"x" * 100)),
+}
+NEEDED = ("job.toml", "journal.jsonl", "inputs/reference.csv", "inputs/start.toml")
+SPARED = ("result.json", "potential.toml", "lammps/potential.lmp", "samples/000001.npz")
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+@pytest.mark.parametrize("name", [*NEEDED, *SPARED])
+def test_what_is_no_file_of_a_run_is_one_line_or_left_out(run, name, kind):
+    """Nothing waits for it, or takes it in; this test would not end."""
+    (run / name).unlink()
+    NO_FILES[kind](run / name)
+    if name in NEEDED:
+        with pytest.raises(InputError) as caught:
+            view_run(run, slices=False)
+        assert str(run) in str(caught.value)
+        assert len(str(caught.value)) < 300 + len(str(run))
+        return
+    view = view_run(run, slices=False)
+    assert view.state == ("open" if name == "result.json" else "finished")
+    if name == "result.json" or (name == "lammps/potential.lmp" and kind != "packed"):
+        (note,) = view.notes
+        assert name in note
+    if name == "potential.toml":
+        with pytest.raises(InputError, match=r"potential\.toml|no finished fit"):
+            load_potential(potential_of(str(run)))
+
+
+@pytest.mark.parametrize("kind", [*NO_FILES, "empty", "half"])
+def test_a_start_structure_that_no_melt_wrote_is_refused(run, kind):
+    """LAMMPS would wait for a pipe in every evaluation."""
+    fit = open_fit(*open_run(run))
+    path = fit.structures(fit.conditions, SILENT, lambda: None)["main"]
+    whole = path.read_text()
+    path.unlink()
+    made = {"empty": Path.touch, "half": lambda path: path.write_text(whole[: len(whole) // 2])}
+    (NO_FILES | made)[kind](path)
+    if kind == "a dangling link":
+        assert fit.structures(fit.conditions, SILENT, lambda: None)["main"].read_text() == whole
+    else:
+        with pytest.raises(InputError, match="remove it, and it is molten again"):
+            fit.structures(fit.conditions, SILENT, lambda: None)
+
+
+@pytest.mark.parametrize("name", ["samples", "lammps", "result.json", "potential.toml"])
+def test_a_folder_that_cannot_take_results_is_refused_before_there_are_any(run, name):
+    shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
+    (os.mkfifo if name in ("samples", "lammps") else os.mkdir)(run / name)
+    with pytest.raises(InputError, match=f"{name}: "):
+        run_fit(open_fit(*open_run(run)), None, None, None)
+
+
+def test_a_packed_job_is_read_as_any(run):
+    (run / "job.toml").write_bytes(gzip.compress((run / "job.toml").read_bytes()))
+    assert view_run(run, slices=False).state == "finished"

@@ -109,8 +109,18 @@ def test_the_command_makes_a_page_numbers_and_the_last_structure(here):
     ("options", "message"),
     [
         (("--time", "0.01"), "must be at least as long as the time between two looks (0.05 ps)"),
-        (("--timestep", 0), "the timestep must be positive, got 0"),
-        (("--stop-at", -1), "must be positive"),
+        (("--timestep", 0), "the timestep must be from 0.001 to 100, got 0"),
+        (("--timestep", "nan"), "the timestep must be from 0.001 to 100, got nan"),
+        (("--stop-at", "nan"), "the largest grade positive"),
+        (("--time", "1e308"), "a run must be from 0 to 2e+06 ps, got 1e+308 ps"),
+        (("--time", "nan"), "at least as long as the time between two looks"),
+        (("--look", "1e-300"), "at least as long as the time between two looks"),
+        (("--look", "0.001", "--timestep", "1", "--time", 1000), "looked at 100000 times at most"),
+        (("--equilibrate", "inf"), "must be from 0 to 2e+06 ps, got inf ps"),
+        (("--equilibrate", -1), "must be from 0 to 2e+06 ps, got -1 ps"),
+        (("--temperature", "1e308"), "the temperature must be positive, at most 100000"),
+        (("--ensemble", "npt", "--pressure", "nan"), "the pressure must be from -1e+09 to 1e+09"),
+        (("--repeat", 100), "at most 300000 atoms, got 4000000: repeat it less"),
     ],
 )
 def test_bad_input_is_one_line(here, options, message):

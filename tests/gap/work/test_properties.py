@@ -113,7 +113,9 @@ def test_a_relaxation_that_runs_away_is_no_property():
 
 
 def test_what_has_no_crystal_has_no_properties():
-    with pytest.raises(InputError, match="fcc metals, and Fe is none"):
+    with pytest.raises(InputError, match="fcc metals, and 'Xx' is none"):
+        list(measure(EMT(), "Xx"))
+    with pytest.raises(InputError, match="fcc metals, and 'Fe' is none"):
         list(measure(EMT(), "Fe"))
     with pytest.raises(RunError, match="no minimum of the energy"):
         list(measure(Attractive(), "Al"))
@@ -149,7 +151,7 @@ def test_computed_once_is_computed_for_good(tmp_path):
     assert Counting.calls == 1
     assert energy == EMT().get_property("energy", atoms)
     np.testing.assert_array_equal(stress, EMT().get_property("stress", atoms))
-    with pytest.raises(InputError, match="holds what EMT computed, not another"):
+    with pytest.raises(InputError, match="holds what 'EMT' computed, not what another did"):
         Remembering(EMT(), "another", path)
 
 

@@ -81,7 +81,7 @@ def test_a_lost_run_ends_with_a_reason():
     cold = resumed(hot.state(), EMT(), Dynamics("nve", 100.0))
     with pytest.raises(RunError, match=r"5 times as hot as meant"):
         cold.advance(5)
-    with pytest.raises(InputError, match="the timestep must be positive, got 0"):
+    with pytest.raises(InputError, match=r"the timestep must be from 0\.001 to 100, got 0"):
         Dynamics(timestep=0.0)
 
 
@@ -124,8 +124,13 @@ def test_dynamics_from_the_command_line_goes_on_with_the_same_frames(here, monke
     [
         (("--temperature", 300), "give a model, or --calculator"),
         (("--calculator", EMT_NAME), "at least one temperature"),
-        (("--calculator", EMT_NAME, "--temperature", -3), "temperature must be positive, got -3"),
+        (("--calculator", EMT_NAME, "--temperature", -3), "positive, at most 100000, got -3"),
         (("--calculator", EMT_NAME, "--temperature", 9, "--ensemble", "x"), "nve, nvt or npt"),
+        (("--calculator", EMT_NAME, "--temperature", "nan"), "temperature must be positive, at"),
+        (("--calculator", EMT_NAME, "--temperature", 9, "--interval", "inf"), "got inf ps"),
+        (("--calculator", EMT_NAME, "--temperature", 9, "--frames", 10**9), "from 1 to 10000"),
+        (("--strain", "nan"), "at most 0.3, got nan"),
+        (("--strain", "0.1", "--frames", 10**9), "strained cells must be from 1 to 10000"),
         (("--strain", "0.4"), "at most 0.3, got 0.4"),
         (("--strain", "0.1", "--temperature", 300), "--strain takes no model"),
     ],
