@@ -119,6 +119,7 @@ EVALUATE = ("evaluate", "mine.toml", "--job", "job.toml")
 LJ = ("--calculator", "ase.calculators.lj:LennardJones")
 LABEL = ("gap", "label", "t.xyz", *LJ)
 MD = ("gap", "md", "one.xyz", *LJ, "-o", "new")
+INIT = ("init", "SiO2", "--temperature", "3600", "--density", "2.2")
 SAMPLE = ("gap", "sample", "one.xyz", *LJ, "--temperature", "300", "-o", "x.xyz")
 OUTPUTS = (
     ("fit", "job.toml", "-o", "new", "--json"),
@@ -132,6 +133,7 @@ OUTPUTS = (
     ("reference", "t.xyz", "-o", "x.csv", "--angles"),
     ("reference", "t.xyz", "-o", "x.csv", "--json"),
     ("library", "--json"),
+    (*INIT, "--gr", "gr.csv", "-o"),
     ("report", "run", "-o"),
     ("report", "run", "--json"),
     ("gap", "fit", "gap.toml", "-o", "new", "--json"),
@@ -144,6 +146,7 @@ OUTPUTS = (
     (*MD, "--json"),
     ("gap", "properties", *LJ, "--element", "Al", "-o", "new", "--json"),
     ("gap", "phonons", *LJ, "--element", "Al", "-o", "new", "--json"),
+    ("gap", "melt", *LJ, "--element", "Al", "-o", "new", "--json"),
     ("gap", "export", "full/model.json", "-o", "new", "--json"),
 )
 TARGETS = (
@@ -444,11 +447,11 @@ def printing() -> Iterator[Case]:
 
 GAP_COMMANDS = (
     *("label", "fit", "resume", "evaluate", "export", "learning-curve"),
-    *("sample", "properties", "md", "phonons"),
+    *("sample", "properties", "md", "phonons", "melt"),
 )
 COMMANDS = (
     *(("fit",), ("resume",), ("evaluate",), ("validate",), ("reference",), ("export",)),
-    *(("report",), ("library",), *(("gap", one) for one in GAP_COMMANDS)),
+    *(("report",), ("library",), ("init",), *(("gap", one) for one in GAP_COMMANDS)),
 )
 
 

@@ -155,24 +155,23 @@ def _engine(
     source: "Source | None", potential: Path | None, folder: Path, lammps: bool, session: Session
 ) -> "Engine":
     """Return what runs: LAMMPS where it can, ASE otherwise."""
-    import hashlib
-
     from lammpsfit.gap.lammps.build import NoCompilerError
     from lammpsfit.gap.lammps.export import export_model
     from lammpsfit.gap.lammps.installation import find_lammps
     from lammpsfit.gap.lammps.molten import LammpsEngine
     from lammpsfit.gap.work.melt_ase import AseEngine
+    from lammpsfit.inputs import read_text, sha256
 
     if potential is not None:
-        digest = hashlib.sha256(potential.read_bytes()).hexdigest()[:16]
-        return LammpsEngine(find_lammps(), potential, f"{potential.name} {digest}")
+        name = f"{potential.name} {sha256(potential)[:16]}"
+        return LammpsEngine(find_lammps(), potential, name)
     assert source is not None
     if source.model is None or not lammps:
         return AseEngine(source.calculator, source.name)
     exported = folder / "potential.lmp"
     try:
         found = find_lammps()
-        if not (exported.exists() and source.name in exported.read_text(encoding="utf-8")):
+        if not (exported.exists() and source.name in read_text(exported)):
             export_model(
                 source.model, folder, found, source.name, lambda line: say(session.console, line)
             )
