@@ -109,7 +109,7 @@ def export_fit(folder: "RunFolder", conditions: "Conditions", output: Path) -> "
     """Export the potential of a finished fit, tried on the compound it was fitted to.
 
     Species are in the order of its formula. Where no condition has all species, or the start
-    structure was removed, a small box of another compound is molten.
+    structure was removed or has a tilted box, a small box of another compound is molten.
     """
     from lammpsfit.md.export import export_potential
 
@@ -119,10 +119,11 @@ def export_fit(folder: "RunFolder", conditions: "Conditions", output: Path) -> "
         return export_potential(potential, output)
     system, temperature = whole.problem.system, whole.problem.protocol.temperature
     structure = folder.structure(system.atoms, whole.name)
+    tilted = whole.problem.box is not None and whole.problem.box.tilted
     return export_potential(
         potential.for_composition(system.composition),
         output,
-        structure if structure.exists() else None,
+        structure if structure.exists() and not tilted else None,
         temperature,
     )
 

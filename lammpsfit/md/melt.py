@@ -34,7 +34,7 @@ class Melting:
     Attributes
     ----------
     structure
-        ``"beta-cristobalite"`` or ``"random"``.
+        ``"beta-cristobalite"``, ``"random"``, or ``"file"``: what was read.
     melt_temperature, temperature
         Temperature in K the structure is melted at, and the one it is left at.
     melt, cool, relax
@@ -75,12 +75,16 @@ class Melting:
 
 @dataclass(frozen=True)
 class Melt:
-    """The task that melts a start structure and writes it as a LAMMPS data file."""
+    """The task that melts a start structure and writes it as a LAMMPS data file.
+
+    `start` was read from a file; None: it is built.
+    """
 
     potential: Potential
     system: System
     melting: Melting
     path: Path
+    start: Configuration | None = None
 
     def __call__(self) -> None:
         """Build, melt and write.
@@ -90,10 +94,11 @@ class Melt:
         RunError
             If the structure did not melt.
         """
-        masses = {name: kind.mass for name, kind in self.potential.species.items()}
-        charges = {name: kind.charge for name, kind in self.potential.species.items()}
+        masses, charges = _masses_and_charges(self.potential)
         melting = self.melting
-        start = build(self.system, melting.structure, self.system.box_length(masses), melting.seed)
+        start = self.start or build(
+            self.system, melting.structure, self.system.box_length(masses), melting.seed
+        )
         timestep = melting.timestep_fs / FS_PER_PS
         output = self.path.absolute()
         with workplace({}), session() as lmp:
@@ -130,7 +135,7 @@ def _check_molten(moved: float, start: Configuration, melting: Melting) -> None:
     A superheated crystal looks like a liquid to a thermometer; its g(r) and every cost made
     from it are wrong by tens of per cent.
     """
-    spacing = start.length / len(start.types) ** (1 / 3)
+    spacing = (start.volume / len(start.types)) ** (1 / 3)
     if not moved > spacing:
         raise RunError(
             f"the start structure did not melt: atoms must move by more than their spacing "
@@ -146,6 +151,7 @@ def melted_structure(
     melting: Melting,
     stop: Callable[[], str | None] = lambda: None,
     tell: Callable[[str], None] = lambda line: None,
+    start: Configuration | None = None,
 ) -> Path:
     """Return the melted start structure, from the cache or by making it now.
 
@@ -154,7 +160,8 @@ def melted_structure(
     one step, so that it is never half-written.
 
     `stop` says why to give up before the end, or None to go on; `tell` is told in a line what takes
-    so long, if it is not there already.
+    so long, if it is not there already. `start` was read from a file; it is written as it is where
+    melting takes no time.
 
     Raises
     ------
@@ -167,7 +174,7 @@ def melted_structure(
     """
     path = (
         cache_folder()
-        / f"start-{system.formula}-{system.atoms}-{_key(potential, system, melting)}.data"
+        / f"start-{system.formula}-{system.atoms}-{_key(potential, system, melting, start)}.data"
     )
     if not path.exists():
         try:
@@ -179,13 +186,17 @@ def melted_structure(
                 "that can be written to"
             ) from error
         part = path.with_suffix(f".{os.getpid()}.part")
+        if start is not None and not melting.steps:
+            start.write(part, *_masses_and_charges(potential))
+            part.replace(path)
+            return path
         tell(
             f"melting {system.atoms} atoms of {system.formula} to begin with: "
             f"{melting.steps * melting.timestep_fs / FS_PER_PS:g} ps, once"
         )
         try:
             run_in_child(
-                Melt(potential, system, melting, part),
+                Melt(potential, system, melting, part, start),
                 timeout(melting.steps, system.atoms),
                 stop,
             )
@@ -196,7 +207,14 @@ def melted_structure(
     return path
 
 
-def _key(potential: Potential, system: System, melting: Melting) -> str:
+def _masses_and_charges(potential: Potential) -> tuple[dict[str, float], dict[str, float]]:
+    kinds = potential.species.items()
+    return {name: k.mass for name, k in kinds}, {name: k.charge for name, k in kinds}
+
+
+def _key(
+    potential: Potential, system: System, melting: Melting, start: Configuration | None
+) -> str:
     content = [
         dump_potential(potential),
         repr(asdict(system)),
@@ -204,4 +222,7 @@ def _key(potential: Potential, system: System, melting: Melting) -> str:
         (templates() / "melt.in").read_text(encoding="utf-8"),
         version("lammps"),
     ]
+    if start is not None:
+        content += [repr(start.types.tolist()), repr(start.positions.tolist())]
+        content.append(repr(start.cell.tolist()))
     return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]

