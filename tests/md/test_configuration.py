@@ -53,11 +53,8 @@ def test_a_data_file_keeps_every_digit(tmp_path):
     system = System("SiO2", 24, 2.2)
     crystal = build(system, "random", 7.16, seed=1)
     crystal.write(tmp_path / "x.data", MASSES, {"Si": 2.4, "O": -1.2})
-    rows = [
-        line.split()
-        for line in (tmp_path / "x.data").read_text().split("Atoms # charge")[1].splitlines()
-        if line.strip()
-    ]
+    atoms = (tmp_path / "x.data").read_text().split("Atoms # charge")[1].split("Velocities")[0]
+    rows = [line.split() for line in atoms.splitlines() if line.strip()]
     assert np.array_equal(np.array([row[3:] for row in rows], dtype=float), crystal.positions)
     assert sum(float(row[2]) for row in rows) == pytest.approx(0.0)
 
