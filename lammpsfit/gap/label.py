@@ -80,6 +80,8 @@ class LabelRequest:
             If it is so, or the journal beside it is somebody's.
         """
         check_outputs("gap label", [self.output, self.journal], files, force=True)
+        if self.output.exists() and not self.journal.exists():
+            raise InputError(f"{self.output} would be written over: choose another name")
         if self.journal.exists() and not is_journal(self.journal):
             raise InputError(f"{self.journal} is no journal of labels: choose another output")
 

@@ -17,7 +17,10 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from ase import Atoms
 
+from lammpsfit.config import HOTTEST, LATEST
 from lammpsfit.errors import InputError, RunError
+from lammpsfit.gap.work.dynamics import TIMESTEPS
+from lammpsfit.gap.work.md import MOST_ATOMS
 from lammpsfit.gap.work.two_phase import Course, TwoPhase, clausius_clapeyron, judge
 
 Phase = Literal["solid", "liquid"]
@@ -82,10 +85,13 @@ class MeltRequest:
     tries: int = 5
 
     def __post_init__(self) -> None:
-        positive = ("temperature", "time", "timestep", "careful", "melt", "cool", "relax", "look")
-        for name in positive:
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise InputError(f"the {name} must be positive, got {getattr(self, name):g}")
+        times = dict.fromkeys(("time", "melt", "cool", "relax", "look"), LATEST)
+        steps = dict.fromkeys(("timestep", "careful"), TIMESTEPS[1])
+        for name, most in {"temperature": HOTTEST, **times, **steps}.items():
+            if not 0.0 < (value := getattr(self, name)) <= most:
+                raise InputError(f"the {name} must be positive, at most {most:g}, got {value:g}")
+        if min(self.timestep, self.careful) < TIMESTEPS[0]:
+            raise InputError(f"time steps must be at least {TIMESTEPS[0]:g} fs")
         if not 0.0 <= self.settle < self.time:
             raise InputError(
                 f"the time to settle must be below that of the run ({self.time:g} ps), got "
@@ -98,6 +104,8 @@ class MeltRequest:
             )
         if min(self.cells) < 2 or not self.hot > 1.0:
             raise InputError("there must be two cells along each axis, and heat beyond one")
+        if self.atoms > MOST_ATOMS:
+            raise InputError(f"there must be at most {MOST_ATOMS} atoms, got {self.atoms}")
         if not self.seeds or self.tries < 1:
             raise InputError("at least one seed and one try are needed")
 

@@ -179,7 +179,10 @@ def test_a_stop_loses_no_finished_run():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"time": -1.0}, "the time must be positive, got -1"),
+        ({"time": -1.0}, "the time must be positive, at most 1e\\+06, got -1"),
+        ({"temperature": 1e308}, "the temperature must be positive, at most 100000"),
+        ({"timestep": 1e-300}, r"time steps must be at least 0\.001 fs"),
+        ({"cells": (1000, 6)}, "at most 300000 atoms, got 24000000"),
         ({"settle": 3.0}, r"must be below that of the run \(3 ps\), got 3 ps"),
         ({"look": 0.5}, "fit ten times"),
         ({"cells": (1, 6)}, "two cells along each axis"),
@@ -348,11 +351,11 @@ def test_the_command_makes_a_page_of_what_was_found(here, monkeypatch, eam):
             ("--potential", "al.extxyz", "--calculator", "a:b", "--element", "Al"),
             "give a model, --calculator or --potential, and only one of them",
         ),
-        (("--potential", "al.extxyz", "--element", "Fe"), "fcc metals, and Fe is none"),
+        (("--potential", "al.extxyz", "--element", "Fe"), "fcc metals, and 'Fe' is none"),
         (("--potential", "al.extxyz", "--element", "Al", "--along", 1), "two cells along each"),
         (
             ("--potential", "al.extxyz", "--element", "Al", "--temperature", "nan"),
-            "the temperature must be positive, got nan",
+            "the temperature must be positive, at most 100000, got nan",
         ),
     ],
 )

@@ -128,8 +128,8 @@ def test_the_command_makes_a_page_and_sets_others_beside(here):
     [
         (("--displacement", 0), "the displacement must be above 0, at most 0.2 Å, got 0"),
         (("--lattice", -4), "the lattice constant must be 1 to 100 Å, got -4"),
-        (("--element", "Fe"), "fcc metals, and Fe is none"),
-        (("--element", "Zz"), "fcc metals, and Zz is none"),
+        (("--element", "Fe"), "fcc metals, and 'Fe' is none"),
+        (("--element", "Zz"), "fcc metals, and 'Zz' is none"),
         (("--beside", "al.extxyz"), "al.extxyz"),
     ],
 )
