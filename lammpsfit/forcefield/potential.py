@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -192,17 +192,28 @@ class Potential:
             If the pair is unknown.
         """
         r, pair = np.asarray(r, dtype=float), self._pair(pair)
-        gradient: dict[str, Array] = {}
-        if self.pair_coulomb:
-            a, b = split_pair(pair)
-            V = COULOMB_CONSTANT * self.pair_coulomb.energy(r)
-            gradient[f"q_{a}"] = self.species[b].charge * V
-            gradient[f"q_{b}"] = (2.0 if a == b else 1.0) * self.species[a].charge * V
-        for term in self._terms(pair, core):
-            rows = ended(term.parameter_gradient, r, self.cutoff, self.smoothing)
-            names = (f"{p}_{pair}" for p in term.form.parameter_names)
-            gradient.update(zip(names, rows, strict=True))
-        return gradient
+        V = self.pair_coulomb.energy(r) if self.pair_coulomb else None
+        return self._by_parameter(
+            pair,
+            V,
+            lambda term: ended(term.parameter_gradient, r, self.cutoff, self.smoothing),
+            core,
+        )
+
+    def slope_gradient(self, pair: str, r: ArrayLike) -> dict[str, Array]:
+        """Return d²U(r)/(dr dparameter), in eV/Å per unit of the parameter.
+
+        Otherwise as :meth:`gradient`.
+        """
+        r, pair = np.asarray(r, dtype=float), self._pair(pair)
+        dV = self.pair_coulomb.slope(r) if self.pair_coulomb else None
+        return self._by_parameter(
+            pair,
+            dV,
+            lambda term: ended_slope(
+                term.parameter_gradient, term.slope_gradient, r, self.cutoff, self.smoothing
+            ),
+        )
 
     def replace(self, values: Mapping[str, float]) -> "Potential":
         """Return this potential with some parameters replaced.
@@ -336,6 +347,21 @@ class Potential:
     def _charge_product(self, pair: str) -> float:
         a, b = split_pair(pair)
         return self.species[a].charge * self.species[b].charge * COULOMB_CONSTANT
+
+    def _by_parameter(
+        self, pair: str, V: Array | None, rows: Callable[[Term], Array], core: bool = True
+    ) -> dict[str, Array]:
+        """Name derivatives: of the charges by `V` of two unit charges, of terms by their `rows`."""
+        found: dict[str, Array] = {}
+        if V is not None:
+            a, b = split_pair(pair)
+            found[f"q_{a}"] = self.species[b].charge * COULOMB_CONSTANT * V
+            twice = 2.0 if a == b else 1.0
+            found[f"q_{b}"] = twice * self.species[a].charge * COULOMB_CONSTANT * V
+        for term in self._terms(pair, core):
+            names = (f"{p}_{pair}" for p in term.form.parameter_names)
+            found.update(zip(names, rows(term), strict=True))
+        return found
 
     def _terms(self, pair: str, core: bool = True) -> Iterator[Term]:
         """Yield the terms of a pair, those flagged as core only if asked for."""

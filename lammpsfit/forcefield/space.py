@@ -159,9 +159,15 @@ class ParameterSpace:
         -------
         array, shape (d, n)
         """
-        r = np.asarray(r, dtype=float)
-        by_name = self.potential(u).gradient(pair, r, core=core)
-        result = np.zeros((self.dim, *r.shape))
+        return self._chained(u, self.potential(u).gradient(pair, r, core=core), np.shape(r))
+
+    def slope_gradient(self, u: ArrayLike, pair: str, r: ArrayLike) -> Array:
+        """Return d²U(r)/(dr du) of `pair` at `u`, in eV/Å; otherwise as :meth:`gradient`."""
+        return self._chained(u, self.potential(u).slope_gradient(pair, r), np.shape(r))
+
+    def _chained(self, u: ArrayLike, by_name: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
+        """Turn derivatives in parameters of the potential into those in `u`, shape (d, ...)."""
+        result = np.zeros((self.dim, *shape))
         for k, derivatives in enumerate(self._derivatives(u)):
             for name, derivative in derivatives.items():
                 if name in by_name:

@@ -29,6 +29,10 @@ class Term:
         """Return its derivatives in the parameters of the form, one a row."""
         return self.form.parameter_gradient(r, self.values)
 
+    def slope_gradient(self, r: Array) -> Array:
+        """Return the derivatives in r of :meth:`parameter_gradient`."""
+        return self.form.slope_gradient(r, self.values)
+
 
 def check_terms(pair: str, terms: tuple[Term, ...]) -> None:
     """Raise :class:`InputError` unless the terms of a pair have sensible values and own names."""

@@ -24,10 +24,6 @@ from lammpsfit.structure.pair_counts import Composition
 from lammpsfit.structure.rdf import rdf_from_counts
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, DALTON_PER_CUBIC_ANGSTROM
 
-SLOPE_STEP = 1e-5
-"""Å to either side for the derivative of du/dθ with r: a difference of a formula, good to 1e-8."""
-
-
 COARSE = 0.02
 """Å of the bins in which pair distances are transformed."""
 
@@ -168,11 +164,7 @@ class Frames:
         """Return dP/du of each frame at the point `u`, in bar, shape (n_frames, d)."""
 
         def virial(pair: str, r: FloatArray) -> FloatArray:
-            # the terms end plainly at the cutoff: no difference is to reach over that edge
-            r = np.where(np.abs(r - space.base.cutoff) <= SLOPE_STEP, r - 2 * SLOPE_STEP, r)
-            ends = (space.gradient(u, pair, r + sign * SLOPE_STEP) for sign in (1, -1))
-            slope = np.subtract(*ends) / (2 * SLOPE_STEP)
-            product: FloatArray = (r * slope).T
+            product: FloatArray = (r * space.slope_gradient(u, pair, r)).T
             return product
 
         per_volume = -BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / self.volume

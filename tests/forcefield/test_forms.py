@@ -59,6 +59,15 @@ def test_parameter_gradient_is_the_derivative_of_the_energy(form, seed):
 
 
 @every_form
+@pytest.mark.parametrize("seed", range(3))
+def test_slope_gradient_is_the_derivative_of_the_parameter_gradient(form, seed):
+    values = some_values(form, seed)
+    ends = (form.parameter_gradient(R + step, values) for step in (STEP, -STEP))
+    difference = np.subtract(*ends) / (2 * STEP)
+    np.testing.assert_allclose(form.slope_gradient(R, values), difference, rtol=1e-6, atol=1e-8)
+
+
+@every_form
 def test_shapes_follow_the_distances(form):
     values = some_values(form, 0)
     for shape in ((), (3,), (2, 3)):
@@ -66,6 +75,7 @@ def test_shapes_follow_the_distances(form):
         assert np.shape(form.energy(r, values)) == shape
         assert np.shape(form.slope(r, values)) == shape
         assert np.shape(form.parameter_gradient(r, values)) == (len(form.parameters), *shape)
+        assert np.shape(form.slope_gradient(r, values)) == (len(form.parameters), *shape)
 
 
 @every_form

@@ -42,12 +42,16 @@ def test_slope_is_the_derivative_of_the_energy(three):
             np.testing.assert_allclose(slope, (up - down) / (2 * step), rtol=1e-6, atol=1e-8)
 
 
-def test_gradient_is_the_derivative_in_every_parameter(three):
+@pytest.mark.parametrize("of", ["energy", "slope"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_gradient_is_the_derivative_in_every_parameter(three, of, smoothing):
+    three = replace(three, smoothing=smoothing)
     for pair in three.pair_names:
-        gradient = three.gradient(pair, R)
+        gradient = (three.gradient if of == "energy" else three.slope_gradient)(pair, R)
         for name, value in three.parameters.items():
             step = 1e-5 * max(1.0, abs(value))
-            up, down = (three.replace({name: value + s}).energy(pair, R) for s in (step, -step))
+            ends = (three.replace({name: value + s}) for s in (step, -step))
+            up, down = (getattr(end, of)(pair, R) for end in ends)
             expected = (up - down) / (2 * step)
             found = gradient.get(name, np.zeros_like(R))
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7, err_msg=name)

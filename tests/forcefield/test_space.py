@@ -77,15 +77,16 @@ def test_balance_holds_for_three_species_with_a_tied_charge(three):
     assert potential.species["Na"].charge == potential.species["Si"].charge / 4
 
 
+@pytest.mark.parametrize("of", ["energy", "slope"])
 @pytest.mark.parametrize("seed", range(3))
-def test_gradient_is_the_derivative_in_the_unit_cube(three, seed):
+def test_gradient_is_the_derivative_in_the_unit_cube(three, seed, of):
     space = wide_space(three)
     u, step = np.random.default_rng(seed).uniform(0.1, 0.9, 4), 1e-6
     for pair in three.pair_names:
-        gradient = space.gradient(u, pair, R)
+        gradient = (space.gradient if of == "energy" else space.slope_gradient)(u, pair, R)
         assert gradient.shape == (4, R.size)
         for k, e in enumerate(np.eye(4) * step):
-            up, down = (space.potential(u + s * e).energy(pair, R) for s in (1, -1))
+            up, down = (getattr(space.potential(u + s * e), of)(pair, R) for s in (1, -1))
             expected = (up - down) / (2 * step)
             scale = np.abs(expected).max()
             np.testing.assert_allclose(gradient[k], expected, rtol=1e-5, atol=1e-7 + 1e-7 * scale)

@@ -83,6 +83,8 @@ class Form:
         dU/dr in eV/Å, likewise.
     parameter_gradient
         dU/dparameter, shape (number of parameters, ...) where ... is the shape of r.
+    slope_gradient
+        d²U/(dr dparameter), likewise: what forces answer to a change of the parameters.
     core
         True for a term that only keeps atoms apart at distances no structure
         reaches: the guard never counts it as the wall that holds a structure.
@@ -98,6 +100,7 @@ class Form:
     energy: Callable[[Array, Values], Array]
     slope: Callable[[Array, Values], Array]
     parameter_gradient: Callable[[Array, Values], Array]
+    slope_gradient: Callable[[Array, Values], Array]
     core: bool = False
     lammps: LammpsStyle | None = None
     refused: Callable[[Values], str | None] = _nothing

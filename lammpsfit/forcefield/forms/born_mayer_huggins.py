@@ -29,6 +29,14 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([decay, of_rho, wall / rho, -sixth, -sixth / r**2])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return the derivatives of `parameter_gradient` in r, a row each."""
+    decay, seventh, rho = _decay(r, values), r**-7.0, values["rho"]
+    wall = values["A"] * decay / rho**2
+    of_rho = wall * (1.0 - (r - values["sigma"]) / rho)
+    return np.stack([-decay / rho, of_rho, -wall, 6.0 * seventh, 8.0 * seventh / r**2])
+
+
 def _decay(r: Array, values: Values) -> Array:
     decay: Array = np.exp((values["sigma"] - r) / values["rho"])
     return decay
@@ -47,5 +55,6 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
     lammps=LammpsStyle("born", ("A", "rho", "sigma", "C", "-D8")),
 )

@@ -23,6 +23,14 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([decay, values["A"] * r / rho**2 * decay, -_inverse_sixth(r)])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return the derivatives of `parameter_gradient` in r, a row each."""
+    rho = values["rho"]
+    decay = np.exp(-r / rho)
+    of_rho = values["A"] / rho**2 * (1.0 - r / rho) * decay
+    return np.stack([-decay / rho, of_rho, 6.0 * _inverse_sixth(r) / r])
+
+
 def _inverse_sixth(r: Array) -> Array:
     inverse_square = 1.0 / (r * r)
     return inverse_square * inverse_square * inverse_square
@@ -39,5 +47,6 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
     lammps=LammpsStyle("buck", ("A", "rho", "C")),
 )

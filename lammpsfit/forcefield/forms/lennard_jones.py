@@ -27,6 +27,13 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([4.0 * s * (s - 1.0), of_sigma])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return the derivatives of `parameter_gradient` in r, with ds/dr = -6 s/r."""
+    s = _sixth(r, values)
+    of_sigma = -144.0 * values["epsilon"] * s * (4.0 * s - 1.0) / (values["sigma"] * r)
+    return np.stack([-24.0 * s * (2.0 * s - 1.0) / r, of_sigma])
+
+
 def _sixth(r: Array, values: Values) -> Array:
     square = (values["sigma"] / r) ** 2
     return square * square * square
@@ -42,5 +49,6 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
     lammps=LammpsStyle("lj/cut", ("epsilon", "sigma")),
 )

@@ -36,6 +36,19 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([unit, strength * K * _weighted(r, values) / sigma, of_n, of_m])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return the derivatives of `parameter_gradient` in r, with d s^n/dr = -n s^n/r."""
+    n, m, sigma = values["n"], values["m"], values["sigma"]
+    repulsion, attraction = _powers(r, values)
+    K, weighted = _prefactor(values), _weighted(r, values)
+    change = math.log(n / m) / (n - m) ** 2
+    strength, s = K * values["epsilon"] / r, np.log(sigma / r)
+    of_sigma = -strength * (n**2 * repulsion - m**2 * attraction) / sigma
+    of_n = strength * (m * change * weighted - repulsion * (n * s + 1.0))
+    of_m = strength * (attraction * (m * s + 1.0) - n * change * weighted)
+    return np.stack([-K * weighted / r, of_sigma, of_n, of_m])
+
+
 def _powers(r: Array, values: Values) -> tuple[Array, Array]:
     s = values["sigma"] / r
     return s ** values["n"], s ** values["m"]
@@ -68,6 +81,7 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
     lammps=LammpsStyle("mie/cut", ("epsilon", "sigma", "n", "m")),
     refused=_refused,
 )

@@ -28,6 +28,14 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([x * (x - 2.0), -(r - values["r0"]) * change, values["a"] * change])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return the derivatives of `parameter_gradient` in r, with dx/dr = -a x."""
+    a, De, x = values["a"], values["De"], _decay(r, values)
+    once, twice = x * (x - 1.0), x * (2.0 * x - 1.0)
+    of_a = -2.0 * De * (once - a * (r - values["r0"]) * twice)
+    return np.stack([-2.0 * a * once, of_a, -2.0 * a**2 * De * twice])
+
+
 def _decay(r: Array, values: Values) -> Array:
     x: Array = np.exp(-values["a"] * (r - values["r0"]))
     return x
@@ -44,5 +52,6 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
     lammps=LammpsStyle("morse", ("De", "a", "r0")),
 )

@@ -25,6 +25,12 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([inverse, -np.log(r) * values["C"] * inverse])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return -n/r^(n+1) and (n ln(r) - 1) C/r^(n+1), the derivatives of `parameter_gradient`."""
+    n, next_inverse = values["n"], _inverse(r, values) / r
+    return np.stack([-n * next_inverse, (n * np.log(r) - 1.0) * values["C"] * next_inverse])
+
+
 def _inverse(r: Array, values: Values) -> Array:
     inverse: Array = r ** -float(values["n"])
     return inverse
@@ -37,4 +43,5 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
 )

@@ -23,6 +23,11 @@ def parameter_gradient(r: Array, values: Values) -> Array:
     return np.stack([_inverse_24th(r)])
 
 
+def slope_gradient(r: Array, values: Values) -> Array:
+    """Return -24/r^25, the derivative of `parameter_gradient` in r."""
+    return np.stack([-24.0 * _inverse_24th(r) / r])
+
+
 def _inverse_24th(r: Array) -> Array:
     cube = r * r * r
     square = 1.0 / (cube * cube)
@@ -36,5 +41,6 @@ FORM = Form(
     energy=energy,
     slope=slope,
     parameter_gradient=parameter_gradient,
+    slope_gradient=slope_gradient,
     core=True,
 )
