@@ -39,11 +39,11 @@ from lammpsfit.farm.stop import Stop
 from lammpsfit.files import write_json
 from lammpsfit.gap.descriptors import Descriptors, Parameters, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.hyperparameters import Hyperparameters
 from lammpsfit.gap.job import GapJob, read_gap_job
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.train import Step, TrainResult, TrainState, train
+from lammpsfit.labelled.frames import Frame
 
 JOBS = {
     "original": "radial.toml",

@@ -25,8 +25,8 @@ from gap_splits import Unit, errors_of, read_data
 from lammpsfit.child.process import THREAD_VARIABLES
 from lammpsfit.errors import RunError
 from lammpsfit.files import write_json
-from lammpsfit.gap.frames import Frame, to_atoms
 from lammpsfit.gap.predict import Prediction
+from lammpsfit.labelled.frames import Frame, to_atoms
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,13 @@ from lammpsfit.files import write_json
 from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.gap.descriptors import make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.lammps.export import export_model
 from lammpsfit.gap.lammps.installation import find_lammps
 from lammpsfit.gap.lammps.run import run_input
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.train import Step, TrainOptions, TrainState, train
+from lammpsfit.labelled.frames import Frame
 
 KINDS = ("radial", "angular", "invariants")
 SIZES = (10, 25, 50)

@@ -27,11 +27,11 @@ from gap_splits import ALUMINIUM, POOL, SPLITS, Unit, errors_of, read_data
 
 from lammpsfit.gap.descriptors import make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.train import train
+from lammpsfit.labelled.frames import Frame
 
 STRESS_FRAMES = 20
 WIDTH_FRAMES = (10, 50)

@@ -18,8 +18,8 @@ from ase.io import write
 from gap_splits import LEARN, VALIDATE, errors_of, read_data
 
 from lammpsfit.errors import RunError
-from lammpsfit.gap.frames import Frame, to_atoms
 from lammpsfit.gap.predict import Prediction
+from lammpsfit.labelled.frames import Frame, to_atoms
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
 
 POTENTIAL = """species {species}

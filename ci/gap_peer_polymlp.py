@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.predict import Prediction
+from lammpsfit.labelled.frames import Frame
 
 SETTINGS = {
     "cutoff": 7.0,

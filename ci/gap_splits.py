@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lammpsfit.gap.accuracy import compare
-from lammpsfit.gap.frames import Frame, read_frames
 from lammpsfit.gap.hyperparameters import Noises
 from lammpsfit.gap.predict import Prediction
+from lammpsfit.labelled.frames import Frame, read_frames
 
 ALUMINIUM = Path(__file__).parent.parent / "examples" / "aluminium"
 SPLITS = {"blocks": 5, "random": 10}

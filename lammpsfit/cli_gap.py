@@ -80,8 +80,8 @@ def label(
     from lammpsfit.farm.launch import open_parsl_farm
     from lammpsfit.farm.stop import Stop
     from lammpsfit.farm.sturdy import SturdyFarm
-    from lammpsfit.gap.frames import read_frames
     from lammpsfit.gap.label import LabelRequest, label_frames
+    from lammpsfit.labelled.frames import read_frames
     from lammpsfit.report.count_progress import FrameProgress
 
     if not timeout > 0.0:
@@ -180,9 +180,9 @@ def evaluate(
 ) -> None:
     """Compare a model with labelled frames: MAE, RMSE, and the errors it predicts."""
     from lammpsfit.gap.accuracy import as_data, compare, predict_all
-    from lammpsfit.gap.frames import Keys, read_frames
     from lammpsfit.gap.model_file import load_model
     from lammpsfit.gap.run import GapRun
+    from lammpsfit.labelled.frames import Keys, read_frames
     from lammpsfit.report.count_progress import FrameProgress
     from lammpsfit.run_pages.gap import draw_errors, error_lines
 

@@ -62,9 +62,9 @@ def melt(
 ) -> None:
     """Find the melting point of an fcc metal, where its solid and its liquid live together."""
     from lammpsfit.files import write_json, write_text
-    from lammpsfit.gap.frames import write_images
     from lammpsfit.gap.work.literature import MELTING
     from lammpsfit.gap.work.melt import MeltRequest
+    from lammpsfit.labelled.frames import write_images
     from lammpsfit.run_pages.gap_melt import melt_lines, melt_page
 
     page, data, final = (output / name for name in ("melt.html", "melt.json", "final.extxyz"))

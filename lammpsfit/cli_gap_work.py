@@ -72,10 +72,10 @@ def sample(
     force: Force = False,
 ) -> None:
     """Make frames to label: strained cells or dynamics; after a stop, the same command goes on."""
-    from lammpsfit.gap.frames import from_atoms, read_frames, to_atoms, write_images
     from lammpsfit.gap.work.dynamics import Dynamics
     from lammpsfit.gap.work.sample import SampleRequest, strained_frames
     from lammpsfit.gap.work.source import open_source
+    from lammpsfit.labelled.frames import from_atoms, read_frames, to_atoms, write_images
 
     state = output.with_name(f"{output.name}.state.json")
     session = open_session(
@@ -122,10 +122,10 @@ def _dynamics(
     from dataclasses import asdict
 
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.gap.frame import digest
-    from lammpsfit.gap.frames import from_atoms
     from lammpsfit.gap.work.checkpoint import Checkpoint
     from lammpsfit.gap.work.sample import sample as run_sample
+    from lammpsfit.labelled.frame import digest
+    from lammpsfit.labelled.frames import from_atoms
     from lammpsfit.report.count_progress import FrameProgress
 
     about = {
@@ -243,10 +243,10 @@ def md(
 ) -> None:
     """Run molecular dynamics, and tell energies, pressure, g(r), displacements and their errors."""
     from lammpsfit.files import write_json, write_text
-    from lammpsfit.gap.frames import read_frames, to_atoms, write_images
     from lammpsfit.gap.work.dynamics import Dynamics
     from lammpsfit.gap.work.md import MdRequest, repeated
     from lammpsfit.gap.work.source import open_source
+    from lammpsfit.labelled.frames import read_frames, to_atoms, write_images
     from lammpsfit.run_pages.gap_md import md_lines, md_page
 
     page, data, final = (output / name for name in ("md.html", "md.json", "final.extxyz"))
@@ -291,10 +291,10 @@ def _run_md(
     from dataclasses import asdict
 
     from lammpsfit.farm.stop import Stop
-    from lammpsfit.gap.frame import digest
-    from lammpsfit.gap.frames import from_atoms
     from lammpsfit.gap.work.checkpoint import Checkpoint
     from lammpsfit.gap.work.md import run_md
+    from lammpsfit.labelled.frame import digest
+    from lammpsfit.labelled.frames import from_atoms
     from lammpsfit.report.count_progress import StepProgress
 
     about = {

@@ -21,7 +21,7 @@ from ase.parallel import parprint, world
 from lammpsfit.errors import InputError, LammpsfitError
 from lammpsfit.files import check_outputs
 from lammpsfit.gap.factory import build
-from lammpsfit.gap.frames import Frame, Keys, from_atoms, read_frames, to_atoms, write_frames
+from lammpsfit.labelled.frames import Frame, Keys, from_atoms, read_frames, to_atoms, write_frames
 
 
 def crystal(element: str, lattice: float | None, repeat: int) -> Atoms:

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lammpsfit.gap.calculator import GapCalculator
     from lammpsfit.gap.fit import FitOptions, fit_model
-    from lammpsfit.gap.frame import Frame
-    from lammpsfit.gap.frames import read_frames
     from lammpsfit.gap.job import GapJob, read_gap_job
     from lammpsfit.gap.model_file import load_model, save_model
     from lammpsfit.gap.run import open_gap_run, run_gap_fit
+    from lammpsfit.labelled import Frame, read_frames
 
 __all__ = [
     "FitOptions",
@@ -34,13 +33,11 @@ __all__ = [
 
 _FILES = {
     "FitOptions": "fit",
-    "Frame": "frame",
     "GapCalculator": "calculator",
     "GapJob": "job",
     "fit_model": "fit",
     "load_model": "model_file",
     "open_gap_run": "run",
-    "read_frames": "frames",
     "read_gap_job": "job",
     "run_gap_fit": "run",
     "save_model": "model_file",
@@ -49,6 +46,8 @@ _FILES = {
 
 def __getattr__(name: str) -> object:
     """Import a name when it is asked for: JAX takes a second, and labelling does not need it."""
+    if name in ("Frame", "read_frames"):
+        return getattr(import_module("lammpsfit.labelled"), name)
     if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)

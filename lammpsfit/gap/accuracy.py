@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from lammpsfit.gap.frame import FloatArray, Frame
 from lammpsfit.gap.hyperparameters import Noises
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.predict import Prediction, predict
+from lammpsfit.labelled.frame import FloatArray, Frame
 
 UNITS: Final = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³"}
 """What is compared, and in which unit."""

@@ -12,11 +12,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from lammpsfit.errors import InputError
-from lammpsfit.gap.frames import from_atoms
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.neighbour_list import SKIN
 from lammpsfit.gap.predict import neighbour_list, predict
+from lammpsfit.labelled.frames import from_atoms
 
 ERRORS: Final = ("energy_error", "forces_error")
 """Properties ASE does not know."""

@@ -40,7 +40,7 @@ from lammpsfit.structure.neighbours import pairs_within
 from lammpsfit.units import COULOMB_CONSTANT
 
 if TYPE_CHECKING:
-    from lammpsfit.gap.frames import Frame
+    from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ def core_of(frames: Sequence[Frame], cutoff: float) -> Core | None:
 
 def shortest_distance(frame: Frame, cutoff: float) -> float:
     """Return the shortest distance of two atoms of a frame, Å; infinite if beyond the cutoff."""
-    from lammpsfit.gap.frames import roomy_cell
+    from lammpsfit.labelled.frames import roomy_cell
 
     *_, length = pairs_within(frame.positions, roomy_cell(frame, cutoff), cutoff)
     return float(length.min(initial=np.inf))

@@ -21,9 +21,9 @@ from lammpsfit.gap.backend import Array, jax
 from lammpsfit.gap.covariance import Scaling, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Layout
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import Graph, fill_up, neighbourhood
 from lammpsfit.gap.model import Model
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

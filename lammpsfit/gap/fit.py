@@ -16,7 +16,6 @@ from lammpsfit.gap.core import core_of
 from lammpsfit.gap.covariance import scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import collapse, condition, describe
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.likelihood import (
@@ -29,6 +28,7 @@ from lammpsfit.gap.likelihood import (
 )
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.problem import make_problem, offset_of
+from lammpsfit.labelled.frames import Frame
 
 FIRST: Final = Noises(0.002, 0.05, 0.001)
 """Noises the search begins at."""

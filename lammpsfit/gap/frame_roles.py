@@ -13,12 +13,12 @@ import numpy as np
 from lammpsfit.errors import InputError
 from lammpsfit.gap.bounds import check_widths
 from lammpsfit.gap.descriptors import Descriptors, Parameters, make_descriptors
-from lammpsfit.gap.frame import digest
-from lammpsfit.gap.frames import Frame, read_frames
 from lammpsfit.gap.job import GapJob
-from lammpsfit.gap.label_checks import is_alone
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.split import How, Split, split
+from lammpsfit.labelled.checks import is_alone
+from lammpsfit.labelled.frame import digest
+from lammpsfit.labelled.frames import Frame, read_frames
 
 
 @dataclass(frozen=True, eq=False)

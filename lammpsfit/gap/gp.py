@@ -26,9 +26,9 @@ from lammpsfit.gap.backend import jax
 from lammpsfit.gap.covariance import Features, block, features, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.hyperparameters import Hyperparameters
 from lammpsfit.gap.problem import make_problem, noise_variances
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.backend import Values, jax
-from lammpsfit.gap.frames import Frame, roomy_cell
+from lammpsfit.labelled.frames import Frame, roomy_cell
 from lammpsfit.structure.neighbours import bonds_within
 
 NOBODY: Final = -1

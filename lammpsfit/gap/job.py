@@ -13,8 +13,8 @@ from lammpsfit.gap.bounds import NOISE
 from lammpsfit.gap.descriptors import Settings
 from lammpsfit.gap.descriptors.settings import MOST_CUTOFF
 from lammpsfit.gap.fit import FitOptions
-from lammpsfit.gap.frames import Keys
 from lammpsfit.gap.train import TrainOptions
+from lammpsfit.labelled.frames import Keys
 from lammpsfit.models import Model
 
 MOST_COUNT: Final = 100

@@ -18,11 +18,11 @@ from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record, is_journal, read_journal
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.gap.factory_check import check_factory
-from lammpsfit.gap.frame import digest
-from lammpsfit.gap.frames import Frame, write_frames
 from lammpsfit.gap.label_record import check_record, labelled, record_of
 from lammpsfit.gap.label_task import Labels, LabelTask
 from lammpsfit.gap.record_models import numbered
+from lammpsfit.labelled.frame import digest
+from lammpsfit.labelled.frames import Frame, write_frames
 from lammpsfit.outputs import check_outputs
 
 FORMAT: Final = 1

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from lammpsfit.farm.journal import Record
-from lammpsfit.gap.frame import Frame
 from lammpsfit.gap.label_task import Labels
 from lammpsfit.gap.record_models import LABELS, damaged, why_not
 from lammpsfit.inputs import quoted
+from lammpsfit.labelled.frame import Frame
 
 
 def record_of(number: int, labels: Labels) -> Record:

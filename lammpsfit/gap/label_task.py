@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
 
-from lammpsfit.gap.atoms import to_atoms, voigt
 from lammpsfit.gap.factory import build, load_factory, said
-from lammpsfit.gap.frame import FloatArray, Frame
+from lammpsfit.labelled.atoms import to_atoms, voigt
+from lammpsfit.labelled.frame import FloatArray, Frame
 
 _BUILT: dict[str, BaseCalculator] = {}
 """The calculator of this process: building one may take longer than using it."""

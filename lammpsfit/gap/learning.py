@@ -21,7 +21,6 @@ from lammpsfit.files import replacing, write_json
 from lammpsfit.gap.accuracy import as_data, compare, predict_all
 from lammpsfit.gap.descriptors import Descriptors, Parameters
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
-from lammpsfit.gap.frame import FloatArray, Frame
 from lammpsfit.gap.frame_roles import OTHERS, FrameRoles, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob
 from lammpsfit.gap.record_models import (
@@ -34,6 +33,7 @@ from lammpsfit.gap.record_models import (
     why_not,
 )
 from lammpsfit.gap.run import GapRun, Progress, Stopping, ask, train_descriptors
+from lammpsfit.labelled.frame import FloatArray, Frame
 from lammpsfit.versions import GAP_PACKAGES, versions
 
 FORMAT: Final = 1

@@ -13,10 +13,10 @@ from lammpsfit.errors import InputError
 from lammpsfit.gap.core import Core
 from lammpsfit.gap.descriptors.combined import Descriptors
 from lammpsfit.gap.descriptors.settings import MOST_CUTOFF
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import Centres
 from lammpsfit.gap.hyperparameters import Hyperparameters
 from lammpsfit.inputs import quoted
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lammpsfit.gap.frames import Frame, roomy_cell
 from lammpsfit.gap.graph import Neighbourhood, hood_of, species_indices
+from lammpsfit.labelled.frames import Frame, roomy_cell
 from lammpsfit.structure.neighbours import bonds_within
 
 FloatArray = NDArray[np.float64]

@@ -14,11 +14,11 @@ from lammpsfit.gap.core import add_core
 from lammpsfit.gap.covariance import Scaling, kernel_less_one, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import VOIGT, Layout
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import Graph, fill_up
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.neighbour_list import NeighbourList
 from lammpsfit.gap.problem import offset_of
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from lammpsfit.errors import InputError
 from lammpsfit.gap.backend import Array, Values, jnp
 from lammpsfit.gap.covariance import Observed
 from lammpsfit.gap.descriptors.combined import Descriptors
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import Graph, largest, neighbourhood, stack
+from lammpsfit.labelled.frames import Frame
 
 
 class Problem(NamedTuple):

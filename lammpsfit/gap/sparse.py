@@ -37,9 +37,9 @@ from lammpsfit.gap.backend import Array, jax, jnp
 from lammpsfit.gap.covariance import Features, kernel
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import Centres, Described, describe
 from lammpsfit.gap.hyperparameters import Hyperparameters
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

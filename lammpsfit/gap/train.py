@@ -29,7 +29,6 @@ from lammpsfit.gap.covariance import Scaling, scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors, Layout
 from lammpsfit.gap.fit import FIRST, FitOptions, evenly, fit_hyperparameters, fit_offsets
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.hyperparameters import Hyperparameters
 from lammpsfit.gap.likelihood import (
     Hyper,
@@ -43,6 +42,7 @@ from lammpsfit.gap.likelihood import (
 )
 from lammpsfit.gap.problem import Problem, make_problem
 from lammpsfit.gap.train_state import Step, TrainOptions, TrainState
+from lammpsfit.labelled.frames import Frame
 
 __all__ = ["Step", "TrainOptions", "TrainResult", "TrainState", "train"]
 

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.gap.covariance import kernel
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import (
     Described,
     Posterior,
@@ -32,6 +31,7 @@ from lammpsfit.gap.gp import (
 )
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.sparse import JITTER, shares
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

@@ -27,6 +27,8 @@ from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, DALTON_PER_CUBIC_ANGS
 COARSE = 0.02
 """Å of the bins in which pair distances are transformed."""
 
+EDGE = 1e-5
+"""Å from the cutoff of the terms within which the centre of a bin counts as on it."""
 
 Measure: TypeAlias = Callable[[Composition, FloatArray, FloatArray], FloatArray]
 """Takes the species, positions (n, 3) and cell vectors (3, 3) of one frame in Å; gives what is to
@@ -164,6 +166,8 @@ class Frames:
         """Return dP/du of each frame at the point `u`, in bar, shape (n_frames, d)."""
 
         def virial(pair: str, r: FloatArray) -> FloatArray:
+            # the terms end plainly there: rounding is not to decide whether they still act
+            r = np.where(np.abs(r - space.base.cutoff) <= EDGE, r - 2 * EDGE, r)
             product: FloatArray = (r * space.slope_gradient(u, pair, r)).T
             return product
 

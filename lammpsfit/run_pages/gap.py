@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from lammpsfit.gap.accuracy import Compared, calibration
-from lammpsfit.gap.frame import Frame
 from lammpsfit.gap.learning import Curve
 from lammpsfit.gap.train import TrainResult
+from lammpsfit.labelled.frame import Frame
 from lammpsfit.report.gap import Parity, plot_calibration, plot_parity, plot_training
 from lammpsfit.report.gap_curves import LearningCurve, plot_learning_curves
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, BAR_PER_GPA

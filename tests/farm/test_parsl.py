@@ -30,8 +30,8 @@ from lammpsfit.farm.sturdy import SturdyFarm
 from lammpsfit.fit.run.loop import run_fit
 from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.run_folder import create_run, evaluations, open_run
-from lammpsfit.gap.frames import from_atoms
 from lammpsfit.gap.label import LabelRequest, label_frames
+from lammpsfit.labelled.frames import from_atoms
 from lammpsfit.md.system import System
 from lammpsfit.target.evaluate import Evaluate
 

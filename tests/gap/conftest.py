@@ -18,8 +18,8 @@ from ase.calculators.emt import EMT
 from lammpsfit.cli import main
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
+from lammpsfit.labelled.frames import Frame
 
 SETTINGS = Settings(
     radial_cutoff=4.0,

@@ -20,11 +20,11 @@ from lammpsfit.errors import InputError
 from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Keys, from_atoms
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.model_file import load_model, save_model
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.work.remembered import Remembering
+from lammpsfit.labelled.frames import Keys, from_atoms
 
 SPEC = importlib.util.spec_from_file_location(
     "conformance", Path(__file__).with_name("conformance.py")

@@ -12,9 +12,9 @@ import pytest
 from lammpsfit.errors import InputError
 from lammpsfit.gap.core import Core, core_of, shortest_distance
 from lammpsfit.gap.fit import fit_model
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.model_file import load_model, save_model
 from lammpsfit.gap.predict import predict
+from lammpsfit.labelled.frames import Frame
 
 CORE = Core(1.5, 2.3)
 LAMMPS = Path(__file__).parents[1] / "forcefield" / "lammps_forces.py"

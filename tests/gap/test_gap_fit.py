@@ -16,10 +16,10 @@ from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.gap.accuracy import Compared, calibration, compare
 from lammpsfit.gap.frame_roles import first_descriptors, load_frame_roles
-from lammpsfit.gap.frames import read_frames
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.predict import predict
+from lammpsfit.labelled.frames import read_frames
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
 

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import JournalWriter
-from lammpsfit.gap.exclusion import Exclusion
 from lammpsfit.gap.frame_roles import load_frame_roles
-from lammpsfit.gap.frames import Frame, read_frames, write_frames
 from lammpsfit.gap.job import GapJob, read_gap_job
-from lammpsfit.gap.label_checks import is_alone, label_suspicions
 from lammpsfit.gap.label_record import check_record
 from lammpsfit.gap.learning import open_points
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.train_state import TrainState
 from lammpsfit.inputs import LINE, one_line
+from lammpsfit.labelled.checks import is_alone, label_suspicions
+from lammpsfit.labelled.exclusion import Exclusion
+from lammpsfit.labelled.frames import Frame, read_frames, write_frames
 
 EMT = "ase.calculators.emt:EMT"
 

@@ -147,7 +147,7 @@ def test_two_equal_frames_without_noise_are_an_error(small):
 
 def test_offsets_are_those_of_the_composition():
     cell = 9.0 * np.eye(3)
-    from lammpsfit.gap.frames import Frame
+    from lammpsfit.labelled.frames import Frame
 
     frames = [
         Frame(symbols, 2.0 * np.arange(9.0).reshape(3, 3), cell, (True,) * 3, energy=energy)

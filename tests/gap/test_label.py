@@ -19,10 +19,10 @@ from lammpsfit.errors import InputError, RunError
 from lammpsfit.farm.journal import JournalWriter, read_journal
 from lammpsfit.gap import label
 from lammpsfit.gap.factory import build
-from lammpsfit.gap.frames import from_atoms, read_frames
 from lammpsfit.gap.label import LabelRequest, label_frames
 from lammpsfit.gap.label_record import record_of
 from lammpsfit.gap.label_task import Labels
+from lammpsfit.labelled.frames import from_atoms, read_frames
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
 

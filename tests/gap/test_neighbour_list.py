@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import neighbourhood
 from lammpsfit.gap.neighbour_list import NeighbourList
+from lammpsfit.labelled.frames import Frame
 
 CUTOFF, NEAR = 4.0, 3.0
 

@@ -16,8 +16,8 @@ from lammpsfit.gap.accuracy import compare, predict_all
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.descriptors.settings import raw_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Keys, from_atoms
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
+from lammpsfit.labelled.frames import Keys, from_atoms
 from lammpsfit.run_pages.gap import error_lines
 
 OPTIONS = FitOptions(hyper=Hyperparameters((8.0,), 20.0, Noises(1e-3, 0.02, 1e-3)))

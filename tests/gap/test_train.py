@@ -12,10 +12,10 @@ from lammpsfit.gap.bounds import ETA, limits_of, variables_from, vector_of
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.descriptors.settings import SMALLEST_SCALE, raw_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.likelihood import variables_of
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.train import TrainOptions, TrainState, _Loss, train
+from lammpsfit.labelled.frames import Frame
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors, Layout
 from lammpsfit.gap.descriptors.invariants import Invariants
 from lammpsfit.gap.descriptors.radial import Radial
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.graph import Graph, fill_up, largest, neighbourhood
+from lammpsfit.labelled.frames import Frame
 
 MOST_CUTOFF = 20.0
 """Å: within twice of 8 Å, the largest that is of use, there are 2000 atoms."""

@@ -17,7 +17,6 @@ from ase.data import atomic_masses, atomic_numbers, covalent_radii
 from lammpsfit import __version__
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.files import replacing
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.lammps.build import PLUGIN, build_plugin
 from lammpsfit.gap.lammps.installation import Lammps
 from lammpsfit.gap.lammps.model_text import model_text
@@ -25,6 +24,7 @@ from lammpsfit.gap.lammps.posterior import Posterior, errors_at_atoms, posterior
 from lammpsfit.gap.lammps.run import Computed, compute, data_text, upright
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.predict import predict
+from lammpsfit.labelled.frames import Frame
 from lammpsfit.md.template import render
 
 TOLERANCES: Final = {"energy": 1e-8, "forces": 1e-7, "virial": 1e-7}

@@ -13,12 +13,12 @@ from ase.data import atomic_masses, atomic_numbers
 
 from lammpsfit.child import run_in_child
 from lammpsfit.errors import RunError
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.lammps.export import Check, check_frames, compare, publish
 from lammpsfit.gap.lammps.external import VOIGT_OF_LAMMPS, attach
 from lammpsfit.gap.lammps.run import BAR, Computed, data_text
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import save_model
+from lammpsfit.labelled.frames import Frame
 from lammpsfit.md.session import session, workplace
 from lammpsfit.md.template import render
 

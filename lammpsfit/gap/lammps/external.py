@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.neighbour_list import SKIN
 from lammpsfit.gap.predict import Prediction, neighbour_list, predict
+from lammpsfit.labelled.frames import Frame
 
 FIX = "lammpsfit_gap"
 """ID of the fix."""

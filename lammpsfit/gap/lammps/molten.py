@@ -18,11 +18,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
-from lammpsfit.gap.frames import from_atoms
 from lammpsfit.gap.lammps.installation import Lammps
 from lammpsfit.gap.lammps.run import data_text
 from lammpsfit.gap.work.melt import MeltRequest, Phase, PhaseAlone, Watch
 from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
+from lammpsfit.labelled.frames import from_atoms
 from lammpsfit.md.template import render
 from lammpsfit.structure.blocks import block_estimate
 

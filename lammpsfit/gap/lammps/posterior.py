@@ -23,11 +23,11 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from lammpsfit.gap.covariance import kernel
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import Described, cross_covariances, describe
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.sparse import JITTER as LEAN_JITTER
 from lammpsfit.gap.sparse import pivots, shares
+from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
 

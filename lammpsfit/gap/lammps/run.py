@@ -14,8 +14,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.lammps.installation import Lammps
+from lammpsfit.labelled.frames import Frame
 from lammpsfit.md.template import render
 
 FloatArray = NDArray[np.float64]

@@ -41,8 +41,8 @@ class Source:
         model = self.model
         if model is None or (model.factor is None and not model.training):
             return None
-        from lammpsfit.gap.frames import from_atoms
         from lammpsfit.gap.variance import energy_covariance
+        from lammpsfit.labelled.frames import from_atoms
 
         def of(frames: Sequence[Atoms]) -> NDArray[np.float64]:
             return energy_covariance(model, [from_atoms(one, labelled=False) for one in frames])
@@ -56,7 +56,7 @@ class Source:
         if model is None or model.inducing or len(model.training) < 2:
             return None
         from lammpsfit.gap.coverage import Coverage
-        from lammpsfit.gap.frames import from_atoms
+        from lammpsfit.labelled.frames import from_atoms
 
         coverage = Coverage(model)
         return lambda atoms: float(coverage.grades(from_atoms(atoms, labelled=False)).max())

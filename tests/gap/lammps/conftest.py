@@ -9,11 +9,11 @@ import pytest
 
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Keys, from_atoms
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.lammps.build import NoCompilerError, find_compiler
 from lammpsfit.gap.lammps.export import export_model
 from lammpsfit.gap.lammps.installation import find_lammps
+from lammpsfit.labelled.frames import Keys, from_atoms
 
 RANKS = (str(Path(sys.executable).with_name("mpiexec")), "-n", "2")
 

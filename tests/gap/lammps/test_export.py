@@ -13,7 +13,6 @@ import pytest
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.lammps import export
 from lammpsfit.gap.lammps.build import PLUGIN
@@ -24,6 +23,7 @@ from lammpsfit.gap.lammps.model_text import PARTS, model_text
 from lammpsfit.gap.lammps.run import run_input, upright
 from lammpsfit.gap.model_file import save_model
 from lammpsfit.gap.predict import predict
+from lammpsfit.labelled.frames import Frame
 from lammpsfit.md.session import session
 
 pytestmark = pytest.mark.lammps

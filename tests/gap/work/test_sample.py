@@ -11,9 +11,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.gap.frames import read_frames
 from lammpsfit.gap.work.dynamics import Dynamics, resumed, started
 from lammpsfit.gap.work.strain import ladder, strained
+from lammpsfit.labelled.frames import read_frames
 
 EMT_NAME = "ase.calculators.emt:EMT"
 

@@ -1,4 +1,4 @@
-"""One configuration with the energy, forces and stress a GAP is fitted to."""
+"""One configuration with the energy, forces and stress that are known of it."""
 
 from __future__ import annotations
 

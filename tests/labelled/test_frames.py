@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.gap.frame import OVERLAP, Frame, check_overlap, roomy_cell
-from lammpsfit.gap.frames import Keys, from_atoms, read_frames, write_frames
+from lammpsfit.labelled.frame import OVERLAP, Frame, check_overlap, roomy_cell
+from lammpsfit.labelled.frames import Keys, from_atoms, read_frames, write_frames
 from lammpsfit.structure.neighbours import bonds_within
 
 BARE = Keys("energy", "forces", "stress")
@@ -79,7 +79,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         path.write_text("4\nhalf of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lammpsfit.gap.frames.write", fail)
+    monkeypatch.setattr("lammpsfit.labelled.frames.write", fail)
     with pytest.raises(RunError, match="No space left"):
         write_frames(kept, frames)
     assert kept.read_bytes() == before

@@ -16,12 +16,12 @@ from ase.io import read, write
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
-from lammpsfit.gap.atoms import Keys, from_atoms, held, to_atoms
-from lammpsfit.gap.exclusion import Entry, Exclusion
-from lammpsfit.gap.frame import Frame, check_overlap, roomy_cell
-from lammpsfit.gap.label_checks import label_suspicions
-from lammpsfit.gap.vasp import read_vasprun
 from lammpsfit.inputs import one_line, open_input, quoted, text_lines
+from lammpsfit.labelled.atoms import Keys, from_atoms, held, to_atoms
+from lammpsfit.labelled.checks import label_suspicions
+from lammpsfit.labelled.exclusion import Entry, Exclusion
+from lammpsfit.labelled.frame import Frame, check_overlap, roomy_cell
+from lammpsfit.labelled.vasp import read_vasprun
 from lammpsfit.reference.frame import EndsEarly
 from lammpsfit.reference.xyz import atoms_of, spelt_as_ase, split_frames
 

@@ -11,9 +11,9 @@ from ase import Atoms
 from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
-from lammpsfit.gap.frame import LABELS, FloatArray, Frame
-from lammpsfit.gap.label_checks import contradiction
 from lammpsfit.inputs import quoted
+from lammpsfit.labelled.checks import contradiction
+from lammpsfit.labelled.frame import LABELS, FloatArray, Frame
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ase import units
 from ase.build import bulk
 
 from lammpsfit.errors import InputError
-from lammpsfit.gap.frames import read_frames
+from lammpsfit.labelled.frames import read_frames
 
 
 def varray(name, rows):

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from lammpsfit.errors import InputError
-from lammpsfit.gap.frame import Frame
 from lammpsfit.inputs import open_input
+from lammpsfit.labelled.frame import Frame
 from lammpsfit.reference.frame import EndsEarly
 from lammpsfit.reference.vasprun import IonicStep, ionic_steps
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM

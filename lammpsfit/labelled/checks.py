@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from lammpsfit.gap.frame import FloatArray, Frame, roomy_cell
+from lammpsfit.labelled.frame import FloatArray, Frame, roomy_cell
 from lammpsfit.structure.neighbours import pairs_within
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
 
