@@ -187,6 +187,74 @@ class TotalRdfTable(Model):
     )
 
 
+class FramesTable(Model):
+    """``[[frames]]``: labelled configurations to fit to beside g(r)."""
+
+    file: Path = Field(
+        description="configurations with REF_forces, REF_stress, REF_energy, in extended xyz or a "
+        "vasprun.xml, relative to the job file"
+    )
+    name: str = Field("frames", min_length=1, max_length=40, description="what tables call them")
+    fit: tuple[Literal["forces", "stress", "energy"], ...] = Field(
+        ("forces",), min_length=1, description="which labels are compared: forces, stress, energy"
+    )
+    forces_per_percent: float = Field(
+        0.2, gt=0, le=1e6, description="rms error that costs as much as R = 1 %, eV/Å"
+    )
+    stress_per_percent: float = Field(
+        5000.0, ge=1e-3, le=HIGHEST, description="rms error that costs as much as R = 1 %, bar"
+    )
+    energy_per_percent: float = Field(
+        0.01,
+        gt=0,
+        le=1e6,
+        description="rms error of differences that costs as much as R = 1 %, eV/atom",
+    )
+    skip: int = Field(0, ge=0, description="frames left out at the beginning of the file")
+    exclude: tuple[int | str, ...] = Field(
+        (), max_length=10_000, description="frames left out: their number, or key=value"
+    )
+
+    @field_validator("fit")
+    @classmethod
+    def _each_once(cls, fit: tuple[str, ...]) -> tuple[str, ...]:
+        return _without_repeats(fit)
+
+
+class CrystalTable(Model):
+    """``[[crystal]]``: crystals that are to be at rest at the cells given."""
+
+    file: Path = Field(
+        description="CIF, POSCAR, extended xyz or what else ASE reads, relative to the job file"
+    )
+    name: str = Field("crystal", min_length=1, max_length=40, description="what tables call it")
+    fit: tuple[Literal["forces", "stress"], ...] = Field(
+        ("forces", "stress"), min_length=1, description="what is compared: forces, stress"
+    )
+    labelled: bool = Field(
+        False,
+        description="true: the file has REF_forces and REF_stress; false: both are to be zero",
+    )
+    forces_per_percent: float = Field(
+        0.2, gt=0, le=1e6, description="rms error that costs as much as R = 1 %, eV/Å"
+    )
+    stress_per_percent: float = Field(
+        5000.0, ge=1e-3, le=HIGHEST, description="rms error that costs as much as R = 1 %, bar"
+    )
+
+    @field_validator("fit")
+    @classmethod
+    def _each_once(cls, fit: tuple[str, ...]) -> tuple[str, ...]:
+        return _without_repeats(fit)
+
+
+def _without_repeats(fit: tuple[str, ...]) -> tuple[str, ...]:
+    for kind in fit:
+        if fit.count(kind) > 1:
+            raise ValueError(f"must name each thing once, got {quoted(kind)} twice")
+    return fit
+
+
 class TermTables(Model):
     """The terms of the target beside partial g(r); each condition of ``[[also]]`` has its own."""
 
@@ -203,6 +271,12 @@ class TermTables(Model):
     )
     total_rdf: tuple[TotalRdfTable, ...] = Field(
         (), description="total pair distributions to fit to"
+    )
+    frames: tuple[FramesTable, ...] = Field(
+        (), max_length=100, description="labelled configurations to fit to"
+    )
+    crystal: tuple[CrystalTable, ...] = Field(
+        (), max_length=100, description="crystals that are to be at rest"
     )
 
     @property

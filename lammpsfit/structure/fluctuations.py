@@ -103,6 +103,12 @@ class Response:
             np.concatenate([self.jacobians, other.jacobians], axis=1),
         )
 
+    def beside_exact(self, mean: FloatArray, jacobian: FloatArray) -> Response:
+        """Put numbers without noise, shapes (K,) and (K, d), after these."""
+        B = len(self.means)
+        means, jacobians = np.tile(mean, (B, 1)), np.tile(jacobian, (B, 1, 1))
+        return self.beside(Response(mean, jacobian, self.metric, means, jacobians))
+
 
 def linear_response(
     A: ArrayLike,

@@ -78,6 +78,16 @@ def pairs_within(
     return i.astype(np.intp), j.astype(np.intp), d
 
 
+def half_bonds_within(positions: ArrayLike, cell: ArrayLike, cutoff: float) -> Bonds:
+    """Find every pair of atoms nearer than a cutoff, once, with its vector.
+
+    See :func:`pairs_within`; of the two atoms either may be the centre, in no order.
+    """
+    search = _search(cell, cutoff, full=False)
+    i, j, d, D = search.compute(_doubles(positions), _doubles(cell), True, "ijdD")
+    return Bonds(i.astype(np.intp), j.astype(np.intp), d, D)
+
+
 def bonds_within(positions: ArrayLike, cell: ArrayLike, cutoff: float) -> Bonds:
     """Find the neighbours of every atom nearer than a cutoff; see :func:`pairs_within`."""
     search = _search(cell, cutoff, full=True)

@@ -59,8 +59,9 @@ class Evaluate:
             self.realisation,
             None if self.level is None else lambda rdf: self._given_up(rdf) is not None,
             self.keep,
-            self.target.others,
+            self.target.observables,
         )
+        result = self.target.completed(result, self.potential)
         return self.target.evaluation(result, self._given_up(result.rdf))
 
     def _given_up(self, rdf: PartialRdf) -> GivenUp | None:

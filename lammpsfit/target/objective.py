@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from lammpsfit.forcefield import Potential
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.racing import GivenUp
 from lammpsfit.md.sample import Sample
@@ -21,7 +22,8 @@ from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import Cost
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target.curve_term import Curve, CurveTerm
-from lammpsfit.target.term import Column, Term, check_names, root_of_squares
+from lammpsfit.target.static_term import StaticTerm
+from lammpsfit.target.term import AnyTerm, Column, Term, check_names, root_of_squares
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 MAIN: Final = "main"
@@ -113,15 +115,55 @@ class Target:
     """
 
     structure: PairDistribution
-    others: tuple[Term, ...] = ()
+    others: tuple[AnyTerm, ...] = ()
 
     def __post_init__(self) -> None:
         check_names(self.terms)
 
     @property
-    def terms(self) -> tuple[Term, ...]:
-        """All terms, in the order of their residuals."""
+    def terms(self) -> tuple[AnyTerm, ...]:
+        """All terms."""
         return (self.structure, *self.others)
+
+    @property
+    def observables(self) -> tuple[Term, ...]:
+        """What is observed in runs beside g(r)."""
+        return tuple(term for term in self.others if isinstance(term, Term))
+
+    @property
+    def ensemble(self) -> tuple[Term, ...]:
+        """The terms of runs, in the order of their residuals."""
+        return (self.structure, *self.observables)
+
+    @property
+    def static(self) -> tuple[StaticTerm, ...]:
+        """The terms that need no run; their residuals follow those of runs."""
+        return tuple(term for term in self.others if isinstance(term, StaticTerm))
+
+    def check(self, potential: Potential) -> None:
+        """Refuse a potential that a term that needs no run cannot be asked of.
+
+        Raises
+        ------
+        InputError
+            If it is such.
+        """
+        for term in self.static:
+            term.check(potential)
+
+    def completed(self, sample: Sample, potential: Potential) -> Sample:
+        """Return the sample of a run with what it keeps of the terms that need no run.
+
+        Raises
+        ------
+        SimulationError
+            If one of them is not finite.
+        """
+        if not self.static:
+            return sample
+        blocks = 1 if sample.rdf.blocks is None else len(sample.rdf.blocks)
+        kept = {term.name: term.kept(potential, blocks) for term in self.static}
+        return replace(sample, observed={**sample.observed, **kept})
 
     @property
     def columns(self) -> tuple[Column, ...]:

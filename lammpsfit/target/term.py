@@ -72,11 +72,52 @@ class Column:
     words: str
 
 
-class Term(ABC):
-    """One thing that is wanted. K is the number of its residuals."""
+class AnyTerm(ABC):
+    """One thing that is wanted, of runs (:class:`Term`) or of the potential itself."""
 
     name: str
     """Name in the journal and in results; no two terms of a target share one."""
+
+    @property
+    @abstractmethod
+    def column(self) -> Column:
+        """How it is shown in tables."""
+
+    @property
+    def gas(self) -> float:
+        """Sum of its squared residuals for a gas without structure; 0 where it says nothing."""
+        return 0.0
+
+    def value(self, sample: Sample) -> Estimate | None:
+        """Return what was reached in units of the term; None where it is no single number."""
+        return None
+
+    @abstractmethod
+    def per_block(self, sample: Sample) -> FloatArray:
+        """Return what each block of a run contributes to the residuals, shape (B, K)."""
+
+    def deviation(self, sample: Sample) -> Estimate:
+        """Return the root of the sum of its squared residuals, with its jackknife error."""
+        return root_of_squares([self.per_block(sample)])
+
+    def kept_of(self, sample: Sample) -> FloatArray:
+        """Return what a sample keeps of this term, a row for each block.
+
+        Raises
+        ------
+        InputError
+            If the run was made without this term.
+        """
+        if self.name not in sample.observed:
+            raise InputError(
+                f"the sample must hold {self.name}, got only {', '.join(sample.observed) or 'g(r)'}"
+                ": begin a new run where terms were added"
+            )
+        return sample.observed[self.name]
+
+
+class Term(AnyTerm):
+    """Something wanted of the frames of a run. K is the number of its residuals."""
 
     measure: Measure | None = None
     """What it needs of the positions in each frame, taken during the run; None where the
@@ -100,29 +141,15 @@ class Term(ABC):
         """Residual per unit of each, s, shape (K,)."""
 
     @property
-    @abstractmethod
-    def column(self) -> Column:
-        """How it is shown in tables."""
-
-    @property
     def wanted_error(self) -> FloatArray | None:
         """Standard errors of what is wanted, shape (K,); None where they are unknown."""
         return None
-
-    @property
-    def gas(self) -> float:
-        """Sum of its squared residuals for a gas without structure; 0 where it says nothing."""
-        return 0.0
 
     def slope(self, frames: Frames, space: ParameterSpace, u: FloatArray) -> FloatArray | None:
         """Return dA/du of each frame at fixed positions, shape (n_frames, K, d).
 
         None where A depends on the positions only.
         """
-        return None
-
-    def value(self, sample: Sample) -> Estimate | None:
-        """Return what was reached in units of the term; None where it is no single number."""
         return None
 
     def per_frame(self, frames: Frames) -> FloatArray:
@@ -144,16 +171,7 @@ class Term(ABC):
         InputError
             If the run was made without this term.
         """
-        if self.name not in sample.observed:
-            raise InputError(
-                f"the sample must hold {self.name}, got only {', '.join(sample.observed) or 'g(r)'}"
-                ": begin a new run where terms were added"
-            )
-        return (sample.observed[self.name] - self.wanted) * self.scale
-
-    def deviation(self, sample: Sample) -> Estimate:
-        """Return the root of the sum of its squared residuals, with its jackknife error."""
-        return root_of_squares([self.per_block(sample)])
+        return (self.kept_of(sample) - self.wanted) * self.scale
 
 
 @dataclass(frozen=True)
@@ -226,7 +244,7 @@ def root_of_squares(blocks: list[FloatArray]) -> Estimate:
     return Estimate(value, float(jackknife_error(without_one)))
 
 
-def check_names(terms: Sequence[Term]) -> None:
+def check_names(terms: Sequence[AnyTerm]) -> None:
     """Check that no two terms share a name.
 
     Raises

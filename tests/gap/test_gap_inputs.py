@@ -96,7 +96,7 @@ def test_what_is_no_file_of_frames(tmp_path):
 
 
 def test_a_vasprun_is_told_by_what_it_says(tmp_path):
-    from tests.gap.test_vasp import vasprun
+    from tests.labelled.test_vasp import vasprun
 
     (tmp_path / "run300.xml").write_text(vasprun()[0])
     assert [frame.energy for frame in read_frames([tmp_path / "run300.xml"])] == [-14, -15, -16]

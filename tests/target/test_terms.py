@@ -41,6 +41,8 @@ EXAMPLES = {
     ],
     "total_scattering": [{"radiation": "xray", "file": CURVES / "sq.csv"}],
     "total_rdf": [{"radiation": "neutron", "file": CURVES / "gr.csv", "quantity": "g"}],
+    "crystal": [{"file": SILICA / "alpha_quartz.cif"}],
+    "frames": [{"file": SILICA / "labelled.extxyz"}],
 }
 """A table for every term of the registry."""
 
@@ -89,13 +91,14 @@ def RDF_BINS(frames):
 
 @pytest.fixture(scope="module")
 def terms(problem, setting):
-    """Every term there is, each where it can be."""
+    """Every term there is that needs a run, each where it can be."""
     npt = replace(setting, protocol=setting.protocol.at_pressure)
     built = [
         build_terms(TermTables.model_validate({name: table}), npt if name == "density" else setting)
         for name, table in EXAMPLES.items()
     ]
-    return (problem.target.structure, *(term for terms in built for term in terms))
+    others = tuple(term for terms in built for term in terms)
+    return Target(problem.target.structure, others).ensemble
 
 
 def test_every_term_has_a_table_and_an_example():

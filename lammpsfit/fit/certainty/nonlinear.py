@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from lammpsfit.fit.base import Vector
 from lammpsfit.fit.certainty.uncertainty import SEEN, Uncertainty
 from lammpsfit.fit.domain import Domain
-from lammpsfit.forcefield import ParameterSpace
+from lammpsfit.fit.newton.exact_rows import ExactRows
+from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.frames import Frames
 from lammpsfit.structure.fluctuations import Response
 from lammpsfit.structure.reweighting import multistate_weights
-from lammpsfit.target import Target
+from lammpsfit.target import Target, static_term
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 CORRECTIONS: Final = 12
@@ -71,9 +72,10 @@ class NonlinearResiduals:
         self._counts = [_counts(several, pair) for pair in several[0].pairs]
         self._slopes = np.concatenate([frames.gradient(space, self._x) for frames in several])
         A = np.concatenate(
-            [np.column_stack([term.per_frame(f) for term in target.terms]) for f in several]
+            [np.column_stack([term.per_frame(f) for term in target.ensemble]) for f in several]
         )
         self._weighted = (A - self._weights @ A) * self._weights[:, None]
+        self._static = _StaticBend(space, target, self._x) if target.static else None
 
     def __call__(self, u: Vector) -> tuple[Vector, float]:
         """Return ρ, shape (K,), and the standard deviation of β (U(θ) - U(x))."""
@@ -86,7 +88,24 @@ class NonlinearResiduals:
         mean = self._weights @ change
         distance = self._beta * float(np.sqrt(self._weights @ (change - mean) ** 2))
         bend: Vector = -self._beta * (change - self._slopes @ (u - self._x)) @ self._weighted
+        if self._static is not None:
+            bend = np.concatenate([bend, self._static(u, potential)])
         return bend, distance
+
+
+class _StaticBend:
+    """What the linear model of residuals without noise lacks, in the rows of the local model."""
+
+    def __init__(self, space: ParameterSpace, target: Target, x: Vector) -> None:
+        self._terms, self._x = target.static, x
+        self._y = static_term.residuals(self._terms, space.potential(x))
+        self._J = static_term.jacobian(self._terms, space, x)
+        self._rows = ExactRows.of(self._y, self._J)
+
+    def __call__(self, u: Vector, potential: Potential) -> Vector:
+        """Return ρ at `u`, where the potential is known, shape (d + 2,)."""
+        y = static_term.residuals(self._terms, potential)
+        return self._rows.projected(y - self._y - self._J @ (u - self._x))
 
 
 class NonlinearModel:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from lammpsfit.fit.base import Vector
+from lammpsfit.fit.newton.exact_rows import ExactRows
 from lammpsfit.fit.newton.frame_memory import FrameMemory
 from lammpsfit.fit.newton.trust_region import Quadratic
 from lammpsfit.forcefield import ParameterSpace
@@ -16,7 +17,7 @@ from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate, jackknife_error
 from lammpsfit.structure.fluctuations import Response, linear_response, stacked
 from lammpsfit.structure.reweighting import effective_samples, multistate_weights
-from lammpsfit.target import Target, Term
+from lammpsfit.target import Target, Term, static_term
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 
@@ -97,9 +98,11 @@ class Fluctuations:
     """
 
     def __init__(self, space: ParameterSpace, target: Target, temperature: float) -> None:
+        self._space = space
         self._memory = FrameMemory(space)
         self._target = target
         self._beta = 1.0 / (BOLTZMANN_CONSTANT * temperature)
+        self._exact: dict[bytes, ExactRows] = {}
 
     def __call__(self, runs: Sequence[tuple[Vector, Sample]], x: Vector) -> LocalModel:
         """Make the model at `x` of runs that kept their frames."""
@@ -131,13 +134,28 @@ class Fluctuations:
             ]
         )
         dU = np.concatenate([self._memory.gradient(f, x) for f in frames])
-        return reduce(
+        response = reduce(
             Response.beside,
             (
                 linear_response(y, dU, self._beta, labels, weights, dy)
-                for y, dy in (self._residuals(term, frames, x) for term in self._target.terms)
+                for y, dy in (self._residuals(term, frames, x) for term in self._target.ensemble)
             ),
         )
+        if not self._target.static:
+            return response
+        exact = self.exact_rows(x)
+        return response.beside_exact(exact.mean, exact.jacobian)
+
+    def exact_rows(self, x: Vector) -> ExactRows:
+        """Return what the terms that need no run say at the point `x`, shape (d,)."""
+        key = x.tobytes()
+        if key not in self._exact:
+            terms = self._target.static
+            self._exact[key] = ExactRows.of(
+                static_term.residuals(terms, self._space.potential(x)),
+                static_term.jacobian(terms, self._space, x),
+            )
+        return self._exact[key]
 
     def _residuals(
         self, term: Term, frames: Sequence[Frames], x: Vector

@@ -107,10 +107,13 @@ def _residual_errors(fit: Fit) -> Vector | None:
     several, known = [], False
     for one in fit.conditions.every:
         share = np.sqrt(fit.conditions.shares[one.name])
-        for term in one.problem.target.terms:
+        target = one.problem.target
+        for term in target.ensemble:
             errors = term.wanted_error
             known = known or errors is not None
             several.append(share * term.scale * (0.0 if errors is None else errors))
+        if target.static:
+            several.append(np.zeros(fit.space.dim + 2))
     return np.concatenate(several) if known else None
 
 

@@ -251,7 +251,9 @@ def _with_copies(job: Job, path: Path) -> Job:
 
     def terms(tables: TermTables, condition: str) -> dict[str, Any]:
         def copy(file: Path, role: str) -> Path:
-            named = for_condition(Path("inputs") / f"{role}{file.suffix}", condition)
+            # the name may be all that tells the format, as that of a POSCAR
+            ending = file.suffix or f"-{file.name}"
+            named = for_condition(Path("inputs") / f"{role}{ending}", condition)
             write_text(path / named, read_text(file, TABLE_BYTES))
             return named
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from lammpsfit.config import TermTables
-from lammpsfit.target.term import Setting, Term
+from lammpsfit.target.term import AnyTerm, Setting
 
 _MODULES = (
     "pressure",
@@ -19,15 +19,17 @@ _MODULES = (
     "angle_distribution",
     "total_scattering",
     "total_rdf",
+    "frames",
+    "crystal",
 )
 
-TERMS: Final[Mapping[str, Callable[[Any, Setting], Iterator[Term]]]] = {
+TERMS: Final[Mapping[str, Callable[[Any, Setting], Iterator[AnyTerm]]]] = {
     name: import_module(f"{__name__}.{name}").build for name in _MODULES
 }
 """By the field of ``config.TermTables``, what makes terms of the table there."""
 
 
-def build_terms(tables: TermTables, setting: Setting) -> tuple[Term, ...]:
+def build_terms(tables: TermTables, setting: Setting) -> tuple[AnyTerm, ...]:
     """Make the terms that the tables of a condition ask for.
 
     Raises
