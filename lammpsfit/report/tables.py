@@ -300,7 +300,8 @@ def _estimate(estimate: Estimate | None, factor: float, digits: int) -> str:
         return ""
     mean = f"{estimate.mean * factor:z.{digits}f}"
     error = estimate.error * factor
-    return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) else mean
+    # what needs no run has no error
+    return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) and error > 0 else mean
 
 
 def _term_json(one: Reached) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def number_words(value: float) -> str:
 
 
 def estimate_words(pair: Sequence[float] | None, factor: float, digits: int) -> str:
-    """Give a mean with its error, both times a factor; nothing where it is unknown."""
+    """Give a mean with its error, if it has one, both times a factor; nothing where unknown."""
     if pair is None or not math.isfinite(pair[0]):
         return ""
     mean = f"{pair[0] * factor:z.{digits}f}".replace("-", "−")
     error = pair[1] * factor
-    return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) else mean
+    return f"{mean} ± {error:.{digits}f}" if math.isfinite(error) and error > 0 else mean

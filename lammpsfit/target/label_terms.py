@@ -153,7 +153,7 @@ class LabelTerm(StaticTerm):
             unit,
             factor,
             digits,
-            None,
+            0.0,
             f"{self.name}: an rms error of {self.per_percent * factor:.3g} {unit} counts as much "
             "as R = 1 %",
         )

@@ -38,7 +38,7 @@ class StaticTerm(AnyTerm):
         """
 
     def per_block(self, sample: Sample) -> FloatArray:
-        """Return |y| once for each block of the run, shape (B, 1).
+        """Return the norm of y, once for each block of the run, shape (B, 1).
 
         Raises
         ------

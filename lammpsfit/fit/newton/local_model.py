@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from lammpsfit.structure.fluctuations import Response, linear_response, stacked
 from lammpsfit.structure.reweighting import effective_samples, multistate_weights
 from lammpsfit.target import Target, Term, static_term
 from lammpsfit.units import BOLTZMANN_CONSTANT
+
+LATEST: Final = 64
+"""Points whose residuals without noise are remembered: more than a descent pools at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +153,8 @@ class Fluctuations:
         """Return what the terms that need no run say at the point `x`, shape (d,)."""
         key = x.tobytes()
         if key not in self._exact:
+            if len(self._exact) >= LATEST:
+                self._exact.clear()
             terms = self._target.static
             self._exact[key] = ExactRows.of(
                 static_term.residuals(terms, self._space.potential(x)),

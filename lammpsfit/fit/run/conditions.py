@@ -139,11 +139,12 @@ class Conditions:
         Raises
         ------
         InputError
-            Where :meth:`Problem.load` does for one of them.
+            Where :meth:`Problem.load` does for one of them, or a term that needs no run cannot be
+            asked of the potential.
         """
         for one in self.every:
             with of_condition(one.name):
-                one.problem.load(name)
+                one.problem.target.check(one.problem.load(name))
         return load_potential(name).restricted(tuple(self.potential.species))
 
     def load_known(self, names: Iterable[str]) -> dict[str, Potential]:

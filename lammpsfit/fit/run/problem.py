@@ -82,7 +82,6 @@ class Problem:
         """
         potential = _for_system(load_potential(name), self.system)
         self._check_cutoff(potential)
-        self.target.check(potential)
         return potential
 
     def checked(self) -> "Problem":

@@ -1,0 +1,178 @@
+"""What a force term does to a fit: g(r), forces, angles and pressure for several weights.
+
+Ten parameters of CHIK are fitted to the g(r) of ab initio liquid silica, with the forces of
+``examples/silica/labelled.extxyz`` beside it. One fit for each weight; the first has none. Bond
+angles and pressure are seen by no fit. What is given is of the confirmation: runs of the best
+candidate with other seeds. The row of CHIK is the start.
+
+Everything is kept in the folder --keep: a fit that is there is resumed, a finished one is left.
+
+    python ci/force_weights.py --keep FOLDER [--limit-s SECONDS]
+    python ci/force_weights.py --keep FOLDER --table
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from lammpsfit.fit.run.run_folder import RunFolder
+
+SILICA = Path(__file__).parent.parent / "examples" / "silica"
+UNSEEN: Final = 100.0
+"""A weight so small that a term is shown and not fitted to."""
+
+WEIGHTS: Final = {"none": 1e4, "2": 2.0, "1": 1.0, "0.5": 0.5, "0.25": 0.25}
+"""rms error in eV/Å that counts as much as R = 1 %."""
+
+JOB = """
+title = "silica, forces {name}"
+potential = "CHIK"
+
+[reference]
+file = "{silica}/gr_aimd_3600K.csv"
+
+[system]
+formula = "SiO2"
+atoms = {atoms}
+density = 2.2
+
+[protocol]
+temperature = 3600.0
+relax = 2.0
+sample = 4.0
+
+[[frames]]
+file = "{silica}/labelled.extxyz"
+forces_per_percent = {per_percent}
+
+[[angle_distribution]]
+angle = "Si-O-Si"
+file = "{silica}/bond_angles_3600K.csv"
+whose = "aimd"
+cutoffs = {{ "Si-O" = 2.2 }}
+per_percent = {unseen}
+
+[[angle_distribution]]
+angle = "O-Si-O"
+file = "{silica}/bond_angles_3600K.csv"
+whose = "aimd"
+cutoffs = {{ "Si-O" = 2.2 }}
+per_percent = {unseen}
+
+[charges]
+balance = "O"
+
+[parameters]
+"q_Si" = {{ min = 1.2, max = 2.8 }}
+"A_Si-O" = {{ factor = 2.0 }}
+"rho_Si-O" = {{ factor = 1.3 }}
+"C_Si-O" = {{ factor = 2.0 }}
+"A_O-O" = {{ factor = 2.0 }}
+"rho_O-O" = {{ factor = 1.3 }}
+"C_O-O" = {{ factor = 4.0 }}
+"A_Si-Si" = {{ factor = 2.0 }}
+"rho_Si-Si" = {{ factor = 1.3 }}
+"C_Si-Si" = {{ factor = 4.0 }}
+
+[limits]
+evaluations = {evaluations}
+
+[confirm]
+candidates = 1
+repeats = 2
+sample = 8.0
+compare = ["CHIK"]
+"""
+
+
+def fit(keep: Path, name: str, atoms: int, evaluations: int, until: float) -> None:
+    """Run the fit of one weight, or go on with it."""
+    job, folder = keep / f"{name}.toml", RunFolder(keep / name)
+    if _result(folder).get("status") == "finished":
+        return
+    if not job.exists():
+        text = JOB.format(
+            name=name,
+            silica=SILICA,
+            atoms=atoms,
+            evaluations=evaluations,
+            per_percent=WEIGHTS[name],
+            unseen=UNSEEN,
+        )
+        job.write_text(text, encoding="utf-8")
+    what = ["resume", folder.path] if folder.journal.exists() else ["fit", job, "-o", folder.path]
+    seconds = max(1, int(until - time.monotonic()))
+    command = [Path(sys.executable).with_name("lammpsfit"), *what, "--walltime", str(seconds)]
+    # 75: stopped before its end, the next call goes on
+    code = subprocess.run([*map(str, command), "--workers", "1"], check=False).returncode
+    if code not in (0, 75):
+        raise SystemExit(code)
+
+
+def _result(folder: RunFolder) -> dict[str, Any]:
+    content: dict[str, Any] = (
+        json.loads(folder.result.read_text("utf-8")) if folder.result.exists() else {}
+    )
+    return content
+
+
+def table(keep: Path) -> str:
+    """Make the table of the fits that are finished."""
+    lines = [
+        "| R = 1 % is worth | R (%) | forces (eV/Å) | Si-O-Si (%) | O-Si-O (%) | P (GPa) |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    start = None
+    for name in WEIGHTS:
+        result = _result(RunFolder(keep / name))
+        if result.get("status") != "finished":
+            continue
+        best = result["best"]["evaluation"]
+        for label, run in result["confirmed"].items():
+            if label == "CHIK":
+                start = start or f"| (CHIK, the start) | {_row(run)} |"
+            elif label.endswith(f"-{best}"):
+                words = "no forces" if name == "none" else f"{name} eV/Å"
+                lines.append(f"| {words} | {_row(run)} |")
+    return "\n".join([*lines, *([start] if start else [])])
+
+
+def _row(run: dict[str, Any]) -> str:
+    terms = run["terms"]
+    angles = [
+        100 * terms[f"angle distribution {angle}"]["value"][0] for angle in ("Si-O-Si", "O-Si-O")
+    ]
+    return " | ".join(
+        [
+            f"{100 * run['cost']:.2f} ± {100 * run['cost_error']:.2f}",
+            f"{terms['forces frames']['value'][0]:.3f}",
+            *(f"{overlap:.1f}" for overlap in angles),
+            f"{run['pressure'][0] / 1e4:.2f} ± {run['pressure'][1] / 1e4:.2f}",
+        ]
+    )
+
+
+def main() -> None:
+    """Run what is left, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, required=True)
+    parser.add_argument("--atoms", type=int, default=306)
+    parser.add_argument("--evaluations", type=int, default=20)
+    parser.add_argument("--limit-s", type=float, default=1e6)
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    options.keep.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + options.limit_s
+    if not options.table:
+        for name in WEIGHTS:
+            if time.monotonic() < until:
+                fit(options.keep, name, options.atoms, options.evaluations, until)
+    print(table(options.keep))
+
+
+if __name__ == "__main__":
+    main()
