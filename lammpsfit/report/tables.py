@@ -59,7 +59,9 @@ class Row:
     density: Estimate | None = None
 
 
-def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = True) -> Table:
+def cost_table(
+    rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = True, terms: bool = True
+) -> Table:
     """Lay out the costs of several potentials.
 
     Parameters
@@ -70,6 +72,8 @@ def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = Tr
         All quarters of the run, or the first and the last only.
     pairs : bool
         Whether to give each pair a column.
+    terms : bool
+        Whether to give each term that wants one number a column.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = Tr
         ("R\n%", [_value(row) for row in rows]),
         ("R_c\n%", [_corrected(row) for row in rows]),
         ("drift\n%", [_drift(row, drift) for row in rows]),
-        *((_head(column), [_reached(row, column) for row in rows]) for column in scalars),
+        *(_term_columns(rows) if terms else ()),
         ("objective\n%", [_estimate(row.objective, 100.0, 2) for row in rows]),
         ("T\nK", [_estimate(row.temperature, 1.0, 0) for row in rows]),
     ]
@@ -96,7 +100,7 @@ def cost_table(rows: Sequence[Row], *, drift: str = "quarters", pairs: bool = Tr
     filled = [(title, cells) for title, cells in columns if title == "R\n%" or any(cells)]
     for title, _ in filled:
         table.add_column(title, justify="right", no_wrap=True)
-    if wanted:
+    if wanted and terms:
         table.add_row(WANTED, *(wanted.get(title, "") for title, _ in filled))
     for i, row in enumerate(rows):
         table.add_row(Text(row.label), *(cells[i] for _, cells in filled))
@@ -107,7 +111,7 @@ def print_costs(rows: Sequence[Row], console: Console | None = None) -> None:
     """Print the costs, what R means, and notes; it fits 80 columns or more.
 
     Where the full table is too wide, drift shrinks to first and last quarter, then the pairs
-    move to a table of their own.
+    move to a table of their own, then the terms do.
 
     Parameters
     ----------
@@ -188,6 +192,7 @@ def _fitting_tables(rows: Sequence[Row], console: Console) -> list[Table]:
         [cost_table(rows)],
         [cost_table(rows, drift="ends")],
         [_pair_table(rows), cost_table(rows, drift="ends", pairs=False)],
+        [_pair_table(rows), cost_table(rows, drift="ends", pairs=False, terms=False)],
     ]
     # Rich clips a measurement to the width it is told, so it is told a generous one.
     options = console.options.update(width=1000)
@@ -195,7 +200,37 @@ def _fitting_tables(rows: Sequence[Row], console: Console) -> list[Table]:
         widths = (Measurement.get(console, options, table).maximum for table in tables)
         if max(widths) <= console.width:
             return tables
-    return layouts[-1]
+    return [*layouts[-1], *_term_tables(rows, console)]
+
+
+def _term_tables(rows: Sequence[Row], console: Console) -> list[Table]:
+    """Lay out the terms in as many tables as the width needs."""
+    options = console.options.update(width=1000)
+    tables: list[Table] = []
+    columns: list[tuple[str, list[str]]] = []
+    for column in _term_columns(rows):
+        wider = _term_table(rows, [*columns, column])
+        if columns and Measurement.get(console, options, wider).maximum > console.width:
+            tables.append(_term_table(rows, columns))
+            columns = []
+        columns.append(column)
+    return [*tables, _term_table(rows, columns)] if columns else tables
+
+
+def _term_columns(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """Return head and cells of the column of each term that wants one number."""
+    return [(_head(column), [_reached(row, column) for row in rows]) for column in _scalars(rows)]
+
+
+def _term_table(rows: Sequence[Row], columns: Sequence[tuple[str, list[str]]]) -> Table:
+    table = _empty_table()
+    wanted = {_head(column): wanted_words(column) for column in _scalars(rows)}
+    for title, _ in columns:
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_row(WANTED, *(wanted[title] for title, _ in columns))
+    for i, row in enumerate(rows):
+        table.add_row(Text(row.label), *(cells[i] for _, cells in columns))
+    return table
 
 
 def _pair_table(rows: Sequence[Row]) -> Table:

@@ -1,6 +1,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from lammpsfit.report.tables import Row, cost_table, costs_json, print_costs
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target import Column, Reached
 
 R = np.arange(0.01, 6.0, 0.02)
 SILICA = ("Si-O", "O-O", "Si-Si")
@@ -48,6 +50,24 @@ def test_fits_and_says_everything(width, pairs):
     assert "…" not in text
     for needed in (*pairs, "BKS", "curve", "fit-7", "3600 ± 3", "-1.90 ± 0.04", "9.80", "failed"):
         assert needed in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_many_terms_move_to_tables_of_their_own(width):
+    kinds = ("forces", "stress")
+    columns = [Column(f"{k} {n}", f"{k} {n}", "u", 1.0, 3, 0.5, "") for k in kinds for n in "abcd"]
+    reached = tuple(
+        Reached(column, Estimate(0.1 * k, 0.0), Estimate(0.01, 0.0), 0.01)
+        for k, column in enumerate(columns, 1)
+    )
+    full = [replace(row, terms=reached if row.cost else ()) for row in rows()]
+    text = render(full, width, terminal=True)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert text.count("wanted") >= 120 // width
+    for k, column in enumerate(columns, 1):
+        assert column.label in text
+        assert f"{0.1 * k:.3f} (1 %)" in text
 
 
 def test_wide_table_has_all_quarters():
