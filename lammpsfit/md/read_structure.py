@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from io import StringIO
-from math import gcd
+from math import gcd, prod
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +26,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.inputs import one_line, quoted, read_text, shown
 from lammpsfit.md.configuration import Configuration
 from lammpsfit.md.histogram import FloatArray
-from lammpsfit.structure.neighbours import pairs_within
+from lammpsfit.structure.neighbours import heights, pairs_within
 from lammpsfit.units import DALTON_PER_CUBIC_ANGSTROM
 
 LARGEST: Final = 64 * 2**20
@@ -34,6 +34,12 @@ LARGEST: Final = 64 * 2**20
 
 NEAREST: Final = 0.5
 """Å that any two atoms must be apart: H-H is 0.74 Å."""
+
+EMPTIEST: Final = 1e5
+"""Å³ for each atom from which on it is no matter: air has 20 000."""
+
+MOST_ATOMS: Final = 10_000_000
+"""Atoms of a box, as a job may have at most."""
 
 CONTENTS: Final[Mapping[str, re.Pattern[str]]] = {
     "CIF": re.compile(r"^\s*_cell_length_a\b", re.MULTILINE | re.IGNORECASE),
@@ -78,12 +84,11 @@ def read_configuration(path: Path, repeat: Sequence[int] = (1, 1, 1)) -> Configu
     except Exception as error:  # readers of other projects raise whatever comes
         why = one_line(str(error)) or type(error).__name__
         raise InputError(f"{shown(path)}: cannot be read as {kind}: {why}") from None
-    numbers = (len(names), np.shape(positions)[0])
-    if not names or len(set(numbers)) > 1 or not np.all(np.isfinite(positions)):
-        raise InputError(f"{shown(path)}: must hold the position of every atom")
-    if not (np.all(np.isfinite(cell)) and abs(np.linalg.det(cell)) > 1e-3):
-        raise InputError(f"{shown(path)}: must have a periodic box with a volume")
-    _check_apart(path, names, positions, cell)
+    try:
+        _check_box(names, positions, cell, prod(repeat))
+        _check_apart(names, positions, cell)
+    except InputError as error:
+        raise InputError(f"{shown(path)}: {error}") from None
     return Configuration.of(names, positions, cell).repeated(repeat)
 
 
@@ -160,11 +165,28 @@ _READERS: Final[Mapping[str, Callable[[str], Content]]] = {
 }
 
 
-def _check_apart(path: Path, names: list[str], positions: FloatArray, cell: FloatArray) -> None:
+def _check_box(names: list[str], positions: FloatArray, cell: FloatArray, cells: int) -> None:
+    """Refuse what would keep the search for neighbours busy for ever, or fill the memory."""
+    strange = [name for name in dict.fromkeys(names) if not Element.is_valid_symbol(name)]
+    if strange:
+        raise InputError(f"species must be elements, got {quoted(', '.join(strange))}")
+    if not names or len(names) != len(positions) or not np.all(np.isfinite(positions)):
+        raise InputError("must hold the position of every atom")
+    if len(names) * cells > MOST_ATOMS:
+        raise InputError(f"must hold at most {MOST_ATOMS} atoms, got {len(names)} in {cells} cells")
+    if not (np.all(np.isfinite(cell)) and abs(np.linalg.det(cell)) > 0):
+        raise InputError("must have a periodic box with a volume")
+    if not heights(cell).min() >= NEAREST:
+        raise InputError(f"the box must be at least {NEAREST:g} Å across in every direction")
+    if not abs(np.linalg.det(cell)) < EMPTIEST * len(names):
+        raise InputError(f"the box must have less than {EMPTIEST:g} Å³ for each atom")
+
+
+def _check_apart(names: list[str], positions: FloatArray, cell: FloatArray) -> None:
     i, j, d = pairs_within(positions, cell, NEAREST)
     if d.size:
         k = int(np.argmin(d))
         raise InputError(
-            f"{shown(path)}: atoms must be {NEAREST:g} Å apart, got {d[k]:.2f} Å between "
+            f"atoms must be {NEAREST:g} Å apart, got {d[k]:.2f} Å between "
             f"{names[i[k]]} {i[k] + 1} and {names[j[k]]} {j[k] + 1}"
         )

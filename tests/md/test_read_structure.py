@@ -85,6 +85,11 @@ def test_a_cell_in_any_setting_is_one_that_lammps_takes():
         assert [d for _, d in ours] == pytest.approx([d for _, d in theirs], abs=2e-3)
 
 
+def test_more_atoms_than_a_job_may_have_are_refused_before_they_are_made(files):
+    with pytest.raises(InputError, match="at most 10000000 atoms, got 9 in 1000000000 cells"):
+        read_configuration(files / "POSCAR", (1000, 1000, 1000))
+
+
 def test_a_cell_is_repeated(files):
     one, many = (read_configuration(files / "POSCAR", n) for n in ((1, 1, 1), (2, 3, 1)))
     assert len(many.types) == 6 * len(one.types)
@@ -121,6 +126,9 @@ FLAT = "flat\n1.0\n5 0 0\n0 5 0\n0 5 0\nSi O\n1 1\nDirect\n0 0 0\n.5 .5 .5\n"
         (2 * XYZ.format("", 2), "one configuration, got 2"),
         (XYZ.format("", 0.3), r"atoms must be 0.5 Å apart, got 0.30 Å between Si 1 and O 2"),
         (XYZ.format("", "nan"), "position of every atom"),
+        (XYZ.format("", 2).replace("Si 0", "X 0"), "species must be elements, got 'X'"),
+        (XYZ.format("", 2).replace("0 0 5", "0 0 0.3"), "at least 0.5 Å across"),
+        (XYZ.format("", 2).replace("0 0 5", "0 0 1e6"), "less than 100000 Å³ for each atom"),
         (FLAT, "box with a volume|cannot be read as POSCAR"),
         (FLAT.replace("Si O\n", ""), "cannot be read as POSCAR"),
         ("x\n\n1 atoms\n1 atom types\n0 5 xlo xhi\n0 5 ylo yhi\n0 5 zlo zhi\n", "have Masses"),
