@@ -1,28 +1,27 @@
 """Is S(q) alone enough? A twin: diffraction of a known potential is all that a fit may see.
 
 The truth is CHIK, run with the styles of the export (``hybrid/overlay``), not with the tables that
-a fit runs with: liquid silica, 648 atoms at 2.2 g/cm³ and 3600 K. Of its runs come the total S(q)
+a fit runs with: liquid silica at 2.2 g/cm³ and 3600 K. Of its runs come the total S(q)
 of neutrons and of X-rays, which is what the fit is given, and partial g(r), which it never sees.
 The fit begins at BKS. What counts is R of these g(r) (r < 6 Å), of the start and of what the fit
 confirms, beside the floor: R between two runs of the truth.
 
 Everything is kept in the folder --keep: what is there is resumed or left as it is.
 
-    python ci/twin_diffraction.py --keep FOLDER [--evaluations 40] [--limit-s SECONDS]
+    python ci/twin_diffraction.py --keep FOLDER [--atoms 648] [--evaluations 40] [--limit-s SECONDS]
     python ci/twin_diffraction.py --keep FOLDER --table [--json FILE]
 """
 
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from lammpsfit.child.process import run_in_child
 from lammpsfit.config import read_job
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.farm.stop import Stop
@@ -32,7 +31,7 @@ from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.protocol import Protocol
-from lammpsfit.md.sample import Sample, pool, sample
+from lammpsfit.md.sample import pool, sample
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.reference import write_rdf_table
 from lammpsfit.reference.table import write_columns
@@ -59,7 +58,6 @@ potential = "{START}"
 formula = "SiO2"
 atoms = 648
 density = 2.2
-structure = "beta-cristobalite"
 melt = {{ potential = "CHIK" }}
 
 [protocol]
@@ -114,25 +112,10 @@ class Factors:
         return frames.measured[self.name]
 
 
-@dataclass(frozen=True)
-class Run:
-    """The task of one run of the truth."""
-
-    problem: Problem
-    structure: Path
-    seed: int
-
-    def __call__(self) -> Sample:
-        """Run it with the styles of the export."""
-        truth = self.problem.load(TRUTH)
-        return sample(
-            truth, PROTOCOL, self.structure, self.seed, R, "overlay", observables=(Factors(),)
-        )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", type=Path, required=True, help="folder of everything")
+    parser.add_argument("--atoms", type=int, default=648, help="a multiple of 3")
     parser.add_argument("--evaluations", type=int, default=40)
     parser.add_argument("--limit-s", type=float, default=None, help="stop after so long")
     parser.add_argument("--workers", type=int, default=1)
@@ -143,10 +126,10 @@ def main() -> None:
     folder: Path = options.keep
     folder.mkdir(parents=True, exist_ok=True)
     if not options.table:
-        make_truth(folder)
+        make_truth(folder, options.atoms)
         if options.truth:
             return
-        fit(folder, options.evaluations, options.workers, options.limit_s)
+        fit(folder, options.atoms, options.evaluations, options.workers, options.limit_s)
     found = dict(results(folder))
     for name, (mean, spread) in found.items():
         print(f"R of the unseen g(r), {name}: {100 * mean:.2f} ± {100 * spread:.2f} %")
@@ -154,17 +137,28 @@ def main() -> None:
         options.json.write_text(json.dumps(found, indent=1))
 
 
-def make_truth(folder: Path) -> None:
-    """Run the truth, and write its diffraction for the fit and its g(r) for the judge."""
+def of_atoms(atoms: int) -> Problem:
+    """Make the box of the truth: liquid silica of so many atoms, melted from a random packing."""
     problem = build_problem(read_job(EXAMPLE))
+    system = replace(problem.system, atoms=atoms)
+    melting = replace(problem.melting, structure="random")
+    return replace(problem, system=system, melting=melting).checked()
+
+
+def make_truth(folder: Path, atoms: int) -> None:
+    """Run the truth, and write its diffraction for the fit and its g(r) for the judge."""
+    problem = of_atoms(atoms)
     files = [folder / f"truth-{k}.npz" for k in range(RUNS)]
     for k, file in enumerate(files):
         if not file.exists():
             structure = problem.melted()
-            save_sample(file, run_in_child(Run(problem, structure, 101 + k), 7200.0))
+            truth = problem.load(TRUTH)
+            taken = (Factors(),)
+            found = sample(truth, PROTOCOL, structure, 101 + k, R, "overlay", observables=taken)
+            save_sample(file, found)
             print(f"truth, run {k + 1} of {RUNS}", flush=True)
     runs = [load_sample(file) for file in files]
-    header = [f"Liquid SiO2, {TRUTH}, 3600 K, 2.2 g/cm3, 648 atoms, {RUNS} runs of 8 ps"]
+    header = [f"Liquid SiO2, {TRUTH}, 3600 K, 2.2 g/cm3, {atoms} atoms, {RUNS} runs of 8 ps"]
     write_rdf_table(folder / "unseen_gr.csv", pool(runs).rdf, header)
     composition = Composition.of([n for n, c in problem.system.counts.items() for _ in range(c)])
     masses = {name: kind.mass for name, kind in problem.potential.species.items()}
@@ -185,11 +179,12 @@ def make_truth(folder: Path) -> None:
         write_columns(folder / f"sq_{radiation}.csv", columns, [*header, f"S(q), {radiation}"])
 
 
-def fit(folder: Path, evaluations: int, workers: int, limit: float | None) -> None:
+def fit(folder: Path, atoms: int, evaluations: int, workers: int, limit: float | None) -> None:
     """Fit to S(q) alone, or go on with it."""
     run, job = folder / "fit", folder / "job.toml"
     if not (run / "journal.jsonl").exists():
-        job.write_text(JOB.replace("evaluations = 40", f"evaluations = {evaluations}"), "utf-8")
+        text = JOB.replace("evaluations = 40", f"evaluations = {evaluations}")
+        job.write_text(text.replace("atoms = 648", f"atoms = {atoms}"), "utf-8")
         create_run(run, read_job(job))
     with Stop(limit) as stop:
         opened = open_fit(*open_run(run))

@@ -160,7 +160,9 @@ def evaluate(
     workers: Workers = None,
     parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,
-    plot: Annotated[Path | None, typer.Option(help="draw g(r) into this PNG file")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw g(r), or what else is wanted, into this PNG file")
+    ] = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
@@ -172,7 +174,14 @@ def evaluate(
     from lammpsfit.fit.run.run_folder import for_condition, potential_of
     from lammpsfit.forcefield import names_file
     from lammpsfit.report.progress import ProgressMonitor
-    from lammpsfit.report.results import levels, plot_results, results_json, rows, under
+    from lammpsfit.report.results import (
+        levels,
+        plot_other_terms,
+        plot_results,
+        results_json,
+        rows,
+        under,
+    )
     from lammpsfit.report.tables import print_costs
     from lammpsfit.target import MAIN
 
@@ -196,8 +205,11 @@ def evaluate(
     print_costs(rows(results), session.console)
     with session.outputs.writing():
         for one in conditions.every if plots else ():
-            found = under(results, one.name)
-            plot_results(one.problem.target.reference, found, plots[one.name], job.title)
+            found, target = under(results, one.name), one.problem.target
+            if target.structure is None:
+                plot_other_terms(target, found, plots[one.name], job.title)
+            else:
+                plot_results(target.reference, found, plots[one.name], job.title)
     write_result(session, results_json(results))
     if not levels(results):
         raise RunError("every run failed, see the notes above")

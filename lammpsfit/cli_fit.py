@@ -89,7 +89,8 @@ def _present(result: "FitResult", console: Console) -> None:
         return
     for one in fit.conditions.every:
         target, found = one.problem.target, under(result.rows, one.name)
-        plot_results(target.reference, found, folder.rdf_plot(one.name), title)
+        if target.structure is not None:
+            plot_results(target.reference, found, folder.rdf_plot(one.name), title)
         plot_other_terms(target, found, folder.terms_plot(one.name), title)
     print_costs(rows(result.rows), console)
     for name, value in result.summary["best"]["parameters"].items():

@@ -55,6 +55,9 @@ class ReferenceTable(Model):
     weights: dict[str, Weight] = Field(
         default_factory=dict, description="weight of a pair in R; default: 1"
     )
+    pairs: tuple[str, ...] | None = Field(
+        None, description="the pairs that are compared, such as Si-O; default: all there are"
+    )
     error: dict[str, Annotated[float, Field(le=1e3)]] = Field(
         default_factory=dict,
         description="standard error of g for each pair, independent from bin to bin; the errors "
@@ -626,7 +629,9 @@ class AlsoTable(TermTables):
         le=1e6,
         description="weight of its squared objective; the job's own condition has weight 1",
     )
-    reference: ReferenceTable = Field(description="its reference")
+    reference: ReferenceTable | None = Field(
+        None, description="its reference; false: no partial g(r) is wanted there"
+    )
     system: SystemTable = Field(description="its system")
     protocol: ProtocolTable = Field(description="its protocol")
 
@@ -647,7 +652,9 @@ class Job(TermTables):
         "of a finished run"
     )
     seed: int = Field(1, ge=0, lt=2**63, description="seed of all random numbers")
-    reference: ReferenceTable
+    reference: ReferenceTable | None = Field(
+        None, description="partial g(r) to fit to; default: none, where there are other terms"
+    )
     system: SystemTable
     protocol: ProtocolTable
     parameters: dict[str, ParameterTable] = Field(
@@ -693,11 +700,9 @@ class Job(TermTables):
         every: tuple[Job | AlsoTable, ...] = (self, *self.also)
         melting = [one.system.melt.potential or self.potential for one in every]
         potentials = [self.potential, *self.confirm.compare, *melting]
-        tables = [
-            path
-            for one in every
-            for path in (one.reference.file, one.reference.angles, one.system.file)
-        ]
+        known = [one.reference for one in every if one.reference is not None]
+        tables = [path for one in known for path in (one.file, one.angles)]
+        tables += [one.system.file for one in every]
         tables += [self.farm.parsl, *(path for one in every for path in one.term_files)]
         named = [Path(name) for name in potentials if names_file(name)]
         return [path for path in tables if path is not None] + named
@@ -705,6 +710,8 @@ class Job(TermTables):
     def dump(self) -> str:
         """Write the job as TOML, every default spelled out."""
         content = self.model_dump(mode="json", exclude_none=True)
+        for other in content["also"]:
+            other.setdefault("reference", False)  # else it would have ours
         return tomli_w.dumps({key: value for key, value in content.items() if value != []})
 
 
@@ -735,7 +742,11 @@ def _overlaid(job: Mapping[str, Any], other: Any) -> Any:
     if not isinstance(other, Mapping):
         return other
     terms = (name for name in TermTables.model_fields if name in other)
-    wanted = ("reference", "system", "protocol", *terms)
+    wanted = ["system", "protocol", *terms]
+    if other.get("reference") is False:
+        other = {key: value for key, value in other.items() if key != "reference"}
+    elif "reference" in job or "reference" in other:
+        wanted.append("reference")
     ours = {
         **job,
         "system": _system_for(job.get("system"), other.get("system")),
@@ -814,7 +825,9 @@ def _absolute(job: Job, folder: Path) -> Job:
         named = {"potential": potential(table.melt.potential)}
         return table.model_copy(update={"melt": table.melt.model_copy(update=named)})
 
-    def reference(table: ReferenceTable) -> ReferenceTable:
+    def reference(table: ReferenceTable | None) -> ReferenceTable | None:
+        if table is None:
+            return None
         angles = None if table.angles is None else folder / table.angles
         return table.model_copy(update={"file": folder / table.file, "angles": angles})
 

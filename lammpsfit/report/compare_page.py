@@ -87,7 +87,8 @@ def _complexity(views: Sequence[RunView], names: Sequence[str]) -> Markup:
         f"{name} {percent(cost)} % with {free}" for name, free, cost, _, _ in runs
     )
     meanings = {tuple(one.definition for one in view.conditions) for view in views}
-    notes = list(dict.fromkeys(f"{one.definition}." for v in views for one in v.conditions))
+    definitions = [one.definition for v in views for one in v.conditions if one.definition]
+    notes = [f"{one}." for one in dict.fromkeys(definitions)]
     if len(meanings) > 1:
         notes.append("These definitions differ: do not compare the values.")
     if levels:

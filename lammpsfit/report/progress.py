@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from lammpsfit.target.objective import minimised
+from lammpsfit.target.objective import STRUCTURE, minimised
 from lammpsfit.words import time_words
 
 Record = Mapping[str, Any]
@@ -107,7 +107,7 @@ def objective_of(record: Record) -> tuple[float, float]:
 
 def minimised_of(record: Record) -> str:
     """Name what was minimised, by a record that has it."""
-    return minimised([record, *record.get("also", ())], record.get("terms") or [record])
+    return minimised([record, *record.get("also", ())], record.get("terms") or [STRUCTURE])
 
 
 def _outcome(record: Record) -> str:

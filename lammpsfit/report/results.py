@@ -13,6 +13,7 @@ from lammpsfit.report.term_plot import plot_terms
 from lammpsfit.report.words import drift_words
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target import MAIN, Evaluation, Target
+from lammpsfit.target.objective import ONLY_R
 
 Results: TypeAlias = Mapping[str, Evaluation | Failure]
 """What came of potentials, by label."""
@@ -67,7 +68,7 @@ def _row(label: str, result: Evaluation | Failure) -> Row:
     if result.also:
         value, error = 100 * result.objective.mean, 100 * result.objective.error
         notes.append(f"objective {value:.2f} ± {error:.2f} % over all conditions")
-    elif len(result.terms) > 1:
+    elif result.minimised != ONLY_R:
         objective = result.objective
     drift = result.sample.density_drift
     if drift is not None and (words := drift_words((drift.mean, drift.error))):
@@ -112,8 +113,9 @@ def plot_results(
     """Draw g(r) of every sound result against the reference."""
     sound = {label: r for label, r in results.items() if isinstance(r, Evaluation)}
     curves = {label: result.sample.rdf for label, result in sound.items()}
-    definition = next((result.cost.definition for result in sound.values()), "")
-    costs = {label: result.cost.value for label, result in sound.items()}
+    found = {label: result.cost for label, result in sound.items() if result.cost is not None}
+    definition = next((cost.definition for cost in found.values()), "")
+    costs = {label: cost.value for label, cost in found.items()}
     plot_rdf(reference, curves, path, title, costs, definition)
 
 

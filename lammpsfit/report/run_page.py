@@ -51,7 +51,11 @@ def run_page(view: RunView) -> str:
     sections = [
         Section("potential", "Potential", _potential(view)),
         Section("costs", "Distance from the reference", _costs(view)),
-        Section("gr", "Pair distributions", distributions(view)),
+        *(
+            [Section("gr", "Pair distributions", distributions(view))]
+            if any(one.reference is not None for one in view.conditions)
+            else []
+        ),
         *(
             [Section("terms", "Other curves", other_curves(view))]
             if any(one.curves for one in view.conditions)
@@ -206,9 +210,8 @@ def _costs(view: RunView) -> Markup:
     ]
     waiting = [shown.label for shown in view.shown if not shown.fields]
     notes = [
-        *dict.fromkeys(f"{one.definition}." for one in view.conditions),
-        "R_c is R without its statistical noise. ± is a standard error (block jackknife over the "
-        "runs). The quarters of the run show drift; each is noisier than the whole run.",
+        *dict.fromkeys(f"{one.definition}." for one in view.conditions if one.definition),
+        *_error_notes(view),
         *_objective_notes(view),
         *failed,
         *([f"Not run yet: {list_words(waiting)}."] if waiting else []),
@@ -243,15 +246,30 @@ def _drift_notes(view: RunView) -> Iterator[str]:
                 yield f"{shown.label}{where}: {words}."
 
 
+def _error_notes(view: RunView) -> Iterator[str]:
+    """Say what the errors are."""
+    error = "± is a standard error (block jackknife over the runs)."
+    if all(one.reference is None for one in view.conditions):
+        yield error
+    else:
+        yield (
+            f"R_c is R without its statistical noise. {error} The quarters of the run show drift; "
+            "each is noisier than the whole run."
+        )
+
+
 def _cost_table(view: RunView, condition: Condition) -> Markup:
-    pairs = list(condition.reference.pairs)
-    by_pair = [f"R {pair} (%)" for pair in pairs]
+    reference = condition.reference
+    pairs = [] if reference is None else list(reference.pairs)
+    of_structure = [f"R {pair} (%)" for pair in pairs]
+    if reference is not None:
+        of_structure += ["R (%)", "R_c (%)", "by quarters (%)"]
     terms = [f"{c.label} ({c.unit})" if c.unit else c.label for c in condition.columns]
-    head = [*by_pair, "R (%)", "R_c (%)", "by quarters (%)", *terms, *_objective_head(view)]
+    head = [*of_structure, *terms, *_objective_head(view)]
     averages = ["T (K)", "P (GPa)", *_density_head(view, condition), "runs"]
     rows = [_cost_cells(shown, condition, pairs, view) for shown in view.shown]
     if terms:
-        wanted = ["wanted", *[""] * (len(pairs) + 3), *map(wanted_words, condition.columns)]
+        wanted = ["wanted", *[""] * len(of_structure), *map(wanted_words, condition.columns)]
         rows.insert(0, wanted + [""] * (1 + len(head) + len(averages) - len(wanted)))
     chosen = 1 if terms else 0
     return table(
@@ -279,11 +297,29 @@ def _cost_cells(
 ) -> list[str]:
     fields = shown.under(condition)
     label = shown.label if shown.confirmed or not fields else f"{shown.label} (not confirmed)"
-    if "cost" not in fields:
-        word = "failed" if fields else UNKNOWN
-        blank = [""] * (4 + len(condition.columns) + len(_objective_head(view)))
-        blank += [""] * len(_density_head(view, condition))
-        return [label, *[""] * len(pairs), word, *blank, str(shown.runs)]
+    blank = [""] * (0 if condition.reference is None else len(pairs) + 3)
+    if "objective" not in fields:
+        others = len(condition.columns) + len(_objective_head(view))
+        cells = [*blank, *[""] * (others + 2 + len(_density_head(view, condition)))]
+        # where R stands, or the objective
+        cells[len(pairs) if blank else len(condition.columns)] = "failed" if fields else UNKNOWN
+        return [label, *cells, str(shown.runs)]
+    return [
+        label,
+        *(blank if condition.reference is None else _structure_cells(fields, condition, pairs)),
+        *(_term_words(fields, column) for column in condition.columns),
+        *(cost_words(*shown.total) for _ in _objective_head(view)),
+        estimate_words(fields.get("temperature"), 1.0, 0),
+        estimate_words(fields.get("pressure"), 1 / BAR_PER_GPA, 2),
+        *(estimate_words(fields.get("density"), 1.0, 3) for _ in _density_head(view, condition)),
+        str(shown.runs),
+    ]
+
+
+def _structure_cells(
+    fields: Mapping[str, Any], condition: Condition, pairs: Sequence[str]
+) -> list[str]:
+    """Give R of each pair, R, R_c and the quarters."""
     errors = fields.get("pair_cost_errors", {})
     by_pair = [
         percent(fields["pair_costs"].get(pair, math.nan), 1)
@@ -291,18 +327,11 @@ def _cost_cells(
         for pair in pairs
     ]
     return [
-        label,
         *by_pair,
         cost_words(fields["cost"], fields.get("cost_error", math.nan))
         + (f" {share_words(_of_structure(fields))}" if condition.columns else ""),
         percent(fields.get("cost_corrected", math.nan)),
         " ".join(percent(x, 1) for x in fields.get("cost_quarters", ())),
-        *(_term_words(fields, column) for column in condition.columns),
-        *(cost_words(*shown.total) for _ in _objective_head(view)),
-        estimate_words(fields.get("temperature"), 1.0, 0),
-        estimate_words(fields.get("pressure"), 1 / BAR_PER_GPA, 2),
-        *(estimate_words(fields.get("density"), 1.0, 3) for _ in _density_head(view, condition)),
-        str(shown.runs),
     ]
 
 

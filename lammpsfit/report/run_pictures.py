@@ -53,14 +53,16 @@ def distributions(view: RunView) -> Markup:
         )
     ]
     for one in view.conditions:
+        if one.reference is None:
+            continue
         if len(view.conditions) > 1:
             parts.append(element("h3", f"{one.name}: {one.system}"))
-        parts.append(_distributions(view, one))
+        parts.append(_distributions(view, one, one.reference))
     return join(parts)
 
 
-def _distributions(view: RunView, condition: Condition) -> Markup:
-    name, reference = condition.name, condition.reference
+def _distributions(view: RunView, condition: Condition, reference: PartialRdf) -> Markup:
+    name = condition.name
     curves = {shown.label: shown.rdfs[name] for shown in view.shown if name in shown.rdfs}
     made = []
     for pair in reference.pairs if curves else ():

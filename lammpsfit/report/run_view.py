@@ -54,8 +54,8 @@ class Shown:
 
     @property
     def ok(self) -> bool:
-        """Whether it has a cost."""
-        return "cost" in self.fields
+        """Whether it has an objective."""
+        return "objective" in self.fields
 
     @property
     def total(self) -> tuple[float, float]:
@@ -86,9 +86,9 @@ class Condition:
     source
         What the reference says of itself, by lines.
     reference
-        The g(r) wanted.
+        The g(r) wanted; None where none is.
     definition
-        What R is, with its range.
+        What R is, with its range; empty where no g(r) is wanted.
     columns
         What else was wanted, as tables show it.
     curves
@@ -99,7 +99,7 @@ class Condition:
     main: bool
     system: str
     source: Sequence[str]
-    reference: PartialRdf
+    reference: PartialRdf | None
     definition: str
     columns: Sequence[Column]
     curves: Sequence[Curve] = ()

@@ -36,7 +36,7 @@ class Row:
     label : str
         Name of the potential.
     cost : Cost or None
-        None where the run failed.
+        None where the run failed, or no g(r) is wanted.
     temperature : Estimate or None, K
     pressure_bar : Estimate or None, bar
     note : str
@@ -57,6 +57,11 @@ class Row:
     objective: Estimate | None = None
     terms: Sequence[Reached] = ()
     density: Estimate | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing came of it."""
+        return self.cost is None and not self.terms
 
 
 def cost_table(
@@ -82,14 +87,15 @@ def cost_table(
     """
     table = _empty_table()
     names, scalars = _pair_names(rows) if pairs else (), _scalars(rows)
+    structure = any(row.cost for row in rows) or not any(row.terms for row in rows)
     wanted = {_head(column): wanted_words(column) for column in scalars}
     columns = [
         *((f"{pair}\n%", [_pair_cost(row, pair) for row in rows]) for pair in names),
-        ("R\n%", [_value(row) for row in rows]),
+        ("R\n%", [_value(row, of_structure=structure) for row in rows]),
         ("R_c\n%", [_corrected(row) for row in rows]),
         ("drift\n%", [_drift(row, drift) for row in rows]),
         *(_term_columns(rows) if terms else ()),
-        ("objective\n%", [_estimate(row.objective, 100.0, 2) for row in rows]),
+        ("objective\n%", [_objective(row, of_structure=structure) for row in rows]),
         ("T\nK", [_estimate(row.temperature, 1.0, 0) for row in rows]),
     ]
     averages = [
@@ -97,7 +103,7 @@ def cost_table(
         ("density\ng/cm³", [_estimate(r.density, 1.0, 3) for r in rows]),
     ]
     columns += [average for average in averages if average[0] not in wanted]
-    filled = [(title, cells) for title, cells in columns if title == "R\n%" or any(cells)]
+    filled = [(title, cells) for title, cells in columns if any(cells)]
     for title, _ in filled:
         table.add_column(title, justify="right", no_wrap=True)
     if wanted and terms:
@@ -252,13 +258,14 @@ def _legend(rows: Sequence[Row]) -> Iterable[str]:
             "drift: R by quarters of the run"
         )
     if scalars := _scalars(rows):
+        parts = "R and of the other terms" if costs else "all terms"
         yield (
-            "objective: root of the sum of squares of R and of the other terms; "
+            f"objective: root of the sum of squares of {parts}; "
             "(n %): share of a term in the squared objective"
         )
         yield "; ".join(column.words for column in scalars)
     for row in rows:
-        if row.cost is None:
+        if row.failed:
             yield f"{row.label}: {FAILED}: {row.note or 'no reason recorded'}"
         elif row.note:
             yield f"{row.label}: {row.note}"
@@ -274,9 +281,17 @@ def _pair_cost(row: Row, pair: str) -> str:
     return _percent(row.cost.pairs[pair].cost, 1)
 
 
-def _value(row: Row) -> str:
-    if row.cost is None:
+def _objective(row: Row, *, of_structure: bool) -> str:
+    if row.failed and not of_structure:
         return FAILED
+    return _estimate(row.objective, 100.0, 2)
+
+
+def _value(row: Row, *, of_structure: bool) -> str:
+    if row.failed and of_structure:
+        return FAILED
+    if row.cost is None:
+        return ""
     error = _percent(row.cost.error, 2)
     value = _percent(row.cost.value, 2) + (f" ± {error}" if error != UNKNOWN else "")
     ours = next((one for one in row.terms if one.column.wanted is None), None)

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ from lammpsfit.report.run_view import Condition, Parameter, Points, Record, RunV
 from lammpsfit.run_pages.slices import surrogate_slices
 from lammpsfit.target import MAIN, Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
-from lammpsfit.words import FITTED
+from lammpsfit.words import FITTED, list_words
 
 AT_BOUND: Final = 5e-3
 """Distance from a bound, as a fraction of the range, that counts as being there."""
@@ -198,9 +198,12 @@ def _pooled(
 def _fields(evaluation: Evaluation) -> Record:
     """Make the fields of an evaluation, with the errors of its pairs."""
     fields = result_fields(evaluation)
-    errors = {pair: one.error for pair, one in evaluation.cost.pairs.items()}
+    pairs = {} if evaluation.cost is None else evaluation.cost.pairs
+    errors = {pair: one.error for pair, one in pairs.items()}
     also = {name: _fields(one) for name, one in evaluation.also.items()}
-    return fields | {"pair_cost_errors": errors} | ({"also": also} if also else {})
+    return (
+        fields | ({"pair_cost_errors": errors} if errors else {}) | ({"also": also} if also else {})
+    )
 
 
 def _parameters(fit: Fit, best: Record | None) -> list[Parameter]:
@@ -287,13 +290,17 @@ def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) 
 
 def _condition(name: str, problem: Problem) -> Condition:
     system, protocol, target = problem.system, problem.protocol, problem.target
+    source: Sequence[str] = [list_words([term.column.label for term in target.others])]
+    if problem.reference is not None:
+        source = problem.reference.header or (problem.reference.path.name,)
+    structure = target.structure
     return Condition(
         name=name,
         main=name == MAIN,
         system=_system_words(system, protocol),
-        source=problem.reference.header or (problem.reference.path.name,),
-        reference=target.reference,
-        definition=target.structure.definition,
+        source=source,
+        reference=None if structure is None else structure.reference,
+        definition="" if structure is None else structure.definition,
         columns=[term.column for term in target.others],
         curves=target.curves,
     )

@@ -72,6 +72,16 @@ class CurveTerm(Term):
         """What is wanted, for pictures."""
 
     @property
+    @abstractmethod
+    def structureless(self) -> FloatArray:
+        """The curve of a gas without structure, shape (K,)."""
+
+    @property
+    def gas(self) -> float:
+        """Sum of its squared residuals for a gas without structure."""
+        return float(np.sum(((self.structureless - self.wanted) * self.scale) ** 2))
+
+    @property
     def wanted(self) -> FloatArray:
         """The curve wanted, shape (K,)."""
         return self.curve_wanted

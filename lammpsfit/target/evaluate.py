@@ -55,7 +55,7 @@ class Evaluate:
             self.protocol,
             self.structure,
             self.seed,
-            self.target.reference.r,
+            self.target.r,
             self.realisation,
             None if self.level is None else lambda rdf: self._given_up(rdf) is not None,
             self.keep,
@@ -70,9 +70,12 @@ class Evaluate:
         Whatever else is wanted only adds to R: it is a bound on the objective, too.
         """
         blocks = self.protocol.blocks
-        if self.level is None or rdf.blocks is None or len(rdf.blocks) == blocks:
+        structure = self.target.structure
+        if self.level is None or rdf.blocks is None or structure is None:
             return None
-        bound = least_cost(rdf, blocks, self.target.structure.cost)
+        if len(rdf.blocks) == blocks:
+            return None
+        bound = least_cost(rdf, blocks, structure.cost)
         return GivenUp(self.level, bound) if bound > self.level else None
 
 

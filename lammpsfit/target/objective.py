@@ -10,10 +10,13 @@ This is the only place that decides what a search minimises, and what that is ca
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import numpy as np
+
+from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.racing import GivenUp
@@ -29,11 +32,23 @@ from lammpsfit.target.terms.pair_distribution import PairDistribution
 MAIN: Final = "main"
 """Name of the condition that a job sets first; there may be more."""
 
+STRUCTURE: Final = PairDistribution.name
+"""Name of the term of partial g(r)."""
+
+BIN: Final = 0.02
+"""Å of the bins of g(r) that are sampled where none is to be reproduced."""
+
 ONLY_R: Final = "R"
 """What is minimised where partial g(r) under one condition is all that is wanted."""
 
 OBJECTIVE: Final = "objective"
 """What is minimised where more is wanted."""
+
+
+def bins_up_to(reach: float) -> FloatArray:
+    """Return the bin centres in Å of g(r) that is sampled though none is to be reproduced."""
+    centres: FloatArray = BIN * (np.arange(int(reach / BIN + 1e-9), dtype=np.float64) + 0.5)
+    return centres
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,7 @@ class Evaluation:
     sample
         What was sampled.
     cost
-        R of its g(r).
+        R of its g(r); None where no g(r) is wanted.
     terms
         What it reached of each term, by name.
     objective
@@ -80,7 +95,7 @@ class Evaluation:
     """
 
     sample: Sample
-    cost: Cost
+    cost: Cost | None
     terms: Mapping[str, Reached]
     objective: Estimate
     given_up: GivenUp | None = None
@@ -104,26 +119,34 @@ class Target:
     Attributes
     ----------
     structure
-        The partial g(r) to be reproduced.
+        The partial g(r) to be reproduced, of all pairs or some; None where none is.
     others
         What else is wanted.
+    bins
+        Bin centres of g(r) in Å that runs sample where none is to be reproduced, shape (n_bins,).
 
     Raises
     ------
     InputError
-        If two terms share a name.
+        If nothing is wanted of runs, or two terms share a name.
     """
 
-    structure: PairDistribution
+    structure: PairDistribution | None
     others: tuple[AnyTerm, ...] = ()
+    bins: FloatArray = field(default_factory=lambda: bins_up_to(8.0))
 
     def __post_init__(self) -> None:
+        if not self.ensemble:
+            raise InputError(
+                "a job must want something of its runs: add [reference], or a term such as "
+                "[[total_scattering]] or [[angle_distribution]]"
+            )
         check_names(self.terms)
 
     @property
     def terms(self) -> tuple[AnyTerm, ...]:
         """All terms."""
-        return (self.structure, *self.others)
+        return self.others if self.structure is None else (self.structure, *self.others)
 
     @property
     def observables(self) -> tuple[Term, ...]:
@@ -133,7 +156,8 @@ class Target:
     @property
     def ensemble(self) -> tuple[Term, ...]:
         """The terms of runs, in the order of their residuals."""
-        return (self.structure, *self.observables)
+        first = () if self.structure is None else (self.structure,)
+        return (*first, *self.observables)
 
     @property
     def static(self) -> tuple[StaticTerm, ...]:
@@ -181,8 +205,14 @@ class Target:
 
     @property
     def reference(self) -> PartialRdf:
-        """The g(r) wanted, on the bins compared, which are those sampled."""
+        """The g(r) wanted, on the bins compared, which are those sampled; there must be one."""
+        assert self.structure is not None
         return self.structure.reference
+
+    @property
+    def r(self) -> FloatArray:
+        """Bin centres of g(r) in Å that runs sample, shape (n_bins,)."""
+        return self.bins if self.structure is None else self.structure.reference.r
 
     @property
     def gas(self) -> float:
@@ -209,18 +239,18 @@ class Target:
             )
             for term in self.terms
         }
-        cost = self.structure.cost(sample.rdf)
+        cost = None if self.structure is None else self.structure.cost(sample.rdf)
         return Evaluation(sample, cost, reached, objective, given_up)
 
     def _objective(self, sample: Sample, deviations: Mapping[str, Estimate]) -> Estimate:
         if len(self.terms) == 1:
-            return deviations[self.structure.name]
+            return deviations[self.terms[0].name]
         return root_of_squares([term.per_block(sample) for term in self.terms])
 
 
-def minimised(conditions: Collection[object], terms: Collection[object]) -> str:
-    """Name what is minimised under these conditions, with these terms under the first."""
-    return ONLY_R if len(conditions) == 1 and len(terms) == 1 else OBJECTIVE
+def minimised(conditions: Collection[object], terms: Iterable[str]) -> str:
+    """Name what is minimised under these conditions, with terms of these names under the first."""
+    return ONLY_R if len(conditions) == 1 and list(terms) == [STRUCTURE] else OBJECTIVE
 
 
 def together(evaluations: Mapping[str, Evaluation], weights: Mapping[str, float]) -> Evaluation:

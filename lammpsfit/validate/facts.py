@@ -14,7 +14,13 @@ from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, pea
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.units import BAR_PER_GPA
-from lammpsfit.validate.known import REFERENCE, angle_sets, onto, reference_coordination, spelled
+from lammpsfit.validate.known import (
+    REFERENCE,
+    angle_sets,
+    onto,
+    reference_coordination,
+    reference_of,
+)
 from lammpsfit.validate.plan import Plan
 from lammpsfit.validate.run import Results
 from lammpsfit.validate.totals import totals
@@ -101,7 +107,7 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
 
 def _structure(plan: Plan, part: Part, runs: Sound) -> Rows:
     structures = {x: run.structure for x, run in runs.items() if run.structure is not None}
-    if part is Part.LIQUID:
+    if part is Part.LIQUID and plan.problem.target.structure is not None:
         yield "R", "%", {x: _cost(plan, one) for x, one in structures.items()}
     yield from _first_shells(plan, part, structures)
     if plan.cutoffs:
@@ -111,15 +117,15 @@ def _structure(plan: Plan, part: Part, runs: Sound) -> Rows:
 
 
 def _cost(plan: Plan, structure: Observables) -> Estimate:
-    target = plan.problem.target
-    reference = target.reference
+    wanted = plan.problem.target.structure
+    assert wanted is not None
+    reference = wanted.reference
     within = reference.select(structure.rdf.r[0] - 1e-9, structure.rdf.r[-1] + 1e-9)
-    found = cost(onto(structure.rdf, within.r), within, target.structure.weights)
+    found = cost(onto(structure.rdf, within.r), within, wanted.weights)
     return Estimate(100 * found.value, 100 * found.error)
 
 
 def _first_shells(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Rows:
-    reference = plan.problem.target.reference
     first = next(iter(structures.values()))
     for pair in first.rdf.pairs:
         where, height = {}, {}
@@ -128,9 +134,9 @@ def _first_shells(plan: Plan, part: Part, structures: Mapping[str, Observables])
             blocks = one.rdf.blocks[:, one.rdf.pairs.index(pair)]
             where[label] = jackknife(blocks, partial(_first, 0, R_WIDTH, one.rdf.r))
             height[label] = jackknife(blocks, partial(_first, 1, R_WIDTH, one.rdf.r))
-        own = spelled(reference, pair)
-        if own is not None and part is Part.LIQUID:
-            at, high = first_peak(reference.r, reference.g[reference.pairs.index(own)], R_WIDTH)
+        known = reference_of(plan, pair)
+        if known is not None and part is Part.LIQUID:
+            at, high = first_peak(*known, R_WIDTH)
             where[REFERENCE], height[REFERENCE] = _plain(at), _plain(high)
         yield f"g({pair}): first peak at", "Å", where
         yield f"g({pair}): its height", "", height

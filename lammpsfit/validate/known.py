@@ -15,12 +15,15 @@ REFERENCE = "reference"
 def reference_coordination(plan: Plan, centre: str, neighbour: str) -> float | None:
     """Integrate the reference's g(r) up to where a bond ends, n = ρ_b ∫ g 4π r² dr.
 
-    None where it does not begin at zero, or the pair has no bonds.
+    None where there is none, it does not begin at zero, or the pair has no bonds.
     """
-    rdf, system = plan.problem.target.reference, plan.problem.system
+    structure, system = plan.problem.target.structure, plan.problem.system
     pair = canonical_pair(f"{centre}-{neighbour}")
     cutoff = next((c for name, c in plan.cutoffs.items() if canonical_pair(name) == pair), None)
-    if cutoff is None or rdf.edges[0] > rdf.dr:
+    if cutoff is None or structure is None or reference_of(plan, pair) is None:
+        return None
+    rdf = structure.reference
+    if rdf.edges[0] > rdf.dr:
         return None
     masses = {name: kind.mass for name, kind in plan.problem.potential.species.items()}
     density = system.counts[neighbour] / system.box_length(masses) ** 3
@@ -29,10 +32,14 @@ def reference_coordination(plan: Plan, centre: str, neighbour: str) -> float | N
     return float(density * np.sum(g * inside * shell_volumes(rdf.edges)))
 
 
-def spelled(rdf: PartialRdf, pair: str) -> str | None:
-    """Return the spelling of a pair that an RDF has, None where it has not got it."""
-    wanted = canonical_pair(pair)
-    return next((name for name in rdf.pairs if canonical_pair(name) == wanted), None)
+def reference_of(plan: Plan, pair: str) -> tuple[FloatArray, FloatArray] | None:
+    """Return r and g of a pair of the reference, None where there is none."""
+    structure = plan.problem.target.structure
+    if structure is None:
+        return None
+    rdf, wanted = structure.reference, canonical_pair(pair)
+    found = (g for name, g in zip(rdf.pairs, rdf.g, strict=True) if canonical_pair(name) == wanted)
+    return next(((rdf.r, g) for g in found), None)
 
 
 def angle_sets(table: AngleTable | None) -> Iterator[tuple[str, str]]:

@@ -85,8 +85,9 @@ def _notes(plan: Plan) -> list[str]:
         f"runs: {problem.system.atoms} atoms of {problem.system.formula}, {protocol.relax:g} + "
         f"{protocol.sample:g} ps, a frame every {protocol.every_fs:g} fs, {protocol.blocks} blocks",
         ERRORS,
-        f"reference: {problem.reference.path.name}",
     ]
+    if problem.reference is not None:
+        lines.append(f"reference: {problem.reference.path.name}")
     if plan.quench is not None:
         lines.append(
             f"glass: {protocol.relax:g} ps at {protocol.temperature:g} K, cooled to "

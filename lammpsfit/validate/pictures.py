@@ -10,7 +10,7 @@ from lammpsfit.report.panels import Curve, Panel, Picture
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.validate.facts import heading, sound
-from lammpsfit.validate.known import REFERENCE, angle_sets, spelled
+from lammpsfit.validate.known import REFERENCE, angle_sets, reference_of
 from lammpsfit.validate.plan import Plan
 from lammpsfit.validate.run import Results
 from lammpsfit.validate.totals import totals
@@ -39,7 +39,6 @@ def all_pictures(plan: Plan, results: Results) -> list[Picture]:
 
 
 def _rdf(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Picture:
-    reference = plan.problem.target.reference
     panels = []
     for pair in next(iter(structures.values())).rdf.pairs:
         curves = {
@@ -48,10 +47,8 @@ def _rdf(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Pictu
             )
             for x, one in structures.items()
         }
-        own = spelled(reference, pair) if part is Part.LIQUID else None
-        known = {}
-        if own is not None:
-            known[REFERENCE] = Curve(reference.r, reference.g[reference.pairs.index(own)])
+        wanted = reference_of(plan, pair) if part is Part.LIQUID else None
+        known = {} if wanted is None else {REFERENCE: Curve(*wanted)}
         panels.append(Panel(pair, curves, known))
     title = f"Pair distributions: {heading(plan, part)}"
     return Picture(f"{part}-gr", title, "r (Å)", "g(r)", "r_A", panels, (0.0, SHOWN))

@@ -97,6 +97,12 @@ class Plan:
         """All runs: the first part of every potential first."""
         return [(label, part) for part in self.parts for label in self.potentials]
 
+    @property
+    def bin(self) -> float:
+        """Å of the bins of g(r)."""
+        r = self.problem.target.r
+        return float((r[-1] - r[0]) / (r.size - 1))
+
     def task(self, label: str, part: Part, structure: Path) -> Observe:
         """Make the task of a run. All potentials share the seeds of their runs."""
         return Observe(
@@ -106,7 +112,7 @@ class Plan:
             structure,
             run_seed(self.seed, Runs.VALIDATE, list(Part).index(part)),
             self.cutoffs,
-            self.problem.target.reference.dr,
+            self.bin,
             self.quench if part is Part.GLASS else None,
         )
 
@@ -130,7 +136,7 @@ def build_plan(request: Request) -> Plan:
     problem = problem.of_size(checked(ConfirmTable, size, "option"))
     if request.quench is not None:
         request.quench.steps(problem.protocol)
-    known = request.angles or job.reference.angles
+    known = request.angles or (None if job.reference is None else job.reference.angles)
     parts = [Part.LIQUID]
     parts += [Part.DENSITY] if request.density else []
     parts += [Part.GLASS] if request.quench is not None else []
@@ -177,20 +183,27 @@ def _cutoffs(problem: Problem, given: Mapping[str, float]) -> dict[str, float]:
     Bonds there are between species of opposite charges; where nothing is charged, between all.
     """
     own = {canonical_pair(pair): cutoff for pair, cutoff in given.items()}
-    reference, species = problem.target.reference, problem.potential.species
+    structure, species = problem.target.structure, problem.potential.species
+    known = (
+        {}
+        if structure is None
+        else {canonical_pair(pair): pair for pair in structure.reference.pairs}
+    )
     cutoffs = {}
-    for pair, g in zip(reference.pairs, reference.g, strict=True):
+    for name in problem.potential.pair_names:
+        pair = known.get(canonical_pair(name), name)
         a, b = split_pair(pair)
         bonded = species[a].charge * species[b].charge < 0
         bonded |= all(kind.charge == 0 for kind in species.values())
         cutoff = own.pop(canonical_pair(pair), None)
-        if cutoff is None and bonded:
-            cutoff = first_minimum(reference.r, g)
+        if cutoff is None and bonded and structure is not None and pair in known.values():
+            reference = structure.reference
+            cutoff = first_minimum(reference.r, reference.reorder([pair]).g[0])
         if cutoff is not None:
             cutoffs[pair] = cutoff
     if own:
         raise InputError(
-            f"--cutoff {', '.join(own)}: no such pair in the reference, which has "
-            f"{', '.join(reference.pairs)}"
+            f"--cutoff {', '.join(own)}: no such pair in the system, which has "
+            f"{', '.join(problem.potential.pair_names)}"
         )
     return cutoffs

@@ -37,6 +37,8 @@ def build_conditions(job: Job) -> Conditions:
     """
     start = start_potential(job)
     main = build_problem(job, start)
+    if job.strategy.race and main.target.structure is None:
+        raise InputError("strategy.race must be 0 without [reference]: only R is bounded by a part")
     if not job.also:
         return Conditions.only(main)
     if job.strategy.race:
@@ -151,7 +153,8 @@ def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> 
         descent = GaussNewtonSettings(
             radius=table.radius, spread=table.spread, patience=table.quiet, batch=table.batch
         )
-        stuck = STUCK * conditions.structureless
+        # 0: no term knows a gas
+        stuck = STUCK * conditions.structureless or np.inf
         multistart = MultistartSettings(table.starts, stuck=stuck, descent=descent)
         slopes = build_slopes(job, conditions, space)
         return GaussNewton(space.dim, multistart, linearise, job.seed, constraint, start, slopes)

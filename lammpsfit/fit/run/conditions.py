@@ -111,7 +111,7 @@ class Conditions:
     @property
     def minimised(self) -> str:
         """What a search under these conditions minimises: ``"R"`` or ``"objective"``."""
-        return minimised(self.every, self.main.target.terms)
+        return minimised(self.every, [term.name for term in self.main.target.terms])
 
     @property
     def whole(self) -> Condition | None:

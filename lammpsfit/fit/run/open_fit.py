@@ -133,10 +133,10 @@ class Fit:
         for one in self.conditions.every:
             path = self.folder.sample(name, one.name)
             found[one.name] = sample = load_sample(path)
-            reference = one.problem.target.reference
+            names = one.problem.potential.pair_names
             if {*map(canonical_pair, sample.rdf.pairs)} != {
-                *map(canonical_pair, reference.pairs)
-            } or not _same_bins(sample.rdf.r, reference.r):
+                *map(canonical_pair, names)
+            } or not _same_bins(sample.rdf.r, one.problem.target.r):
                 raise InputError(f"{path}: its pairs and bins must be those of the reference")
         return found
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lammpsfit.config import ConfirmTable, Job
+from lammpsfit.config import ConfirmTable, Job, ReferenceTable
 from lammpsfit.errors import InputError
 from lammpsfit.fit.run.start_system import system_of
 from lammpsfit.forcefield import Potential, load_potential
+from lammpsfit.inputs import quoted
 from lammpsfit.md.configuration import Configuration, check_start
 from lammpsfit.md.histogram import Histogram
 from lammpsfit.md.melt import Melting, melted_structure
@@ -17,7 +18,9 @@ from lammpsfit.reference import Reference, read_reference, require_pairs
 from lammpsfit.reference.errors import reference_errors
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.neighbours import heights
+from lammpsfit.structure.rdf import PartialRdf, canonical_pair
 from lammpsfit.target import Setting, Target, build_terms
+from lammpsfit.target.objective import bins_up_to
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
 MELT_FACTOR = 1.25
@@ -33,9 +36,9 @@ class Problem:
     potential
         The start, with the species of the system in the order of its formula.
     reference
-        The reference with its source.
+        The partial g(r) with its source; None where none is wanted.
     target
-        The reference with range and weights.
+        What is wanted: g(r) with range and weights, and other terms.
     system
         Composition, size and density of the box.
     protocol
@@ -47,7 +50,7 @@ class Problem:
     """
 
     potential: Potential
-    reference: Reference
+    reference: Reference | None
     target: Target
     system: System
     protocol: Protocol
@@ -96,15 +99,18 @@ class Problem:
         check_start(self.system, self.melting.structure)
         for potential in (self.potential, self.melt_potential):
             self._check_cutoff(potential)
-        half = self._half_box()
-        reach = self.target.reference.edges[-1]
-        if reach > half + 0.5 * self.target.reference.dr:
+        if self.target.structure is not None:
+            self._check_reach(self.target.structure.reference)
+        Histogram.onto(self.target.r, self.potential.outer_cutoff)
+        return self
+
+    def _check_reach(self, reference: PartialRdf) -> None:
+        half, reach = self._half_box(), reference.edges[-1]
+        if reach > half + 0.5 * reference.dr:
             raise InputError(
                 f"the reference must end at or below half the box ({half:.2f} Å for "
                 f"{self.system.atoms} atoms), got {reach:.2f} Å: use more atoms or a lower r_max"
             )
-        Histogram.onto(self.target.reference.r, self.potential.outer_cutoff)
-        return self
 
     def melted(
         self,
@@ -162,19 +168,14 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
     """
     system, box = system_of(job.system)
     potential = _for_system(start_potential(job) if start is None else start, system)
-    reference = read_reference(job.reference.file)
-    require_pairs(reference, potential.pair_names)
-    table = job.reference
-    full = reference.rdf.reorder(_spelled_like(reference, potential))
-    # range, weights and normalisation are refused now, not after a run
-    cost(full, full, table.weights, table.r_min, table.r_max)
-    # the job's range is cut here, once: what lies outside is neither sampled nor compared
-    compared = full.select(table.r_min, table.r_max)
-    errors = reference_errors(reference, table.error, compared)
-    structure = PairDistribution(compared, dict(table.weights), errors)
+    reference = None if job.reference is None else read_reference(job.reference.file)
+    structure = None
+    if reference is not None and job.reference is not None:
+        structure = _structure(reference, job.reference, potential)
     given = job.protocol.model_dump(exclude_none=True)
     protocol = Protocol(**{"blocks": BLOCKS[job.protocol.ensemble]} | given)
-    target = Target(structure, build_terms(job, Setting(potential, system, protocol)))
+    terms = build_terms(job, Setting(potential, system, protocol))
+    target = Target(structure, terms, bins_up_to(potential.outer_cutoff))
     melt, molten = job.system.melt, box is None or job.system.melted
     times = ("melt", "cool", "relax")
     melting = Melting(
@@ -193,14 +194,32 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
     ).checked()
 
 
+def _structure(
+    reference: Reference, table: ReferenceTable, potential: Potential
+) -> PairDistribution:
+    """Take of a reference the pairs and the range that are compared."""
+    ours = {canonical_pair(pair): pair for pair in potential.pair_names}
+    if table.pairs is not None:
+        unknown = [pair for pair in table.pairs if canonical_pair(pair) not in ours]
+        if unknown or not table.pairs:
+            raise InputError(
+                f"reference.pairs must be some of {', '.join(potential.pair_names)}, got "
+                f"{quoted(unknown[0]) if unknown else 'none'}"
+            )
+        ours = {canonical_pair(pair): pair for pair in table.pairs}
+    require_pairs(reference, list(ours.values()))
+    spelled = [pair for pair in reference.rdf.pairs if canonical_pair(pair) in ours]
+    full = reference.rdf.reorder(spelled)
+    # range, weights and normalisation are refused now, not after a run
+    cost(full, full, table.weights, table.r_min, table.r_max)
+    # the job's range is cut here, once: what lies outside is neither sampled nor compared
+    compared = full.select(table.r_min, table.r_max)
+    errors = reference_errors(reference, table.error, compared)
+    return PairDistribution(compared, dict(table.weights), errors)
+
+
 def _for_system(potential: Potential, system: System) -> Potential:
     """Restrict a potential to the species of a system, in its order, and check the charges."""
     ours = potential.for_composition(system.composition)
     ours.check_neutral(system.composition)
     return ours
-
-
-def _spelled_like(reference: Reference, potential: Potential) -> list[str]:
-    """Pairs of the potential in the order and spelling of the reference."""
-    wanted = {frozenset(pair.split("-")) for pair in potential.pair_names}
-    return [pair for pair in reference.rdf.pairs if frozenset(pair.split("-")) in wanted]

@@ -7,12 +7,13 @@ of ours could stumble over are left out like torn lines, and named.
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from lammpsfit.child.failure import Reason
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, Record
 from lammpsfit.models import Count, Fields, Finite, first_wrong
+from lammpsfit.target.objective import STRUCTURE
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -40,12 +41,12 @@ class _Term(Fields):
 class _Cost(Fields):
     """What any run has that gave a cost, under one condition."""
 
-    cost: Finite
-    cost_error: float
-    cost_corrected: float
+    cost: Finite | None = None
+    cost_error: float | None = None
+    cost_corrected: float | None = None
     objective: Pair
     cost_quarters: list[float] = Field([])
-    pair_costs: dict[str, float]
+    pair_costs: dict[str, float] | None = None
     temperature: Pair | None = None
     pressure: Pair | None = None
     energy: Pair | None = None
@@ -55,6 +56,15 @@ class _Cost(Fields):
     atom_steps: Count = 0
     terms: dict[str, _Term] = Field({})
     also: "dict[str, _Cost]" = Field({})
+
+    @model_validator(mode="after")
+    def _cost_of_structure(self) -> "_Cost":
+        """R is there where g(r) is wanted: alone, as in early records, or by its name."""
+        if not self.terms or STRUCTURE in self.terms:
+            for key in ("cost", "cost_error", "cost_corrected", "pair_costs"):
+                if getattr(self, key) is None:
+                    raise ValueError(f"{key} must be there, as g(r) is wanted")
+        return self
 
 
 class _Sound(_Cost):

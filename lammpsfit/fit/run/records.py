@@ -10,6 +10,7 @@ from lammpsfit.child.failure import Failure
 from lammpsfit.farm.journal import Record
 from lammpsfit.fit.base import Ask, Outcome
 from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.cost import Cost
 from lammpsfit.target import Evaluation, Reached
 
 
@@ -47,18 +48,14 @@ def result_fields(result: Evaluation | Failure) -> Record:
     """
     if isinstance(result, Failure):
         return {"status": "failed", "reason": str(result.reason), "detail": result.detail}
-    cost, sample = result.cost, result.sample
+    sample = result.sample
     given_up = result.given_up
     also = {name: result_fields(one) for name, one in result.also.items()}
     return {
         "status": "ok" if given_up is None else "censored",
-        "cost": cost.value,
-        "cost_error": cost.error,
-        "cost_corrected": cost.corrected,
+        **_cost_fields(result.cost),
         "objective": _pair(result.objective),
         "terms": {name: _reached(one) for name, one in result.terms.items()},
-        "cost_quarters": list(cost.segments),
-        "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
         "temperature": _pair(sample.temperature),
         "pressure": _pair(sample.pressure),
         "energy": _pair(sample.energy),
@@ -91,6 +88,19 @@ def as_told(record: Mapping[str, Any]) -> tuple[Ask, Outcome]:
     if record["status"] != "ok":
         return ask, Outcome(None)
     return ask, Outcome(*record["objective"])
+
+
+def _cost_fields(cost: Cost | None) -> Record:
+    """Make the fields of R; none where no g(r) is wanted."""
+    if cost is None:
+        return {}
+    return {
+        "cost": cost.value,
+        "cost_error": cost.error,
+        "cost_corrected": cost.corrected,
+        "cost_quarters": list(cost.segments),
+        "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
+    }
 
 
 def _reached(one: Reached) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from lammpsfit.files import write_json, write_text
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.ensemble import uncertainty_block
 from lammpsfit.fit.run.open_fit import Fit
+from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.records import result_fields
 from lammpsfit.forcefield import Potential, dump_potential
-from lammpsfit.reference import Reference
 from lammpsfit.target import Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
 from lammpsfit.words import FITTED
@@ -100,7 +100,7 @@ def finished(
     others: dict[str, Result] = {
         name: result for name, result in pooled.items() if name not in candidates
     }
-    sources = "; ".join(_source(one.problem.reference) for one in fit.conditions.every)
+    sources = "; ".join(_source(one.problem) for one in fit.conditions.every)
     potential = replace(
         potential,
         name=_name(fit),
@@ -140,14 +140,12 @@ def _name(fit: Fit) -> str:
 
 
 def _cost_fields(evaluation: Evaluation) -> dict[str, Any]:
-    cost = evaluation.cost
+    fields, cost = result_fields(evaluation), evaluation.cost
+    keys = ("cost", "cost_error", "cost_corrected", "pair_costs")
     return {
-        "cost": cost.value,
-        "cost_error": cost.error,
-        "cost_corrected": cost.corrected,
-        "pair_costs": {pair: value.cost for pair, value in cost.pairs.items()},
-        "definition": cost.definition,
-        "terms": result_fields(evaluation)["terms"],
+        **{key: fields[key] for key in keys if key in fields},
+        **({} if cost is None else {"definition": cost.definition}),
+        "terms": fields["terms"],
     }
 
 
@@ -162,13 +160,22 @@ def _cost_words(best: Evaluation) -> list[str]:
     conditions = best.conditions
     words = []
     for name, one in conditions.items():
-        cost = f"R = {100 * one.cost.value:.2f} ± {100 * one.cost.error:.2f} %"
-        words.append(f"{name}: {cost}" if len(conditions) > 1 else cost)
-    return words + list(dict.fromkeys(one.cost.definition for one in conditions.values()))
+        if one.cost is None:
+            found = (
+                f"objective = {100 * one.objective.mean:.2f} ± {100 * one.objective.error:.2f} %"
+            )
+        else:
+            found = f"R = {100 * one.cost.value:.2f} ± {100 * one.cost.error:.2f} %"
+        words.append(f"{name}: {found}" if len(conditions) > 1 else found)
+    costs = [one.cost for one in conditions.values() if one.cost is not None]
+    return words + list(dict.fromkeys(cost.definition for cost in costs))
 
 
-def _source(reference: Reference) -> str:
-    """Say what a reference is, in its own first line."""
+def _source(problem: Problem) -> str:
+    """Say what is reproduced: the first line of the reference, else the terms."""
+    reference = problem.reference
+    if reference is None:
+        return ", ".join(column.label for column in problem.target.columns)
     return reference.header[0] if reference.header else reference.path.name
 
 

@@ -232,7 +232,9 @@ def _with_copies(job: Job, path: Path) -> Job:
         write_text(path / copy, dump_potential(loaded))
         return copy
 
-    def reference(table: ReferenceTable, condition: str) -> ReferenceTable:
+    def reference(table: ReferenceTable | None, condition: str) -> ReferenceTable | None:
+        if table is None:
+            return None
         copy = for_condition(Path("inputs/reference.csv"), condition)
         write_text(path / copy, read_text(table.file, TABLE_BYTES))
         copies = {"file": copy}
@@ -249,21 +251,11 @@ def _with_copies(job: Job, path: Path) -> Job:
         named = {"potential": potential(table.melt.potential, role)}
         return table.model_copy(update={"melt": table.melt.model_copy(update=named)})
 
-    def terms(tables: TermTables, condition: str) -> dict[str, Any]:
-        def copy(file: Path, role: str) -> Path:
-            # the name may be all that tells the format, as that of a POSCAR
-            ending = file.suffix or f"-{file.name}"
-            named = for_condition(Path("inputs") / f"{role}{ending}", condition)
-            write_text(path / named, read_text(file, TABLE_BYTES))
-            return named
-
-        return with_term_files(tables, copy)
-
     def copied(other: AlsoTable) -> AlsoTable:
         tables = {
             "reference": reference(other.reference, other.name),
             "system": system(other.system, other.name),
-            **terms(other, other.name),
+            **_term_copies(other, path, other.name),
         }
         return other.model_copy(update=tables)
 
@@ -277,7 +269,7 @@ def _with_copies(job: Job, path: Path) -> Job:
             "system": system(job.system, MAIN),
             "confirm": job.confirm.model_copy(update={"compare": compare}),
             "also": tuple(map(copied, job.also)),
-            **terms(job, MAIN),
+            **_term_copies(job, path, MAIN),
         }
     )
 
@@ -289,6 +281,19 @@ def _with_structure(table: SystemTable, path: Path, condition: str) -> SystemTab
     copy = for_condition(Path(f"inputs/structure-{table.file.name}"), condition)
     write_text(path / copy, read_text(table.file, LARGEST, "start structure"))
     return table.model_copy(update={"file": copy})
+
+
+def _term_copies(tables: TermTables, path: Path, condition: str) -> dict[str, Any]:
+    """Copy the files that terms name into the run folder, and name the copies."""
+
+    def copy(file: Path, role: str) -> Path:
+        # the name may be all that tells the format, as that of a POSCAR
+        ending = file.suffix or f"-{file.name}"
+        named = for_condition(Path("inputs") / f"{role}{ending}", condition)
+        write_text(path / named, read_text(file, TABLE_BYTES))
+        return named
+
+    return with_term_files(tables, copy)
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -63,6 +63,12 @@ class AngleDistribution(CurveTerm):
         return float(np.sqrt(np.pi * np.sum(self.curve_wanted**2)))
 
     @property
+    def structureless(self) -> FloatArray:
+        """Angles of random directions, sin(θ)/2 per radian, shape (K,)."""
+        p: FloatArray = np.sin(np.radians(self.x)) * np.pi / 360.0
+        return p
+
+    @property
     def column(self) -> Column:
         """The overlap of both distributions, in per cent."""
         enough = f"{100 * self.per_percent:.3g} %"

@@ -83,6 +83,13 @@ class TotalRdf(CurveTerm):
         return float(np.linalg.norm(w + 4 * np.pi * self.density * self.x * (self.shown_as == "G")))
 
     @property
+    def structureless(self) -> FloatArray:
+        """G = 1, shape (K,)."""
+        if self.shown_as == "T":
+            return 4 * np.pi * self.density * self.x
+        return np.full(self.x.size, 1.0 if self.shown_as == "g" else 0.0)
+
+    @property
     def wanted_error(self) -> FloatArray | None:
         """Standard errors of what is wanted, shape (K,), if known."""
         return self.errors

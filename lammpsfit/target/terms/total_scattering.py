@@ -3,14 +3,17 @@
 S is that of Faber and Ziman (:mod:`lammpsfit.structure.scattering`), 1 at large q. Its distance
 from the one wanted is d = |S - w| / |w - 1|: a gas without structure has 1.
 
-Up to :data:`SWITCH`, S comes from the positions of each frame at all wavevectors of the box, so
-that nothing is lost to the range of g(r), and w is taken at those wavevectors. Beyond, it comes
-from pair distances up to the reach R of the histogram, without a window, at the q of the file. What
-lies beyond R is at most about 4πρ R |g(R) - 1| / q² there.
+Up to :data:`SWITCH`, S comes from the positions of each frame at all wavevectors of its box, so
+that nothing is lost to the range of g(r). It is compared with w at those wavevectors: in a bin that
+holds some, S is that of the file plus the mean difference; in one that holds none it is that of the
+file, and has no residual. Beyond, S comes from pair distances up to the reach R of the histogram,
+without a window, at the q of the file. What lies beyond R is at most about 4πρ R |g(R) - 1| / q²
+there.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -36,6 +39,12 @@ MOST_WORK: Final = 4e8
 """Atoms times wavevectors of a frame up to which all wavevectors count, a quarter of a second; of
 larger boxes some of each bin do."""
 
+POINTS: Final = 10
+"""Points of the file, interpolated, that make what is wanted in a bin that wavevectors serve."""
+
+CHOICE: Final = 0.1
+"""1/Å of the bins from each of which some wavevectors are chosen, where not all count."""
+
 RADIATION: Final = {"neutron": "neutrons", "xray": "X-rays"}
 
 
@@ -47,13 +56,10 @@ class TotalScattering(CurveTerm):
     ----------
     radiation
         ``"neutron"`` or ``"xray"``.
-    hkl, bins
-        Wavevectors of the box, shape (n, 3), and the bin of each, shape (n,).
-    lengths
-        Their lengths in 1/Å in the box of the job, shape (n,).
+    edges
+        Edges in 1/Å of the bins that wavevectors serve, shape (n_low + 1,), equally spaced.
     table
-        q in 1/Å and S of the file, shape (2, n_table): where the box changes, and wavevectors with
-        it, S is compared with the table at the wavevectors as they are.
+        q in 1/Å and S of the file, shape (2, n_table).
     q, q_bins
         The q of the file that pairs serve, in 1/Å, and the bin of each, shape (m,).
     errors
@@ -61,9 +67,7 @@ class TotalScattering(CurveTerm):
     """
 
     radiation: str
-    hkl: NDArray[np.intp]
-    bins: NDArray[np.intp]
-    lengths: FloatArray
+    edges: FloatArray
     table: FloatArray
     q: FloatArray
     q_bins: NDArray[np.intp]
@@ -79,6 +83,11 @@ class TotalScattering(CurveTerm):
     def norm(self) -> float:
         """|w - 1|."""
         return float(np.linalg.norm(self.curve_wanted - 1.0))
+
+    @property
+    def structureless(self) -> FloatArray:
+        """S = 1, shape (K,)."""
+        return np.ones(self.x.size)
 
     @property
     def wanted_error(self) -> FloatArray | None:
@@ -104,18 +113,25 @@ class TotalScattering(CurveTerm):
     def measure(
         self, composition: Composition, positions: FloatArray, cell: FloatArray
     ) -> FloatArray:
-        """Return S in the bins that wavevectors of the box serve, in one frame."""
-        if not self.bins.size:
+        """Return S in the bins that wavevectors of the box serve, in one frame, shape (n_low,)."""
+        n = self.edges.size - 1
+        if not n:
             return np.zeros(0)
+        hkl = _vectors(
+            tuple(np.ravel(cell).tolist()), self.edges[0], self.edges[-1], len(positions)
+        )
+        lengths = np.linalg.norm(hkl @ (2 * np.pi * np.linalg.inv(cell).T), axis=1)
         numbers = np.array([composition.numbers[name] for name in composition.species])
-        lengths = np.linalg.norm(self.hkl @ (2 * np.pi * np.linalg.inv(cell).T), axis=1)
         f = amplitudes(self.radiation, composition.species, lengths)
         c, N = numbers / numbers.sum(), numbers.sum()
-        F = np.sum(f * densities(composition, positions, cell, self.hkl), axis=0)
+        F = np.sum(f * densities(composition, positions, cell, hkl), axis=0)
         S = 1.0 + (np.abs(F) ** 2 / N - c @ f**2) / (c @ f) ** 2
-        S -= np.interp(lengths, *self.table) - np.interp(self.lengths, *self.table)
-        mean: FloatArray = np.bincount(self.bins, S) / np.bincount(self.bins)
-        return mean
+        bins = np.searchsorted(self.edges, lengths, side="right") - 1
+        difference = np.bincount(bins, S - np.interp(lengths, *self.table), minlength=n)
+        found: FloatArray = self.wanted[:n] + difference / np.maximum(
+            np.bincount(bins, minlength=n), 1
+        )
+        return found
 
     def observe(self, frames: Frames) -> FloatArray:
         """Return S in each frame, shape (n_frames, K)."""
@@ -131,6 +147,18 @@ class TotalScattering(CurveTerm):
         of = np.zeros((self.q.size, self.x.size - low.shape[1]))
         of[np.arange(self.q.size), self.q_bins] = 1.0 / np.bincount(self.q_bins)[self.q_bins]
         return np.hstack([low, S @ of])
+
+
+@lru_cache(maxsize=8)
+def _vectors(cell: tuple[float, ...], low: float, high: float, atoms: int) -> NDArray[np.intp]:
+    """Return the wavevectors of a box with lengths from `low` to `high`, shape (n, 3)."""
+    vectors = np.reshape(cell, (3, 3))
+    expected = high**3 * abs(np.linalg.det(vectors)) / (12 * np.pi**2)
+    most = 10**9 if expected * atoms <= MOST_WORK else MOST_VECTORS
+    hkl = wavevectors(vectors, high, CHOICE, most).hkl
+    lengths = np.linalg.norm(hkl @ (2 * np.pi * np.linalg.inv(vectors).T), axis=1)
+    inside: NDArray[np.intp] = hkl[(lengths >= low) & (lengths < high)]
+    return inside
 
 
 def _weights(radiation: str, frames: Frames, q: FloatArray) -> FloatArray:
@@ -173,21 +201,21 @@ def _term(
     scale: FloatArray,
     inside: NDArray[np.bool_],
 ) -> TotalScattering:
-    """Put wavevectors and the q of the file into bins, and w with them."""
+    """Make the bins, and what is wanted in each."""
     q = known.x[inside]
     width = max(table.width, float(np.median(np.diff(q))))
-    switch = width * round(SWITCH / width)
-    hkl, number, lengths = _vectors(setting, q, width, switch)
-    low_bins, bins = np.unique(number, return_inverse=True)
-    beyond = q[q >= switch]
+    masses = {name: kind.mass for name, kind in setting.potential.species.items()}
+    shortest = max(float(q[0]), 2 * np.pi / setting.system.box_length(masses))
+    first, switch = int(shortest / width), round(SWITCH / width)
+    edges = width * np.arange(first, min(switch, int(q[-1] / width)) + 1, dtype=np.float64)
+    low = ((np.arange(POINTS) + 0.5) / POINTS * width + edges[:-1, None]).clip(q[0], q[-1])
+    beyond = q[q >= width * switch]
     _, q_bins = np.unique((beyond / width).astype(np.intp), return_inverse=True)
+    number = np.bincount(q_bins)
 
     def means(curve: FloatArray) -> FloatArray:
-        low = np.bincount(bins, np.interp(lengths, known.x, curve)) / np.maximum(
-            np.bincount(bins, minlength=len(low_bins)), 1
-        )
-        high = np.interp(beyond, known.x, curve)
-        return np.concatenate([low, np.bincount(q_bins, high) / np.bincount(q_bins)])
+        high = np.bincount(q_bins, np.interp(beyond, known.x, curve)) / number
+        return np.concatenate([np.interp(low, known.x, curve).mean(axis=1), high])
 
     errors = None if known.error is None else means(known.error * np.abs(scale))
     return TotalScattering(
@@ -195,31 +223,12 @@ def _term(
         curve_wanted=means(S),
         per_percent=table.per_percent,
         radiation=table.radiation,
-        hkl=hkl,
-        bins=bins,
-        lengths=lengths,
+        edges=edges,
         table=np.array([known.x, S]),
         q=beyond,
         q_bins=q_bins,
         errors=errors,
     )
-
-
-def _vectors(
-    setting: Setting, q: FloatArray, width: float, switch: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
-    """Return the wavevectors of the box within the table, their bins and lengths."""
-    masses = {name: kind.mass for name, kind in setting.potential.species.items()}
-    length = setting.system.box_length(masses)
-    end = min(switch, float(q[-1]))
-    expected = 2 / 3 * np.pi * (end * length / (2 * np.pi)) ** 3
-    most = 10**9 if expected * setting.system.atoms <= MOST_WORK else MOST_VECTORS
-    if end <= 2 * np.pi / length:
-        return np.zeros((0, 3), np.intp), np.zeros(0, np.intp), np.zeros(0)
-    hkl = wavevectors(length * np.eye(3), end, width, most).hkl
-    lengths = 2 * np.pi / length * np.linalg.norm(hkl, axis=1)
-    kept = (lengths >= q[0]) & (lengths < switch)
-    return hkl[kept], (lengths[kept] / width).astype(np.intp), lengths[kept]
 
 
 def _as_factor(
