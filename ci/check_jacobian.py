@@ -1,9 +1,11 @@
 """Are derivatives from the fluctuations of one run those of independent runs? Ask the MD.
 
-At CHIK, in a small box of silica at 3600 K, the derivatives of g(r) and of the pressure in the
-charge and in A, rho and C of every pair are found twice: from the fluctuations of runs at CHIK, and
-as central differences of runs with that parameter raised and lowered. A pull is their difference
-over the root of the sum of the squared errors, of unit variance if the derivatives are right.
+At CHIK, in a small box of silica at 3600 K, the derivatives of g(r), of the pressure and of every
+other term of a target in the charge and in A, rho and C of every pair are found twice: from the
+fluctuations of runs at CHIK, and as central differences of runs with that parameter raised and
+lowered. A pull is their difference over the root of the sum of the squared errors, of unit variance
+if the derivatives are right. With n runs at each end errors are uncertain themselves, which makes
+the mean square of pulls some (n - 1)/(n - 2).
 
 Errors come from the scatter of whole runs with velocities of their own. Blocks of 2.5 ps of one run
 would not do: means of runs of 25 ps scatter with about three times the variance that these tell.
@@ -22,12 +24,16 @@ Single bins are noisy, and there are many. Compared are
 - the pressure, which depends on the parameters itself, too,
 - g(r) in windows of 0.2 Å: the mean square of their pulls (neighbouring windows are correlated),
 - the change of all bins as a vector: cosine between both routes, and the length along the
-  differences over that of the differences, with the noise taken out of the squares.
+  differences over that of the differences, with the noise taken out of the squares,
+- the residuals of every other term: coordination, bond angles, S(q) of neutrons and X-rays, T(r),
+  and with --npt the density: the mean square of their pulls. Residuals that are the same in two
+  runs, such as empty bins of an angle, do not count.
 
 Runs are kept in the folder --keep and never made twice: the same command goes on where it was
 stopped, with a larger --runs it adds runs, with --only it does some of the parameters.
 
-    python ci/check_jacobian.py --keep FOLDER [--ps 20] [--runs 16] [--only q_Si ...] [--json FILE]
+    python ci/check_jacobian.py --keep FOLDER [--ps 20] [--runs 16] [--only q_Si ...] [--npt]
+        [--json FILE]
 """
 
 import argparse
@@ -40,18 +46,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lammpsfit.config import read_job
+from lammpsfit.config import TermTables, read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.forcefield import Free, ParameterSpace
 from lammpsfit.md.melt import melted_structure
-from lammpsfit.md.protocol import LEAST_BLOCKS, Protocol
+from lammpsfit.md.protocol import LEAST_BLOCKS, Ensemble, Protocol
 from lammpsfit.md.sample import Sample
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import residual_scale
 from lammpsfit.structure.fluctuations import Response, linear_response
-from lammpsfit.target import Evaluation, Target
+from lammpsfit.structure.scattering import neutron_weights, xray_weights
+from lammpsfit.structure.structure_factor import transform
+from lammpsfit.target import Evaluation, Setting, Target, Term, build_terms
 from lammpsfit.target.evaluate import Evaluate
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 from lammpsfit.units import BAR_PER_GPA, BOLTZMANN_CONSTANT
@@ -73,11 +81,12 @@ class Settings:
     relax: float
     step: float
     atoms: int = ATOMS
+    ensemble: Ensemble = "nvt"
 
     @property
     def protocol(self) -> Protocol:
         """Protocol of every run."""
-        return Protocol(3600.0, self.relax, self.ps, blocks=LEAST_BLOCKS)
+        return Protocol(3600.0, self.relax, self.ps, blocks=LEAST_BLOCKS, ensemble=self.ensemble)
 
 
 @dataclass(frozen=True)
@@ -121,13 +130,15 @@ def main() -> None:
     parser.add_argument("--base-runs", type=int, help="runs at CHIK, by default 4 times as many")
     parser.add_argument("--workers", type=int, default=available_cores())
     parser.add_argument("--only", nargs="+", metavar="PARAM", help="parameters to compare")
+    parser.add_argument("--npt", action="store_true", help="at zero pressure, and the density")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
-    settings = Settings(options.ps, options.relax, options.step)
+    ensemble: Ensemble = "npt" if options.npt else "nvt"
+    settings = Settings(options.ps, options.relax, options.step, ensemble=ensemble)
     folder: Path = options.keep
     check_settings(folder, settings)
-    problem = set_up(settings)
+    problem = set_up(settings, folder)
     space = space_around(problem)
     names = options.only or list(space.names)
     if unknown := set(names) - set(space.names):
@@ -140,6 +151,7 @@ def main() -> None:
     run_all(folder, problem, space, {"base": middle}, base_runs, options.workers)
     summary = summarise(problem, samples(folder, "base", base_runs))
     g, pressure = fluctuations(problem, space, samples(folder, "base", base_runs), summary)
+    others = other_terms(problem, space, samples(folder, "base", base_runs))
     steps = choose_steps(folder, space, g.metric, settings.step)
     ends = {
         f"{name}{sign:+d}": middle + sign * steps[name] * np.eye(space.dim)[space.names.index(name)]
@@ -151,7 +163,12 @@ def main() -> None:
     for name in names:
         up, down = (list(samples(folder, f"{name}{s}", options.runs)) for s in ("+1", "-1"))
         i = space.names.index(name)
-        rows.append(compare(name, i, steps[name], (g, pressure), (up, down), summary))
+        row = compare(name, i, steps[name], (g, pressure), (up, down), summary)
+        row["terms"] = {
+            term.name: pulls_of(term, others[term.name], i, steps[name], (up, down)).tolist()
+            for term in problem.target.others
+        }
+        rows.append(row)
     report(rows)
     if options.json:
         options.json.write_text(json.dumps({"settings": asdict(settings), "rows": rows}, indent=1))
@@ -168,15 +185,58 @@ def check_settings(folder: Path, settings: Settings) -> None:
         raise SystemExit(f"{folder} holds runs with {theirs}, asked for are {ours}: use another")
 
 
-def set_up(settings: Settings) -> Problem:
+def write_curves(problem: Problem, folder: Path) -> TermTables:
+    """Write curves of diffraction, made of the reference, and say which terms there are."""
+    rdf, numbers = problem.target.reference, problem.system.counts
+    masses = {name: kind.mass for name, kind in problem.potential.species.items()}
+    density = problem.system.atoms / problem.system.box_length(masses) ** 3
+    q = np.arange(0.8, 15.0, 0.1)
+    radiations = {
+        "neutron": neutron_weights(numbers, rdf.pairs),
+        "xray": xray_weights(numbers, rdf.pairs, q),
+    }
+    for radiation, weights in radiations.items():
+        S = 1 + np.sum(weights * (transform(rdf.r, rdf.g, density, q) - 1), axis=0)
+        np.savetxt(folder / f"sq_{radiation}.csv", np.transpose([q, S]))
+    T = 4 * np.pi * density * rdf.r * np.sum(radiations["neutron"] * rdf.g, axis=0)
+    np.savetxt(folder / "t_neutron.csv", np.transpose([rdf.r, T]))
+    angle = {"file": JOB.parent / "bond_angles_3600K.csv", "whose": "aimd"}
+    return TermTables.model_validate(
+        {
+            "coordination": [
+                {"centre": "Si", "neighbour": "O", "cutoff": 2.2, "value": 4.0},
+                {"centre": "O", "neighbour": "O", "cutoff": 3.2, "value": 7.0},
+            ],
+            "angle_distribution": [
+                angle | {"angle": name, "cutoffs": {"Si-O": 2.2}} for name in ("Si-O-Si", "O-Si-O")
+            ],
+            "total_scattering": [
+                {"radiation": name, "file": folder / f"sq_{name}.csv"} for name in radiations
+            ],
+            "total_rdf": [
+                {
+                    "radiation": "neutron",
+                    "file": folder / "t_neutron.csv",
+                    "quantity": "T",
+                    "r_min": 1.0,
+                }
+            ],
+            "density": {"value": 2.2} if problem.protocol.ensemble == "npt" else None,
+        }
+    )
+
+
+def set_up(settings: Settings, folder: Path) -> Problem:
     """Make the small box and its target, with pairs in the order of frames."""
     problem = build_problem(read_job(JOB))
     reference = problem.target.reference.reorder(problem.potential.pair_names)
+    system = replace(problem.system, atoms=settings.atoms)
+    problem = replace(problem, system=system, protocol=settings.protocol)
+    tables = write_curves(problem, folder)
+    others = build_terms(tables, Setting(problem.potential, system, problem.protocol))
     return replace(
         problem,
-        system=replace(problem.system, atoms=settings.atoms),
-        target=Target(PairDistribution(reference)),
-        protocol=settings.protocol,
+        target=Target(PairDistribution(reference), others),
         melting=replace(problem.melting, structure="random"),  # of any number of atoms
     ).checked()
 
@@ -271,6 +331,44 @@ def fluctuations(
     )
 
 
+def other_terms(
+    problem: Problem, space: ParameterSpace, base: Iterator[Sample]
+) -> dict[str, Response]:
+    """Find the derivatives of the residuals of the other terms from the runs at CHIK."""
+    u, beta = space.unit(space.base), 1.0 / (BOLTZMANN_CONSTANT * problem.protocol.temperature)
+    terms = problem.target.others
+    values: dict[str, list[FloatArray]] = {term.name: [] for term in terms}
+    dU, labels = [], []
+    for run, one in enumerate(base):
+        assert one.frames is not None  # runs at CHIK keep them
+        dU.append(one.frames.gradient(space, u))
+        labels.append(np.full(len(one.frames), run))
+        for term in terms:
+            values[term.name].append(term.per_frame(one.frames))
+    gradient, runs = np.concatenate(dU), np.concatenate(labels)
+    return {
+        name: linear_response(np.concatenate(several), gradient, beta, runs)
+        for name, several in values.items()
+    }
+
+
+def pulls_of(
+    term: Term,
+    response: Response,
+    i: int,
+    h: float,
+    ends: tuple[list[Sample], list[Sample]],
+) -> FloatArray:
+    """Return the pulls of the residuals of a term that runs move, for one parameter."""
+    up, down = (np.array([term.per_block(one).mean(axis=0) for one in end]) for end in ends)
+    there = (up.mean(axis=0) - down.mean(axis=0)) / (2 * h)
+    variance = up.var(axis=0, ddof=1) / len(up) + down.var(axis=0, ddof=1) / len(down)
+    error = np.hypot(response.jacobian_error[:, i], np.sqrt(variance) / (2 * h))
+    moved = np.all([np.diff(np.sort(end, axis=0), axis=0).all(axis=0) for end in (up, down)], 0)
+    pulls: FloatArray = ((response.jacobian[:, i] - there)[moved]) / error[moved]
+    return pulls
+
+
 def choose_steps(
     folder: Path, space: ParameterSpace, metric: FloatArray, length: float
 ) -> dict[str, float]:
@@ -352,8 +450,10 @@ def report(rows: list[dict]) -> None:
         print(f" {row['cosine']:6.3f} {row['ratio']:6.3f}")
     everything = {key: np.array([pull(row[key]) for row in rows]) for key in ("R2", "P")}
     everything["windows"] = np.concatenate([row["windows"] for row in rows])
+    for name in rows[0]["terms"] if rows else ():
+        everything[name] = np.concatenate([row["terms"][name] for row in rows])
     for key, pulls in everything.items():
-        print(f"{key:8s} χ² per degree of freedom {np.mean(pulls**2):.2f} of {len(pulls)}")
+        print(f"{key:28s} χ² per degree of freedom {np.mean(pulls**2):.2f} of {len(pulls)}")
 
 
 if __name__ == "__main__":
