@@ -70,6 +70,7 @@ JOB = Path(__file__).parent.parent / "examples" / "silica" / "quick.toml"
 ATOMS = 306  # half the box is 8.3 Å, just above the cutoff
 REACH = math.exp(0.5)  # bounds a factor e apart: the unit of the cube is that of ln θ
 WINDOW = 0.2
+BUSY = 20  # times longer than usual a run may take: what runs beside this is not known
 LEAST_G = 0.05  # windows where g is smaller hold too few pairs for an error
 
 
@@ -262,7 +263,7 @@ def run_all(
     structure = melted_structure(problem.melt_potential, problem.system, problem.melting)
     waiting = [(run, point) for run in range(runs) for point in points]
     waiting = [key for key in waiting if not file_of(folder, *key).exists()]
-    hung = problem.protocol.timeout(problem.system.atoms)
+    hung = BUSY * problem.protocol.timeout(problem.system.atoms)
     with LocalFarm[Evaluation](workers) as farm:
         while waiting or farm.busy:
             while waiting and farm.idle:

@@ -224,9 +224,11 @@ def _objective_notes(view: RunView) -> Iterator[str]:
     yield from _drift_notes(view)
     words = dict.fromkeys(column.words for one in view.conditions for column in one.columns)
     if words:
+        structure = any(one.reference is not None for one in view.conditions)
+        parts = "R and of the other terms" if structure else "all terms"
         yield (
-            "Objective: the root of the sum of squares of R and of the other terms. In brackets, "
-            "the share of a term in the squared objective."
+            f"Objective: the root of the sum of squares of {parts}. In brackets, the share of a "
+            "term in the squared objective."
         )
     yield from (f"{word}." for word in words)
     if len(view.conditions) > 1:

@@ -465,7 +465,7 @@ def test_potentials_are_evaluated_under_every_condition(lammpsfit, fitted, job_f
     (tmp_path / "job.toml").write_text(job.dump())
     checked = lammpsfit("fit", tmp_path / "job.toml", "-o", tmp_path / "run", "--dry-run")
     assert checked.returncode == 0, checked.stderr
-    assert "also 2500K: 306 atoms of SiO2 at 2.2 g/cm³, 2500 K" in checked.stdout
+    assert "also 2500K: 306 atoms of SiO2 at 2.2 g/cm³ and 2500 K" in checked.stdout
     out, picture = tmp_path / "out.json", tmp_path / "gr.png"
     arguments = ("--job", tmp_path / "job.toml", "--json", out, "--plot", picture, "--workers", 1)
     done = lammpsfit("evaluate", "CHIK", *arguments)
