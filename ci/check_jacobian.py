@@ -167,7 +167,7 @@ def main() -> None:
         row = compare(name, i, steps[name], (g, pressure), (up, down), summary)
         row["terms"] = {
             term.name: pulls_of(term, others[term.name], i, steps[name], (up, down)).tolist()
-            for term in problem.target.others
+            for term in problem.target.observables
         }
         rows.append(row)
     report(rows)
@@ -337,7 +337,7 @@ def other_terms(
 ) -> dict[str, Response]:
     """Find the derivatives of the residuals of the other terms from the runs at CHIK."""
     u, beta = space.unit(space.base), 1.0 / (BOLTZMANN_CONSTANT * problem.protocol.temperature)
-    terms = problem.target.others
+    terms = problem.target.observables
     values: dict[str, list[FloatArray]] = {term.name: [] for term in terms}
     dU, labels = [], []
     for run, one in enumerate(base):
