@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from lammpsfit import cli_gap_melt, cli_gap_phonons, cli_gap_work
+from lammpsfit import cli_gap_learn, cli_gap_melt, cli_gap_phonons, cli_gap_work
 from lammpsfit.cli_output import (
     Force,
     JsonFile,
@@ -36,6 +36,7 @@ app = typer.Typer(
 cli_gap_work.add_commands(app)
 cli_gap_phonons.add_commands(app)
 cli_gap_melt.add_commands(app)
+cli_gap_learn.add_commands(app)
 
 JobFile = Annotated[Path, typer.Argument(help="job file (TOML)", metavar="JOB.toml")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="check everything, run nothing")]

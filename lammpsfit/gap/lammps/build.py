@@ -31,8 +31,8 @@ COMPILERS: Final = ("g++", "clang++")
 FLAGS: Final = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-DLAMMPS_SMALLBIG")
 """Never -ffast-math: the rounding in vec.h would be optimised away."""
 
-TIMEOUT: Final = 600.0
-"""Seconds a compiler may take."""
+TIMEOUT: Final = 3600.0
+"""Seconds a compiler may take: many times what it needs alone, since others may work beside it."""
 
 
 class NoCompilerError(InputError):
