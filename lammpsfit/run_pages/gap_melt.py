@@ -22,11 +22,8 @@ from lammpsfit.report.html import (
 from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
 from lammpsfit.structure.rdf import FloatArray
 
-LOST: Final = {
-    "solid": "all froze",
-    "liquid": "all melted",
-    "not melted": "the upper half did not melt",
-}
+LOST: Final = {"solid": "all froze", "liquid": "all melted"}
+"""What became of a cell in which a phase died."""
 
 Values = Callable[[TwoPhase], FloatArray]
 

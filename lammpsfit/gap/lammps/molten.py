@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lammpsfit.errors import RunError
 from lammpsfit.gap.lammps.installation import Lammps
 from lammpsfit.gap.lammps.run import data_text
-from lammpsfit.gap.work.melt import MeltRequest, Phase, PhaseAlone, Watch
+from lammpsfit.gap.work.melt import HEATS, HOTTER, MOVED, MeltRequest, Phase, PhaseAlone, Watch
 from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
 from lammpsfit.labelled.frames import from_atoms
 from lammpsfit.md.template import render
@@ -31,8 +31,8 @@ FloatArray = NDArray[np.float64]
 SAMPLE: Final = 10
 """Steps between two values of temperature and pressure."""
 
-THERMO: Final = 100
-"""Steps between two lines of the log, as the templates have them."""
+COLUMNS: Final = 6
+"""Of a line of numbers in the log, as the templates have them; the first is the step."""
 
 POLL: Final = 0.5
 """Seconds between two looks at how far LAMMPS is."""
@@ -104,16 +104,15 @@ class LammpsEngine:
         return PhaseAlone((volume.mean, volume.error), (energy.mean, energy.error))
 
     def coexistence(
-        self,
-        request: MeltRequest,
-        a: float,
-        temperature: float,
-        hot: float,
-        seed: int,
-        watch: Watch,
+        self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
     ) -> Course:
-        """Prepare both phases, and run without thermostat."""
-        atoms = crystal(request.symbol, a, request.cells)
+        """Melt the second half of the atoms at the start, and run without thermostat.
+
+        Raises
+        ------
+        RunError
+            If it does not melt, or LAMMPS fails.
+        """
         melt, cool, relax = (
             request.steps(time, request.careful)
             for time in (request.melt, request.cool, request.relax / 2.0)
@@ -125,10 +124,13 @@ class LammpsEngine:
             include=self._potential.name,
             careful=request.careful / 1000.0,
             timestep=request.timestep / 1000.0,
-            half=len(atoms) // 2,
+            half=len(start) // 2,
             temperature=temperature,
             double=2.0 * temperature,
-            hot=hot,
+            hot=request.hot * request.temperature,
+            hotter=HOTTER,
+            heats=HEATS,
+            moved=0.5 * MOVED,
             seed=seed,
             melt=melt,
             cool=cool,
@@ -137,9 +139,9 @@ class LammpsEngine:
             look=look,
             steps=steps,
         )
-        with self._run(text, atoms, melt + cool + 2 * relax + steps, watch) as folder:
+        with self._run(text, start, melt + cool + 2 * relax + steps, watch) as folder:
             series = np.loadtxt(folder / "series.txt", ndmin=2)
-            positions, lengths = _frames(folder / "frames.txt", len(atoms))
+            positions, lengths = _frames(folder / "frames.txt", len(start))
         per_ps = request.timestep / 1000.0
         series = series[series[:, 0] > 0]
         return Course(
@@ -148,7 +150,7 @@ class LammpsEngine:
             lengths=lengths,
             series_time=per_ps * series[:, 0],
             temperature=series[:, 1],
-            energy=series[:, 2] / len(atoms),
+            energy=series[:, 2] / len(start),
             pressure=series[:, 3],
             normal=series[:, 4],
         )
@@ -190,7 +192,7 @@ class LammpsEngine:
             try:
                 while child.poll() is None:
                     time.sleep(POLL)
-                    watch(min(THERMO * _lines(log) / max(total, 1), 1.0))
+                    watch(min(_steps(log) / max(total, 1), 1.0))
             finally:
                 if child.poll() is None:
                     child.kill()
@@ -205,12 +207,21 @@ def _first_lattice(symbol: str) -> float:
     return first_length(symbol)
 
 
-def _lines(log: Path) -> int:
-    """Return how many lines of numbers a log has."""
+def _steps(log: Path) -> int:
+    """Return how many steps the runs in a log have done, by its lines of numbers."""
     if not log.exists():
         return 0
+    done = first = last = 0
     with log.open(encoding="utf-8", errors="replace") as stream:
-        return sum(line.lstrip()[:1].isdigit() for line in stream)
+        for line in stream:
+            words = line.split()
+            if words[:1] == ["Step"]:  # another run
+                done, first = done + last - first, -1
+                last = first
+            elif len(words) == COLUMNS and words[0].isdigit():
+                last = int(words[0])
+                first = last if first < 0 else first
+    return done + last - first
 
 
 def _why(folder: Path, code: int) -> str:

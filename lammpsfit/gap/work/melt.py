@@ -21,7 +21,7 @@ from lammpsfit.config import HOTTEST, LATEST
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.work.dynamics import TIMESTEPS
 from lammpsfit.gap.work.md import MOST_ATOMS
-from lammpsfit.gap.work.two_phase import Course, TwoPhase, clausius_clapeyron, judge
+from lammpsfit.gap.work.two_phase import Course, TwoPhase, clausius_clapeyron, crystal, judge
 
 Phase = Literal["solid", "liquid"]
 Watch = Callable[[float], None]
@@ -34,7 +34,13 @@ STALE: Final = 0.04
 """Lattices of phases serve temperatures that differ by this part at most."""
 
 HOTTER: Final = 1.15
-"""Factor by which the melting half is heated further if it did not melt."""
+"""Factor by which the melting half is heated further each time it has not melted."""
+
+HEATS: Final = 5
+"""Times that it is heated at most."""
+
+MOVED: Final = 6.0
+"""Å^2; mean squared displacement beyond which it has melted: some ten times that of a hot solid."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class MeltRequest:
     timestep, careful : float, fs
         Of that run, and of what prepares it.
     hot : float
-        Temperature at which a half is melted, in units of `temperature`.
+        Temperature at which a half is melted first, in units of `temperature`.
     melt, cool, relax : float, ps
         Times of the steps of the preparation; phases alone are sampled for twice `relax`.
     look : float, ps
@@ -76,7 +82,7 @@ class MeltRequest:
     settle: float = 20.0
     timestep: float = 3.0
     careful: float = 2.0
-    hot: float = 1.7
+    hot: float = 1.8
     melt: float = 5.0
     cool: float = 2.0
     relax: float = 5.0
@@ -146,15 +152,15 @@ class Engine(Protocol):
         """Run a phase alone at a temperature and zero pressure."""
 
     def coexistence(
-        self,
-        request: MeltRequest,
-        a: float,
-        temperature: float,
-        hot: float,
-        seed: int,
-        watch: Watch,
+        self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
     ) -> Course:
-        """Prepare both phases in a cell of the lattice `a`, and run without thermostat."""
+        """Melt the second half of the atoms at the start, and run without thermostat.
+
+        Raises
+        ------
+        RunError
+            If it does not melt.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,14 +314,13 @@ def _seed(
     while not (mine and mine[-1]["verdict"] == "both"):
         if len(mine) >= request.tries:
             raise RunError(f"seed {seed}: no temperature at which both phases live: {_story(mine)}")
-        start, hot = _next(request, state, mine)
-        a = phases(start)[0].lattice
+        start = _next(request, state, mine)
+        cell = two_phase_cell(request.symbol, *phases(start), request.cells)
         what = f"seed {seed} from {start:.0f} K"
         course = engine.coexistence(
-            request, a, start, hot, seed + 1000 * len(mine), partial(tell, what)
+            request, cell, start, seed + 1000 * len(mine), partial(tell, what)
         )
         found = judge(course, request.cells, request.settle)
-        melted = found.solid[0] < 0.9
         last = Atoms(
             [request.symbol] * request.atoms,
             positions=course.positions[-1],
@@ -325,8 +330,7 @@ def _seed(
         one = {
             "seed": seed,
             "start": start,
-            "hot": hot,
-            "verdict": found.verdict if melted else "not melted",
+            "verdict": found.verdict,
             "grade": None if grade is None else grade(last),
             "run": found.as_dict(),
             "positions": last.positions.tolist(),
@@ -337,31 +341,36 @@ def _seed(
         keep(state)
 
 
-def _next(
-    request: MeltRequest, state: Mapping[str, Any], mine: list[dict[str, Any]]
-) -> tuple[float, float]:
-    """Return the temperatures to begin a try with, and to melt its half at, K."""
+def two_phase_cell(
+    symbol: str, solid: PhaseAlone, liquid: PhaseAlone, cells: tuple[int, int]
+) -> Atoms:
+    """Return a crystal whose upper half is stretched along z to the density of the liquid."""
+    atoms = crystal(symbol, solid.lattice, cells)
+    half = 0.5 * float(atoms.cell[2, 2])
+    wider = liquid.volume[0] / solid.volume[0]
+    upper = atoms.positions[len(atoms) // 2 :]
+    upper[:, 2] = half + wider * (upper[:, 2] - half)
+    atoms.set_cell([*atoms.cell.lengths()[:2], half * (1.0 + wider)])
+    return atoms
+
+
+def _next(request: MeltRequest, state: Mapping[str, Any], mine: list[dict[str, Any]]) -> float:
+    """Return the temperature to begin a try with, K."""
     if not mine:
         done = [one["run"]["temperature"][0] for one in state["tries"] if one["verdict"] == "both"]
-        start = float(np.mean(done)) if done else request.temperature
-        return start, request.hot * request.temperature
+        return float(np.mean(done)) if done else request.temperature
     start, step, direction = mine[0]["start"], FIRST_STEP, 0
-    hot = mine[-1]["hot"]
     for one in mine:
-        if one["verdict"] == "not melted":
-            hot = HOTTER * one["hot"]
-            continue
         way = 1 if one["verdict"] == "solid" else -1
         if direction and way != direction:
             step /= 2.0
         direction = way
         start = one["start"] * (1.0 + way * step)
-    return start, hot
+    return float(start)
 
 
 def _story(tries: list[dict[str, Any]]) -> str:
-    words = {"solid": "all solid", "liquid": "all liquid", "not melted": "the half did not melt"}
-    return ", ".join(f"{words[one['verdict']]} from {one['start']:.0f} K" for one in tries)
+    return ", ".join(f"all {one['verdict']} from {one['start']:.0f} K" for one in tries)
 
 
 def _near(known: Mapping[str, Any], temperature: float) -> float:

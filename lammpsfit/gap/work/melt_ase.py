@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
 from lammpsfit.gap.work.dynamics import RUNAWAY, Dynamics, Motion, started
-from lammpsfit.gap.work.melt import MeltRequest, Phase, PhaseAlone, Watch
+from lammpsfit.gap.work.melt import HEATS, HOTTER, MOVED, MeltRequest, Phase, PhaseAlone, Watch
 from lammpsfit.gap.work.properties import first_length
 from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
 from lammpsfit.structure.blocks import block_estimate
@@ -173,17 +173,18 @@ class AseEngine:
         return PhaseAlone((volume.mean, volume.error), (enthalpy.mean, enthalpy.error))
 
     def coexistence(
-        self,
-        request: MeltRequest,
-        a: float,
-        temperature: float,
-        hot: float,
-        seed: int,
-        watch: Watch,
+        self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
     ) -> Course:
-        """Prepare both phases, and run without thermostat."""
+        """Melt the second half of the atoms at the start, and run without thermostat.
+
+        Raises
+        ------
+        RunError
+            If it does not melt, or the potential loses the atoms.
+        """
         rng = np.random.default_rng(seed)
-        atoms = crystal(request.symbol, a, request.cells)
+        atoms = start.copy()
+        hot = request.hot * request.temperature
         atoms.calc = self._calculator
         upper = np.arange(len(atoms)) >= len(atoms) // 2
         mover = Mover(atoms, rng)
@@ -203,18 +204,25 @@ class AseEngine:
             for done in range(0, steps, SAMPLE):
                 part = min(SAMPLE, steps - done)
                 heights += mover.run(part, request.careful, moving, last, stretch)
-                watch((past + time * done / steps) / total)
+                watch(min((past + time * done / steps) / total, 1.0))
             past += time
             return heights
 
-        stage(request.melt, hot, upper)
+        for _ in range(HEATS):
+            stage(request.melt, hot, upper)
+            moved = ((atoms.positions - start.positions)[upper] ** 2).sum(axis=1).mean()
+            if moved > MOVED:
+                break
+            hot *= HOTTER
+        else:
+            raise RunError("the upper half did not melt: give it longer (--prepare)")
         stage(request.cool, temperature, upper)
         _heat(atoms, ~upper, 2.0 * temperature, rng)
         stage(request.relax / 2.0, temperature, stretch=True)
         heights = stage(request.relax / 2.0, temperature, stretch=True)
         mover.set_height(float(np.mean(heights)))
         atoms.set_momenta(atoms.get_momenta() - atoms.get_momenta().mean(axis=0))
-        return self._conserved(mover, request, past / total, watch)
+        return self._conserved(mover, request, min(past / total, 1.0), watch)
 
     def _conserved(self, mover: Mover, request: MeltRequest, before: float, watch: Watch) -> Course:
         """Run without thermostat, and write down what a :class:`Course` has."""
