@@ -96,6 +96,7 @@ def export_model(
     lammps: Lammps,
     title: str = "",
     tell: Callable[[str], None] = lambda line: None,
+    errors: bool = True,
 ) -> Check:
     """Write a model as a folder for LAMMPS, once LAMMPS was run and agrees.
 
@@ -114,6 +115,8 @@ def export_model(
         For people who read the files.
     tell
         Told what is being done.
+    errors
+        Whether LAMMPS shall know the errors of predictions, where the model does.
 
     Raises
     ------
@@ -124,8 +127,10 @@ def export_model(
     """
     tell(f"building the plugin for LAMMPS {lammps.version}")
     plugin = build_plugin(lammps)
-    tell("choosing the atoms that errors go by")
-    posterior = posterior_at_atoms(model)
+    posterior = None
+    if errors:
+        tell("choosing the atoms that errors go by")
+        posterior = posterior_at_atoms(model)
     frames = check_frames(model)
     with tempfile.TemporaryDirectory(prefix="lammpsfit-") as name:
         folder = Path(name)

@@ -21,6 +21,7 @@ from lammpsfit.config import HOTTEST, LATEST
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.work.dynamics import TIMESTEPS
 from lammpsfit.gap.work.md import MOST_ATOMS
+from lammpsfit.gap.work.properties import first_length
 from lammpsfit.gap.work.two_phase import Course, TwoPhase, clausius_clapeyron, crystal, judge
 
 Phase = Literal["solid", "liquid"]
@@ -38,6 +39,9 @@ HOTTER: Final = 1.15
 
 HEATS: Final = 5
 """Times that it is heated at most."""
+
+VOLUMES: Final = (0.7, 1.5)
+"""Volumes that a solid or liquid near melting may have, in units of the crystal's."""
 
 MOVED: Final = 6.0
 """Å^2; mean squared displacement beyond which it has melted: some ten times that of a hot solid."""
@@ -290,6 +294,7 @@ def melt(
             if phase not in found:
                 what = f"{phase} alone, {at:.0f} K"
                 alone = engine.phase(request, phase, at, partial(tell, what))
+                _check_volume(request.symbol, what, alone)
                 found[phase] = asdict(alone)
                 keep(state)
         return _alone(found["solid"]), _alone(found["liquid"])
@@ -339,6 +344,18 @@ def _seed(
         state["tries"].append(one)
         mine.append(one)
         keep(state)
+
+
+def _check_volume(symbol: str, what: str, alone: PhaseAlone) -> None:
+    """Refuse a phase that has flown apart, or fallen into itself."""
+    usual = first_length(symbol) ** 3 / 4.0
+    ratio = alone.volume[0] / usual
+    if not VOLUMES[0] < ratio < VOLUMES[1]:
+        raise RunError(
+            f"{what}: {alone.volume[0]:.1f} Å^3 per atom at zero pressure, {ratio:.1f} times those "
+            f"of the crystal: the potential does not hold it together; label such frames and fit "
+            f"it again"
+        )
 
 
 def two_phase_cell(

@@ -154,6 +154,17 @@ def test_what_finds_nothing_says_so():
         melt(Pretended(500.0), replace(REQUEST, seeds=(1,), tries=2))
 
 
+def test_a_phase_that_flies_apart_is_told():
+    class Vapour(Pretended):
+        def phase(self, request, phase, temperature, watch):
+            return PhaseAlone((400.0, 1.0), (-1.0, 0.1))
+
+    with pytest.raises(
+        RunError, match=r"solid alone, 1000 K: 400\.0 Å\^3 per atom .*, 24\.1 times"
+    ):
+        melt(Vapour(1000.0), REQUEST)
+
+
 def test_a_stop_loses_no_finished_run():
     states = []
 
