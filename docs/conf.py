@@ -6,6 +6,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_extensions"), str(HERE.parent)]
 
+# derived before autodoc, which writes what a base inherits into its annotations: pydantic refuses
+# models that are derived from such a base later
+import lammpsfit.gap.record_models  # noqa: E402, F401
 from lammpsfit import __version__  # noqa: E402
 
 project = "lammpsfit"
