@@ -9,17 +9,30 @@ Everything is kept in the folder --keep: a fit that is there is resumed, a finis
 
     python ci/force_weights.py --keep FOLDER [--limit-s SECONDS]
     python ci/force_weights.py --keep FOLDER --table
+
+Without any run: how far potentials of the library are off these forces, and how near their best
+parameters come where nothing but the forces counts, in seconds:
+
+    python ci/force_weights.py --alone
 """
 
 import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from scipy.optimize import least_squares
+
+from lammpsfit.config import read_job
+from lammpsfit.fit.run.build import build_conditions, build_space
 from lammpsfit.fit.run.run_folder import RunFolder
+from lammpsfit.forcefield import load_potential
+from lammpsfit.target.label_terms import ForceTerm
 
 SILICA = Path(__file__).parent.parent / "examples" / "silica"
 UNSEEN: Final = 100.0
@@ -27,6 +40,8 @@ UNSEEN: Final = 100.0
 
 WEIGHTS: Final = {"none": 1e4, "2": 2.0, "1": 1.0, "0.5": 0.5, "0.25": 0.25}
 """rms error in eV/Å that counts as much as R = 1 %."""
+
+KNOWN: Final = ("BKS", "CHIK", "ML", "ML-ALL", "SHIK")
 
 JOB = """
 title = "silica, forces {name}"
@@ -95,15 +110,7 @@ def fit(keep: Path, name: str, atoms: int, evaluations: int, until: float) -> No
     if _result(folder).get("status") == "finished":
         return
     if not job.exists():
-        text = JOB.format(
-            name=name,
-            silica=SILICA,
-            atoms=atoms,
-            evaluations=evaluations,
-            per_percent=WEIGHTS[name],
-            unseen=UNSEEN,
-        )
-        job.write_text(text, encoding="utf-8")
+        job.write_text(_job(name, atoms, evaluations), encoding="utf-8")
     what = ["resume", folder.path] if folder.journal.exists() else ["fit", job, "-o", folder.path]
     seconds = max(1, int(until - time.monotonic()))
     command = [Path(sys.executable).with_name("lammpsfit"), *what, "--walltime", str(seconds)]
@@ -111,6 +118,48 @@ def fit(keep: Path, name: str, atoms: int, evaluations: int, until: float) -> No
     code = subprocess.run([*map(str, command), "--workers", "1"], check=False).returncode
     if code not in (0, 75):
         raise SystemExit(code)
+
+
+def _job(name: str, atoms: int, evaluations: int) -> str:
+    return JOB.format(
+        name=name,
+        silica=SILICA,
+        atoms=atoms,
+        evaluations=evaluations,
+        per_percent=WEIGHTS[name],
+        unseen=UNSEEN,
+    )
+
+
+def alone() -> str:
+    """Make the table of force errors, and find the least of ten parameters within their bounds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "job.toml"
+        path.write_text(_job("1", 306, 1), encoding="utf-8")
+        job = read_job(path)
+        conditions = build_conditions(job)
+    space = build_space(job, conditions)
+    (term,) = (one for one in conditions.main.target.static if isinstance(one, ForceTerm))
+
+    def error(y: Any) -> str:
+        return f"{100 * term.per_percent * float(np.linalg.norm(y)):.3f}"
+
+    lines = ["| potential | rms error of forces (eV/Å) |", "|---|--:|"]
+    lines.append(f"| none | {100 * term.per_percent * term.gas**0.5:.3f} |")
+    for name in KNOWN:
+        potential = load_potential(name).for_composition({"Si": 1, "O": 2})
+        lines.append(f"| {name} | {error(term.residuals(potential))} |")
+    found = least_squares(
+        lambda u: term.residuals(space.potential(u)),
+        space.unit(conditions.potential),
+        lambda u: term.jacobian(space, u),
+        bounds=(0.0, 1.0),
+        x_scale="jac",
+    )
+    lines.append(f"| CHIK, its ten parameters fitted to these forces alone | {error(found.fun)} |")
+    values = ", ".join(f"{name} {value:.5g}" for name, value in space.values(found.x).items())
+    frames = len(term.labelled.frames)
+    return "\n".join([*lines, "", f"{frames} frames; {values}"])
 
 
 def _result(folder: RunFolder) -> dict[str, Any]:
@@ -159,12 +208,18 @@ def _row(run: dict[str, Any]) -> str:
 def main() -> None:
     """Run what is left, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep", type=Path, required=True)
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--alone", action="store_true", help="no runs: the forces by themselves")
     parser.add_argument("--atoms", type=int, default=306)
     parser.add_argument("--evaluations", type=int, default=20)
     parser.add_argument("--limit-s", type=float, default=1e6)
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args()
+    if options.alone:
+        print(alone())
+        return
+    if options.keep is None:
+        parser.error("give --keep FOLDER, or --alone")
     options.keep.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + options.limit_s
     if not options.table:

@@ -190,7 +190,31 @@ class TotalRdfTable(Model):
     )
 
 
-class FramesTable(Model):
+class LabelsTable(Model):
+    """What the tables of labelled configurations and of crystals share."""
+
+    forces_per_percent: float = Field(
+        0.2, gt=0, le=1e6, description="rms error that costs as much as R = 1 %, eV/Å"
+    )
+    stress_per_percent: float = Field(
+        5000.0, ge=1e-3, le=HIGHEST, description="rms error that costs as much as R = 1 %, bar"
+    )
+
+    @field_validator("fit", mode="before", check_fields=False)
+    @classmethod
+    def _one_or_more(cls, fit: Any) -> Any:
+        return (fit,) if isinstance(fit, str) else fit
+
+    @field_validator("fit", check_fields=False)
+    @classmethod
+    def _each_once(cls, fit: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in fit:
+            if fit.count(kind) > 1:
+                raise ValueError(f"must name each thing once, got {quoted(kind)} twice")
+        return fit
+
+
+class FramesTable(LabelsTable):
     """``[[frames]]``: labelled configurations to fit to beside g(r)."""
 
     file: Path = Field(
@@ -200,12 +224,6 @@ class FramesTable(Model):
     name: str = Field("frames", min_length=1, max_length=40, description="what tables call them")
     fit: tuple[Literal["forces", "stress", "energy"], ...] = Field(
         ("forces",), min_length=1, description="which labels are compared: forces, stress, energy"
-    )
-    forces_per_percent: float = Field(
-        0.2, gt=0, le=1e6, description="rms error that costs as much as R = 1 %, eV/Å"
-    )
-    stress_per_percent: float = Field(
-        5000.0, ge=1e-3, le=HIGHEST, description="rms error that costs as much as R = 1 %, bar"
     )
     energy_per_percent: float = Field(
         0.01,
@@ -218,13 +236,8 @@ class FramesTable(Model):
         (), max_length=10_000, description="frames left out: their number, or key=value"
     )
 
-    @field_validator("fit")
-    @classmethod
-    def _each_once(cls, fit: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repeats(fit)
 
-
-class CrystalTable(Model):
+class CrystalTable(LabelsTable):
     """``[[crystal]]``: crystals that are to be at rest at the cells given."""
 
     file: Path = Field(
@@ -238,24 +251,6 @@ class CrystalTable(Model):
         False,
         description="true: the file has REF_forces and REF_stress; false: both are to be zero",
     )
-    forces_per_percent: float = Field(
-        0.2, gt=0, le=1e6, description="rms error that costs as much as R = 1 %, eV/Å"
-    )
-    stress_per_percent: float = Field(
-        5000.0, ge=1e-3, le=HIGHEST, description="rms error that costs as much as R = 1 %, bar"
-    )
-
-    @field_validator("fit")
-    @classmethod
-    def _each_once(cls, fit: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repeats(fit)
-
-
-def _without_repeats(fit: tuple[str, ...]) -> tuple[str, ...]:
-    for kind in fit:
-        if fit.count(kind) > 1:
-            raise ValueError(f"must name each thing once, got {quoted(kind)} twice")
-    return fit
 
 
 class TermTables(Model):

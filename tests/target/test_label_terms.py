@@ -12,7 +12,7 @@ import pytest
 from ase import Atoms
 
 from lammpsfit.child.failure import SimulationError
-from lammpsfit.config import TermTables
+from lammpsfit.config import FramesTable, TermTables
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Free, ParameterSpace, load_potential
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
@@ -279,6 +279,10 @@ def test_tables_make_terms(wanting):
     # BKS has quartz at rest, nearly: van Beest, Kramer and van Santen fitted to it
     sums = PairSums(terms[3].labelled.frames, setting.potential.outer_cutoff)
     assert np.abs(sums.forces(setting.potential)).max() < 1.5
+
+
+def test_one_kind_needs_no_list():
+    assert FramesTable(file="a.xyz", fit="energy").fit == ("energy",)
 
 
 @pytest.mark.parametrize(
