@@ -96,6 +96,9 @@ def read_total_table(path: Path | str, axis: Axis, unit: str | None = None) -> T
     if not np.all(np.isfinite(table)) or table[0, 0] < 0 or np.any(np.diff(table[:, 0]) <= 0):
         raise InputError(f"{source}: {axis} must increase from 0 or more, and all be finite")
     table = table[table[:, 0] > 0]
+    other = "r" if axis == "q" else "q"
+    if any(re.match(rf"\W*{other}(?:_|\b)", line, re.I) for line in (*header, names)):
+        raise InputError(f"{source}: says that its first column is {other}, not {axis}")
     x = table[:, 0] * _factor(axis, unit, [*header, names], source)
     longest, length = (LONGEST_Q, "1/Å") if axis == "q" else (LONGEST_R, "Å")
     if x[-1] > longest:

@@ -97,6 +97,20 @@ def weights_of(radiation, q):
     return np.repeat(neutron_weights(ATOMS, pairs), q.size, axis=1)
 
 
+@pytest.mark.parametrize("keys", [{"q_max": 3.0}, {"q_min": 6.0}])
+def test_either_route_may_be_all_there_is(problem, setting, positions, box, keys, tmp_path):
+    file = factor_table(tmp_path / "sq.csv")
+    term = one_term(setting, "total_scattering", radiation="neutron", file=file, **keys)
+    whole = one_term(setting, "total_scattering", radiation="neutron", file=file)
+    frames = frames_of(problem, positions, box, [term])
+    found = term.observe(frames)
+    assert found.shape == (3, term.x.size)
+    every = whole.observe(frames_of(problem, positions, box, [whole]))
+    same = np.isin(whole.x.round(6), term.x.round(6))
+    assert same.sum() > 20
+    assert found[:, np.isin(term.x.round(6), whole.x.round(6))] == pytest.approx(every[:, same])
+
+
 def test_both_ways_to_densities_agree(positions, box):
     hkl = wavevectors(box * np.eye(3), 3.0, 0.1, 10**9).hkl
     every = densities(COMPOSITION, positions[0], box * np.eye(3), hkl)
@@ -261,6 +275,8 @@ def test_units_of_a_file_are_believed(setting, tmp_path):
         ("# 1/nm, 1/Å", 1.0, {}, "says that q is in 1/nm and 1/Å: mend one"),
         ("#", 1.0, {"quantity": "S-1"}, r'with quantity = "S-1", S must be 1 .* it is 2'),
         ("#", 1.0, {"quantity": "F_barn", "radiation": "xray"}, "F_barn.* is for neutrons"),
+        ("# r (Å), g", 1.0, {}, "says that its first column is r, not q"),
+        ("#", 1.0, {"q_min": 1.0, "q_max": 1.06}, r"no bin of 0.1 1/Å is left between"),
         ("#", 1.0, {"q_min": 30.0, "q_max": 40.0}, r"no two points are left with 30 < q < 40"),
     ],
 )

@@ -207,11 +207,17 @@ def _term(
     masses = {name: kind.mass for name, kind in setting.potential.species.items()}
     shortest = max(float(q[0]), 2 * np.pi / setting.system.box_length(masses))
     first, switch = int(shortest / width), round(SWITCH / width)
-    edges = width * np.arange(first, min(switch, int(q[-1] / width)) + 1, dtype=np.float64)
+    last = max(first, min(switch, int(q[-1] / width)))
+    edges = width * np.arange(first, last + 1, dtype=np.float64)
     low = ((np.arange(POINTS) + 0.5) / POINTS * width + edges[:-1, None]).clip(q[0], q[-1])
     beyond = q[q >= width * switch]
     _, q_bins = np.unique((beyond / width).astype(np.intp), return_inverse=True)
     number = np.bincount(q_bins)
+    if edges.size < 2 and not beyond.size:
+        raise InputError(
+            f"{known.path}: no bin of {width:g} 1/Å is left between the shortest wavevector of the "
+            f"box ({shortest:.3g} 1/Å) and q = {q[-1]:g} 1/Å: give a wider range"
+        )
 
     def means(curve: FloatArray) -> FloatArray:
         high = np.bincount(q_bins, np.interp(beyond, known.x, curve)) / number
