@@ -247,6 +247,10 @@ def validate(
         float | None, typer.Option(help="also make a glass: cooling rate in K/ps")
     ] = None,
     quench_to: Annotated[float, typer.Option(help="temperature of the glass, K")] = 300.0,
+    quench_pressure: Annotated[
+        float | None,
+        typer.Option(help="cool at this pressure in bar; default: at the density of the job"),
+    ] = None,
     cutoff: Annotated[
         list[str] | None,
         typer.Option(help="longest bond in Å, such as Si-O=2.2; default: first minimum of g(r)"),
@@ -279,6 +283,8 @@ def validate(
     from lammpsfit.validate.plan import Request, build_plan
 
     job = read_job(job_file)
+    if quench is None and quench_pressure is not None:
+        raise InputError("--quench-pressure says how a glass is made: add --quench RATE")
     session = open_session(
         "validate",
         json_file,
@@ -299,7 +305,7 @@ def validate(
         relax,
         sample,
         not no_npt,
-        None if quench is None else Quench(quench, quench_to),
+        None if quench is None else Quench(quench, quench_to, quench_pressure),
         parse_cutoffs(cutoff or []),
         angles,
     )

@@ -171,6 +171,7 @@ KNOWN_BY = {
     },
     "pydantic": {"models", "config", "forcefield", "fit.run", "gap"},
     "vesin": {"structure"},
+    "matscipy": {"structure"},
     "periodictable": {"structure"},
     "sklearn": {"fit.paper"},
     "jax": {"gap"},

@@ -17,14 +17,16 @@ BOILED = 3.0
 """A box that grew to this many times its volume holds no liquid any more."""
 
 
-def integrator(protocol: Protocol) -> str:
+def integrator(protocol: Protocol, end: float | None = None) -> str:
     """Return style and arguments of the LAMMPS ``fix`` that moves the atoms.
+
+    The thermostat goes from the temperature of the protocol to `end` in K; None keeps it.
 
     The barostat is that of Martyna, Tobias and Klein (doi:10.1063/1.467468) as ``fix npt`` has it:
     frames have the weight exp(-β(U + PV)).
     """
     T, P = protocol.temperature, protocol.pressure
-    heat = f"temp {T!r} {T!r} {protocol.damping!r}"
+    heat = f"temp {T!r} {T if end is None else end!r} {protocol.damping!r}"
     if protocol.ensemble == "nvt":
         return f"nvt {heat}"
     return f"npt {heat} iso {P!r} {P!r} {protocol.barostat_damping!r}"

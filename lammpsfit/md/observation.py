@@ -43,6 +43,28 @@ class Series:
 
 
 @dataclass(frozen=True, eq=False)
+class Solid:
+    """What a quench left, and how stiff it is.
+
+    Attributes
+    ----------
+    species
+        Species of each atom.
+    positions
+        Its last configuration in Å, shape (n, 3).
+    cell
+        Cell vectors as rows in Å, shape (3, 3).
+    stiffness
+        C in GPa at 0 K, shape (6, 6), in the order xx, yy, zz, yz, xz, xy.
+    """
+
+    species: tuple[str, ...]
+    positions: FloatArray
+    cell: FloatArray
+    stiffness: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Observation:
     """What was observed in a run.
 
@@ -58,6 +80,8 @@ class Observation:
         Steps of the run.
     wall_seconds
         Wall-clock time of run and analysis.
+    solid
+        What a quench left; None for liquids.
     """
 
     series: Series
@@ -65,3 +89,4 @@ class Observation:
     displacements: Mapping[str, Displacements]
     steps: int
     wall_seconds: float
+    solid: Solid | None = None

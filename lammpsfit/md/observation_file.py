@@ -9,15 +9,17 @@ import numpy as np
 
 from lammpsfit.files import replacing
 from lammpsfit.md.arrays_file import reading_arrays
-from lammpsfit.md.observation import Observation, Series
+from lammpsfit.md.observation import Observation, Series, Solid
 from lammpsfit.structure.bonding import BondCounts
 from lammpsfit.structure.diffusion import Displacements
+from lammpsfit.structure.network import NetworkCounts
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.structure.structure_factor import StructureFactors
 
 SERIES = ("temperature", "pressure", "energy", "density")
 BONDS = ("neighbours", "angles", "angle_sums")
+NETWORK = ("bridging", "rings")
 
 
 def save_observation(path: Path, observation: Observation) -> None:
@@ -34,6 +36,13 @@ def save_observation(path: Path, observation: Observation) -> None:
         arrays["lags"] = moved.t
         arrays[f"regions_{name}"] = moved.regions
         arrays[f"atoms_{name}"] = moved.atoms
+    if (solid := observation.solid) is not None:
+        arrays |= {
+            "atoms": np.array(solid.species, dtype=np.str_),
+            "positions": solid.positions,
+            "cell": solid.cell,
+            "stiffness": solid.stiffness,
+        }
     with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)
         file.flush()
@@ -64,6 +73,7 @@ def _structure_arrays(structure: Observables) -> dict[str, Any]:
         "q": structure.factors.q,
         "S": structure.factors.blocks,
         **{name: np.array([getattr(b, name) for b in structure.bonds]) for name in BONDS},
+        **{name: np.array([getattr(n, name) for n in structure.network]) for name in NETWORK},
     }
 
 
@@ -78,7 +88,13 @@ def _load(data: Mapping[str, Any]) -> Observation:
         },
         int(data["steps"]),
         float(data["wall_seconds"]),
+        _solid(data) if "stiffness" in data else None,
     )
+
+
+def _solid(data: Mapping[str, Any]) -> Solid:
+    species = tuple(map(str, data["atoms"]))
+    return Solid(species, data["positions"], data["cell"], data["stiffness"])
 
 
 def _structure(data: Mapping[str, Any]) -> Observables:
@@ -89,4 +105,5 @@ def _structure(data: Mapping[str, Any]) -> Observables:
         PartialRdf.from_blocks(pairs, data["r"], data["g"]),
         StructureFactors(pairs, data["q"], data["S"]),
         tuple(BondCounts(*rows) for rows in zip(*(data[name] for name in BONDS), strict=True)),
+        tuple(NetworkCounts(*rows) for rows in zip(*(data[n] for n in NETWORK), strict=True)),
     )

