@@ -3,11 +3,9 @@
 The CRC of a line says that it is as it was written, not that a command of ours wrote it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
@@ -56,7 +54,7 @@ class Point(Fields):
     forces: list[Finite] = Field([])
 
     @model_validator(mode="after")
-    def _errors_are_numbers(self) -> Point:
+    def _errors_are_numbers(self) -> Self:
         for of, name in MAE.items():
             value = self.errors.get(of, {}).get(name, 0.0)
             if not isinstance(value, int | float) or not np.isfinite(value):
@@ -93,7 +91,7 @@ class Steps(Fields):
     best: list[Finite]
 
     @model_validator(mode="after")
-    def _one_length(self) -> Steps:
+    def _one_length(self) -> Self:
         for name in ("origin", "first_moment", "second_moment", "best"):
             if len(getattr(self, name)) != len(self.vector):
                 raise ValueError(f"{name} has another length than vector")

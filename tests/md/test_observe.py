@@ -257,6 +257,12 @@ def test_wrong_quenches_are_refused(rate, temperature, message):
         Quench(rate, temperature)
 
 
+@pytest.mark.parametrize("pressure", [float("nan"), float("inf"), 1e10])
+def test_wrong_pressures_of_quenches_are_refused(pressure):
+    with pytest.raises(InputError, match="the pressure of a quench must be between"):
+        Quench(10.0, 300.0, pressure)
+
+
 def test_a_quench_goes_down():
     with pytest.raises(InputError, match=r"must begin above its end \(4000 K\), got 3600 K"):
         Quench(10.0, 4000.0).steps(SHORT)

@@ -73,7 +73,8 @@ def test_everything_is_there(whole):
         header, columns = table(out / f"{name}.csv")
         assert any("lammpsfit validate BKS" in line for line in header)
         assert {name.rpartition("_")[2] for name in list(columns)[1:]} == {"BKS", "mine"}
-    assert len(list((out / "runs").iterdir())) == 6
+    assert len(list((out / "runs").glob("*.npz"))) == 6
+    assert {path.suffix for path in (out / "runs").glob("*glass*")} == {".npz", ".extxyz", ".data"}
     for words in ("liquid, 3600 K", "zero pressure", "glass, 300 K", "table ml"):
         assert words in done.stdout
     assert "Traceback" not in done.stderr
@@ -231,6 +232,7 @@ WRONG = {
     "sample nan": (["BKS", "--sample", "nan"], "sample: input should be a finite number, got nan"),
     "blocks": (["BKS", "--sample", "0.05"], "0.05 ps every 10 fs are 5 frames for 4 blocks"),
     "rate": (["BKS", "--quench", "0"], "rate of a quench must be positive (K/ps), got 0"),
+    "pressure": (["BKS", "--quench-pressure", "0"], "how a glass is made: add --quench RATE"),
     "slow": (["BKS", "--quench", "1e-300"], "must be below 2e+09 steps, got 3300 K at 1e-300 K/ps"),
     "slowest": (["BKS", "--quench", "5e-324"], "must be below 2e+09 steps, got 3300 K at 4.9"),
     "up": (["BKS", "--quench", "10", "--quench-to", "5000"], "must begin above its end (5000 K)"),
