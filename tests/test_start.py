@@ -32,7 +32,7 @@ def loaded(module):
     ("module", "besides"),
     [
         # the child of every evaluation, and the process that starts it
-        ("lammpsfit.target.evaluate", {"scipy.optimize", "typer"}),
+        ("lammpsfit.target.evaluate", {"pymatgen", "scipy.optimize", "typer"}),
         ("lammpsfit.fit.run.loop", {"typer"}),
         ("lammpsfit.fit.paper", {"typer"}),
         # a rank of an MPI job that runs children, and the command line

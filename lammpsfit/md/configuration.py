@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pymatgen.core import Lattice, Structure
 
 from lammpsfit.errors import InputError
 from lammpsfit.md.system import System
@@ -140,6 +139,8 @@ def beta_cristobalite(system: System, length: float) -> Configuration:
     InputError
         If the system is not an AB2 compound of 24 n³ atoms.
     """
+    from pymatgen.core import Lattice, Structure  # no child needs it, and each would load it
+
     repeats = beta_cristobalite_repeats(system)
     cation, anion = sorted(system.species, key=lambda name: system.composition[name])
     cell = Structure.from_spacegroup(

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pymatgen.core import Composition
-
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import quoted
 from lammpsfit.units import DALTON_PER_CUBIC_ANGSTROM
@@ -96,6 +94,8 @@ def composition_of(formula: str) -> dict[str, int]:
     InputError
         If the formula cannot be read, or has no whole numbers of atoms.
     """
+    from pymatgen.core import Composition  # no child needs it, and each would load it
+
     try:
         amounts = Composition(formula).get_el_amt_dict()
     except (ValueError, OverflowError, RecursionError) as error:

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy.integrate import trapezoid
 
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import TABLE_BYTES, quoted, read_text
@@ -131,6 +130,8 @@ def _mended(
     source: Path,
 ) -> FloatArray:
     """Bridge what the header calls unreliable, drop what is below its floor, and normalise."""
+    from scipy.integrate import trapezoid  # loads much, and every evaluation knows this module
+
     sound = np.ones(theta.size, dtype=np.bool_)
     p = column.copy()
     for line in header:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError
-from lammpsfit.structure.blocks import jackknife_error, leave_one_out
+from lammpsfit.structure.blocks import block_means, jackknife_error, leave_one_out
 from lammpsfit.structure.rdf import BIN_TOLERANCE, PartialRdf, canonical_pair
 
 FloatArray = NDArray[np.float64]
@@ -192,8 +192,9 @@ def cost(
         pair_errors = jackknife_error(np.sqrt(without_one))
     noise = sample.variance.sum(axis=1) / norm
     corrected2 = float((chi2_ab - noise) @ w / w.sum())
-    has_quarters = sample.blocks is not None and len(sample.blocks) >= N_SEGMENTS
-    parts = sample.segments(N_SEGMENTS) if has_quarters else ()
+    quarters = []
+    if sample.blocks is not None and len(sample.blocks) >= N_SEGMENTS:
+        quarters = list(block_means(sample.blocks, N_SEGMENTS))
     return Cost(
         value=float(R(chi2_ab)),
         error=error,
@@ -203,7 +204,7 @@ def cost(
             for pair, x, e, n in zip(target.pairs, chi2_ab, pair_errors, norm, strict=True)
             if np.isfinite(n)
         },
-        segments=tuple(float(R(chi2(part.g))) for part in parts),
+        segments=tuple(float(R(chi2(g))) for g in quarters),
         r_min=round(float(target.edges[0]), 9),
         r_max=round(float(target.edges[-1]), 9),
         dr=target.dr,

@@ -292,5 +292,5 @@ def _check_blocks(blocks: FloatArray, g: FloatArray) -> None:
             f"got {blocks.shape}"
         )
     # LAMMPS prints six digits, so blocks and their mean may come from different roundings.
-    if not np.allclose(blocks.mean(axis=0), g, rtol=1e-4, atol=1e-4):
+    if np.any(np.abs(blocks.mean(axis=0) - g) > 1e-4 + 1e-4 * np.abs(g)):
         raise InputError("blocks must average to g: use PartialRdf.from_blocks")

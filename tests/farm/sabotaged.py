@@ -1,4 +1,4 @@
-"""``lammpsfit`` without its pictures, in which an evaluation does something terrible.
+"""``lammpsfit`` without its pictures, without patience, and with an evaluation that does a deed.
 
 ``SABOTAGE`` in the environment is ``SEED:DEED:RANK``: the seed of its run, and the rank within its
 group that does it.
@@ -21,8 +21,12 @@ DEEDS = {
     "hang": lambda: time.sleep(1e6),
 }
 
+GRACE_S = 4.0
+"""Seconds that a group gets to end by itself: while it hangs, its other ranks spin."""
+
 sample = import_module("lammpsfit.md.sample")
-original = sample._set_up
+launch = import_module("lammpsfit.farm.launch")
+original, launched = sample._set_up, launch.launched
 
 
 def sabotaged(lmp, potential, protocol, structure, run_seed, *rest):
@@ -32,7 +36,16 @@ def sabotaged(lmp, potential, protocol, structure, run_seed, *rest):
         DEEDS[deed]()
 
 
+def impatient():
+    """Join the MPI job, whose library the farm loads with what it says of the launcher."""
+    joined = launched()
+    for name in ("mpi", "group"):
+        import_module(f"lammpsfit.farm.{name}").GRACE_S = GRACE_S
+    return joined
+
+
 if __name__ == "__main__":
     sample._set_up = sabotaged
+    launch.launched = impatient
     cli_fit._present = lambda result, console: None
     sys.exit(main())

@@ -28,7 +28,9 @@ SEED = 3
 
 @pytest.fixture(scope="session")
 def task(problem, structure):
-    return Evaluate(problem.potential, problem.protocol, structure, 7, problem.target)
+    """An evaluation of 80 steps: two ranks that share a core spin at each of them."""
+    protocol = replace(problem.protocol, relax=0.0, sample=0.08)
+    return Evaluate(problem.potential, protocol, structure, 7, problem.target)
 
 
 def kept(path, content):
@@ -129,10 +131,15 @@ def test_a_bug_is_raised_on_rank_0():
 
 @pytest.fixture
 def group_job(job_text, tmp_path):
+    """A job of four evaluations of 40 steps: two ranks that share a core spin at each of them."""
     path = tmp_path / "job.toml"
+    for long, short in (("relax = 0.05", "relax = 0.0"), ("sample = 0.2", "sample = 0.04")):
+        assert job_text.count(f"\n{long}\n") == 1
+        job_text = job_text.replace(f"\n{long}\n", f"\n{short}\n")
     path.write_text(
-        job_text
-        + "[limits]\nevaluations = 5\nevaluation_s = 120.0\n[farm]\nranks_per_evaluation = 2\n"
+        job_text.partition("[confirm]")[0]
+        + "[confirm]\ncandidates = 1\nrepeats = 1\n"
+        + "[limits]\nevaluations = 4\nevaluation_s = 120.0\n[farm]\nranks_per_evaluation = 2\n"
     )
     return path
 
@@ -176,15 +183,15 @@ def test_who_killed_the_job_twice_is_convicted(group_job, structure, tmp_path, n
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "finished"
     assert result["evaluations"]["by_reason"] == {"killed the job": 1}
-    assert result["evaluations"]["ok"] == 4
+    assert result["evaluations"]["ok"] == 3
     assert read_journal(folder / "journal.jsonl").records[-1] == {"type": "end"}
 
 
 @pytest.mark.lammps
 def test_a_hang_is_ended_and_recorded(group_job, structure, tmp_path):
-    # a sound evaluation takes one second, and many where the machine is busy
+    # a sound evaluation takes a tenth of a second, and many where the machine is busy
     text = group_job.read_text()
-    group_job.write_text(text.replace("evaluation_s = 120.0", "evaluation_s = 30.0"))
+    group_job.write_text(text.replace("evaluation_s = 120.0", "evaluation_s = 15.0"))
     folder = tmp_path / "run"
     sabotage = f"{run_seed(SEED, Runs.SEARCH, 1)}:hang:1"
     run = fit_until_it_ends(3, folder, group_job, sabotage)
@@ -200,7 +207,7 @@ def test_a_hang_is_ended_and_recorded(group_job, structure, tmp_path):
 def test_a_session_that_ends_in_order_leaves_no_suspects(group_job, structure, tmp_path):
     folder = tmp_path / "run"
     journal = folder / "journal.jsonl"
-    text = group_job.read_text().replace("relax = 0.05", "relax = 100.0", 1)
+    text = group_job.read_text().replace("relax = 0.0\n", "relax = 100.0\n", 1)
     group_job.write_text(text.replace("evaluation_s = 120.0\n", ""))
     command = [mpi.BIN / "lammpsfit", "fit", group_job, "-o", folder, "--oversubscribe"]
     with mpi.started(mpi.BIN / "mpiexec", "-n", 3, *command) as run:
