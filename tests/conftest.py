@@ -100,6 +100,20 @@ def own_cache(common_folder):
         yield folder
 
 
+@pytest.fixture(scope="session")
+def built_plugin(made_once, own_cache):
+    """Compile the pair style of LAMMPS, unless another process does; all find it in the cache."""
+
+    def build(folder):
+        from lammpsfit.gap.lammps.build import build_plugin
+        from lammpsfit.gap.lammps.installation import find_lammps
+
+        folder.mkdir()
+        build_plugin(find_lammps())
+
+    return lambda: made_once("plugin", build)
+
+
 @pytest.fixture
 def job_text():
     return JOB

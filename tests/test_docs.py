@@ -46,7 +46,7 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relativ
 
 
 @pytest.fixture(scope="session")
-def run_page(made_once, own_cache):
+def run_page(made_once, built_plugin):
     """Run the blocks of a page in order, once, and return the folder they ran in."""
 
     def run(page):
@@ -59,6 +59,8 @@ def run_page(made_once, own_cache):
 
     def begin(page, folder):
         folder.mkdir()
+        if any("gap export" in block.text for block in blocks(page) if not block.names_only):
+            built_plugin()
         if place(page) == "clone":
             for name in CLONED:
                 copy(ROOT / name, folder / name)
@@ -79,7 +81,7 @@ def run_blocks(page, folder):
 
 def copy(source, target):
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, target)  # with what is compiled: times of files are kept
     else:
         shutil.copyfile(source, target)
 

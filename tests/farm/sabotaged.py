@@ -1,4 +1,4 @@
-"""``lammpsfit`` without its pictures, without patience, and with an evaluation that does a deed.
+"""``lammpsfit`` without its pictures, in which an evaluation does something terrible.
 
 ``SABOTAGE`` in the environment is ``SEED:DEED:RANK``: the seed of its run, and the rank within its
 group that does it.
@@ -22,7 +22,7 @@ DEEDS = {
 }
 
 GRACE_S = 4.0
-"""Seconds that a group gets to end by itself: while it hangs, its other ranks spin."""
+"""Seconds that a group which hangs gets to end by itself: its other ranks spin meanwhile."""
 
 sample = import_module("lammpsfit.md.sample")
 launch = import_module("lammpsfit.farm.launch")
@@ -39,8 +39,9 @@ def sabotaged(lmp, potential, protocol, structure, run_seed, *rest):
 def impatient():
     """Join the MPI job, whose library the farm loads with what it says of the launcher."""
     joined = launched()
-    for name in ("mpi", "group"):
-        import_module(f"lammpsfit.farm.{name}").GRACE_S = GRACE_S
+    if ":hang:" in os.environ["SABOTAGE"]:
+        for name in ("mpi", "group"):
+            import_module(f"lammpsfit.farm.{name}").GRACE_S = GRACE_S
     return joined
 
 

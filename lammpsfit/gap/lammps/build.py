@@ -112,6 +112,15 @@ def _mark(version: int) -> str:
     return f"{version}-{_short(_processor())}-{_short(*source)}"
 
 
+def whole_source() -> str:
+    """Return one source that includes all others.
+
+    The headers of LAMMPS take longer to compile than the plugin: once instead of for each file,
+    the plugin takes 9 s of CPU time instead of 21.
+    """
+    return "".join(f'#include "{path.name}"\n' for path in _sources((".cpp",)))
+
+
 def _sources(suffixes: Sequence[str] = (".cpp", ".h")) -> list[Path]:
     return sorted(path for path in SOURCE.iterdir() if path.suffix in suffixes)
 
@@ -144,12 +153,18 @@ def _identity(compiler: Sequence[str]) -> str:
 
 
 def _compile(command: Sequence[str], lammps: Lammps, path: Path) -> None:
-    files = [str(source) for source in _sources((".cpp",))]
-    include = [f"-I{folder}" for folder in lammps.headers]
+    include = [f"-I{folder}" for folder in (*lammps.headers, SOURCE)]
     version = f"-DLAMMPSFIT_LAMMPS_VERSION={lammps.version}"
-    whole = [*command, version, *include, *files, "-o", str(path)]
+    whole = [*command, version, *include, "-x", "c++", "-", "-o", str(path)]
     try:
-        done = subprocess.run(whole, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        done = subprocess.run(
+            whole,
+            input=whole_source(),
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise RunError(f"{command[0]} was not done in {TIMEOUT:g} s") from None
     if done.returncode:

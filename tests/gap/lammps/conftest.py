@@ -19,11 +19,14 @@ RANKS = (str(Path(sys.executable).with_name("mpiexec")), "-n", "2")
 
 
 @pytest.fixture(scope="session")
-def compiler():
+def compiler(built_plugin):
+    """The compiler, which has compiled the plugin."""
     try:
-        return find_compiler()
+        found = find_compiler()
     except NoCompilerError as error:
         pytest.skip(str(error))
+    built_plugin()
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ namespace lammpsfit_gap {
 
 namespace {
 
-Projection read_projection(Reader &reader, int n_species)
+Projection projection_of_degrees(Reader &reader, int n_species)
 {
   const Functions functions(reader, n_species);
   reader.expect("degrees");
@@ -20,7 +20,7 @@ Projection read_projection(Reader &reader, int n_species)
 }    // namespace
 
 Angular::Angular(Reader &reader, int n_species) :
-    projection(read_projection(reader, n_species)), harmonics(projection.harmonics),
+    projection(projection_of_degrees(reader, n_species)), harmonics(projection.harmonics),
     channels(projection.channels()), row(projection.row())
 {
 }

@@ -8,7 +8,7 @@ namespace lammpsfit_gap {
 
 namespace {
 
-Projection read_projection(Reader &reader, int n_species)
+Projection projection_up_to_a_degree(Reader &reader, int n_species)
 {
   const Functions functions(reader, n_species);
   reader.expect("highest");
@@ -20,7 +20,7 @@ Projection read_projection(Reader &reader, int n_species)
 }    // namespace
 
 Invariants::Invariants(Reader &reader, int n_species) :
-    projection(read_projection(reader, n_species)), count(projection.functions.count),
+    projection(projection_up_to_a_degree(reader, n_species)), count(projection.functions.count),
     n_species(n_species), row(projection.row())
 {
   const int highest = static_cast<int>(projection.harmonics.degrees().size()) - 1;
