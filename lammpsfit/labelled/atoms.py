@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ase import Atoms
 from numpy.typing import ArrayLike
 
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import quoted
 from lammpsfit.labelled.checks import contradiction
 from lammpsfit.labelled.frame import LABELS, FloatArray, Frame
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,8 @@ def voigt(value: ArrayLike | None, label: str) -> FloatArray | None:
 
 def to_atoms(frame: Frame, keys: Keys | None = None) -> Atoms:
     """Make ASE's atoms of a frame, with its labels in ``info`` and ``arrays``."""
+    from ase import Atoms  # loads as much as an evaluation, which has no need of it
+
     keys = keys or Keys()
     atoms = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=frame.pbc)
     if frame.energy is not None:

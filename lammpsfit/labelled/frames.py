@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from ase import Atoms
-from ase.io import read, write
+from typing import TYPE_CHECKING, Any, Final
 
 from lammpsfit.errors import InputError
 from lammpsfit.files import replacing
@@ -23,7 +20,11 @@ from lammpsfit.labelled.exclusion import Entry, Exclusion
 from lammpsfit.labelled.frame import Frame, check_overlap, roomy_cell
 from lammpsfit.labelled.vasp import read_vasprun
 from lammpsfit.reference.frame import EndsEarly
-from lammpsfit.reference.xyz import atoms_of, spelt_as_ase, split_frames
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# ASE's readers load as much as an evaluation: they are imported where a file is read or written
 
 __all__ = [
     "Frame",
@@ -150,6 +151,8 @@ def _images(path: Path) -> Iterator[Atoms]:
     with open_input(path, ASE_BYTES, "file of frames") as stream:
         while stream.read(1 << 20):
             pass  # what it holds when unpacked is counted before ASE unpacks it
+    from ase.io import read
+
     try:
         # never split at @: it is part of the name
         images = read(path, index=":", do_not_split_by_at_sign=True)
@@ -160,6 +163,8 @@ def _images(path: Path) -> Iterator[Atoms]:
 
 
 def _xyz_images(path: Path) -> Iterator[Atoms]:
+    from lammpsfit.reference.xyz import atoms_of, spelt_as_ase, split_frames
+
     number = 0
     with open_input(path) as stream:
         try:
@@ -211,5 +216,7 @@ def write_images(path: Path, images: Sequence[Atoms]) -> None:
     InputError
         If the file cannot be written.
     """
+    from ase.io import write
+
     with replacing(path) as part:
         write(part, list(images), format="extxyz")

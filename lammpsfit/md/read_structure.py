@@ -12,15 +12,9 @@ from functools import reduce
 from io import StringIO
 from math import gcd, prod
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from ase import Atoms
-from ase.io.extxyz import read_extxyz
-from ase.io.lammpsdata import read_lammps_data
-from pymatgen.core import Element, Structure
-from pymatgen.io.cif import CifParser
-from pymatgen.io.vasp.inputs import Poscar
 
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import one_line, quoted, read_text, shown
@@ -28,6 +22,12 @@ from lammpsfit.md.configuration import Configuration
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.structure.neighbours import heights, pairs_within
 from lammpsfit.units import DALTON_PER_CUBIC_ANGSTROM
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+# The readers load more than a whole fit, which hardly ever reads a structure.
 
 LARGEST: Final = 64 * 2**20
 """Bytes of a file: a million atoms."""
@@ -110,6 +110,8 @@ def formula_of(configuration: Configuration) -> str:
 
 def true_density(configuration: Configuration) -> float:
     """Return the density in g/cm³ that the atoms have by their atomic masses."""
+    from pymatgen.core import Element
+
     masses = [float(Element(name).atomic_mass) for name in configuration.species]
     mass = float(np.sum(np.array(masses)[configuration.types]))
     return mass / (configuration.volume * DALTON_PER_CUBIC_ANGSTROM)
@@ -119,6 +121,8 @@ Content = tuple[list[str], FloatArray, FloatArray]
 
 
 def _cif(text: str) -> Content:
+    from pymatgen.io.cif import CifParser
+
     structures = CifParser.from_str(text).parse_structures(primitive=False)
     if len(structures) != 1:
         raise InputError(f"must hold one structure, got {len(structures)}")
@@ -126,12 +130,14 @@ def _cif(text: str) -> Content:
 
 
 def _poscar(text: str) -> Content:
+    from pymatgen.io.vasp.inputs import Poscar
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # such as invented names of species
         return _of_pymatgen(Poscar.from_str(text, read_velocities=False).structure)
 
 
-def _of_pymatgen(structure: Structure) -> Content:
+def _of_pymatgen(structure: "Structure") -> Content:
     if not structure.is_ordered:
         raise InputError("must have one species on every site, got a disordered structure")
     names = [site.specie.symbol for site in structure]
@@ -139,6 +145,8 @@ def _of_pymatgen(structure: Structure) -> Content:
 
 
 def _xyz(text: str) -> Content:
+    from ase.io.extxyz import read_extxyz
+
     frames = list(read_extxyz(StringIO(text), slice(None)))
     if len(frames) != 1:
         raise InputError(f"must hold one configuration, got {len(frames)}: take one of them")
@@ -146,12 +154,14 @@ def _xyz(text: str) -> Content:
 
 
 def _lammps(text: str) -> Content:
+    from ase.io.lammpsdata import read_lammps_data
+
     if not re.search(r"^\s*Masses\b", text, re.MULTILINE):
         raise InputError("must have Masses, which tell the species of each type")
     return _of_ase(read_lammps_data(StringIO(text), units="metal"))
 
 
-def _of_ase(atoms: Atoms) -> Content:
+def _of_ase(atoms: "Atoms") -> Content:
     if not all(atoms.pbc):
         raise InputError(f"must be periodic in all directions, got pbc {quoted(str(atoms.pbc))}")
     return atoms.get_chemical_symbols(), atoms.get_positions(), np.array(atoms.cell)
@@ -167,6 +177,8 @@ _READERS: Final[Mapping[str, Callable[[str], Content]]] = {
 
 def _check_box(names: list[str], positions: FloatArray, cell: FloatArray, cells: int) -> None:
     """Refuse what would keep the search for neighbours busy for ever, or fill the memory."""
+    from pymatgen.core import Element
+
     strange = [name for name in dict.fromkeys(names) if not Element.is_valid_symbol(name)]
     if strange:
         raise InputError(f"species must be elements, got {quoted(', '.join(strange))}")

@@ -111,4 +111,6 @@ def formula_of(atoms: Mapping[str, int]) -> str:
     >>> formula_of({"O": 14, "Na": 4, "Si": 6})
     'Na2Si3O7'
     """
+    from pymatgen.core import Composition
+
     return str(Composition(dict(atoms)).get_integer_formula_and_factor()[0])

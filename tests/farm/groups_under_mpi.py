@@ -122,6 +122,7 @@ def slow(farm):
     """Give an evaluation that is only slow far too little time, then a sound one."""
     task, endless = load()
     with farm:
+        work_off(farm, {"first": task})  # so that ranks have loaded what they need
         first = work_off(farm, {"slow": endless}, timeout=1.0)
         second = work_off(farm, {"sound": task})
     print(json.dumps({key: said(one.result) for key, one in (first | second).items()}))
@@ -139,8 +140,9 @@ def given_up(farm):
 
 def halted(farm):
     """Leave the farm while its groups are amid a long evaluation."""
-    _, endless = load()
+    task, endless = load()
     with farm:
+        work_off(farm, {"first": task})  # so that ranks have loaded what they need
         for k in range(farm.workers):
             farm.submit(k, endless, 600.0)
         time.sleep(2.0)

@@ -79,7 +79,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         path.write_text("4\nhalf of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lammpsfit.labelled.frames.write", fail)
+    monkeypatch.setattr("ase.io.write", fail)
     with pytest.raises(RunError, match="No space left"):
         write_frames(kept, frames)
     assert kept.read_bytes() == before
