@@ -4,8 +4,8 @@
 
 fits a model with eight radial descriptors (to 50 of 31 hot frames and 25 strained cells of
 ``examples/aluminium``), runs ``gap phonons``, ``gap properties`` and ``gap melt`` with it, and
-writes what they found into the page, and ``docs/gap-phonons.png`` and ``docs/gap-melt.png``. All steps go
-on after a stop. What ``ci/check_melting.py -o FOLDER/eam`` found, the page has too.
+writes what they found into the page, and ``docs/gap-phonons.png`` and ``docs/gap-melt.png``. All
+steps go on after a stop. What ``ci/check_melting.py -o FOLDER/eam`` found, the page has too.
 What is not there yet is left out of the page: ``--only`` takes the steps to run.
 """
 
@@ -22,6 +22,7 @@ from lammpsfit.gap.work.literature import MELTING, PHONONS
 from lammpsfit.gap.work.phonons import FREQUENCIES, PATH, Phonons
 from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
 from lammpsfit.report.phonon_plot import Dispersion, plot_phonons
+from lammpsfit.run_pages.gap_melt import swing
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "aluminium"
@@ -151,7 +152,7 @@ def melting(folder, whose, name):
     if found is None:
         return
     panels = [
-        Panel("temperature (K)", course(found, "series_time", "series_temperature")),
+        Panel("temperature less its mean (K)", temperatures(found)),
         Panel("share of solid", course(found, "time", "solid")),
         Panel("atoms per Å³, along z (Å)", course(found, "z", "density")),
     ]
@@ -180,6 +181,13 @@ def melting(folder, whose, name):
     for run in found["lost"]:
         yield f"\nSeed {run['seed']} from {run['start']:.0f} K: {run['verdict']}.\n"
     yield "\n"
+
+
+def temperatures(found):
+    return {
+        label: Curve(one.x, swing(one.y))
+        for label, one in course(found, "series_time", "series_temperature").items()
+    }
 
 
 def course(found, x, y):

@@ -116,12 +116,23 @@ def melt_page(symbol: str, name: str, found: Melting, known: Mapping[str, Known]
     return page(f"{symbol}: melting point", heading, sections)
 
 
+def swing(series: FloatArray) -> FloatArray:
+    """Return a series less its mean, smoothed over a hundredth of it: what changes slowly."""
+    from scipy.ndimage import gaussian_filter1d
+
+    smooth: FloatArray = gaussian_filter1d(series - series.mean(), len(series) / 100.0)
+    return smooth
+
+
 def _course(found: Melting) -> Markup:
     def of(x: Values, y: Values) -> dict[str, Curve]:
         return {f"seed {run.seed}": Curve(x(run.said), y(run.said)) for run in found.runs}
 
     panels = [
-        Panel("temperature (K)", of(lambda s: s.series_time, lambda s: s.series_temperature)),
+        Panel(
+            "temperature less its mean (K), smoothed",
+            of(lambda s: s.series_time, lambda s: swing(s.series_temperature)),
+        ),
         Panel("share of solid", of(lambda s: s.time, lambda s: s.solid)),
     ]
     return picture(
