@@ -47,6 +47,9 @@ SMALL: Final = 0.01
 VACUUM: Final = 14.0
 """Å between the two faces of a slab."""
 
+FACES: Final = {"100": (fcc100, 8), "110": (fcc110, 12), "111": (fcc111, 7)}
+"""What builds a slab with a surface, and its layers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Probe:
@@ -216,32 +219,37 @@ def vacancy(calculator: BaseCalculator, fcc: Atoms, repeats: int = 3) -> Probe:
     return Probe(frames, energies, lambda E: {"vacancy": float(E[1] - (n - 1) / n * E[0])})
 
 
-def surfaces(calculator: BaseCalculator, fcc: Atoms, a: float) -> Probe:
-    """Return the energies (J/m^2) of the surfaces ``100``, ``110`` and ``111``, relaxed.
+def surface(calculator: BaseCalculator, fcc: Atoms, a: float, face: str) -> Probe:
+    """Return the energy (J/m^2) of a surface, relaxed, by its name such as ``surface_100``.
+
+    Parameters
+    ----------
+    calculator
+        What knows energies and forces.
+    fcc
+        The crystal.
+    a : float, Å
+        Edge of its cubic cell.
+    face : {"100", "110", "111"}
 
     Raises
     ------
     RunError
         As :func:`vacancy`.
     """
-    symbol = fcc.get_chemical_symbols()[0]
-    slabs, areas = [], []
-    for build, layers in ((fcc100, 8), (fcc110, 12), (fcc111, 7)):
-        slab = build(symbol, (1, 1, layers), a=a, vacuum=VACUUM / 2.0)
-        slab.pbc = True
-        slabs.append(relaxed(calculator, slab, f"surface {build.__name__[3:]}"))
-        areas.append(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))
-    frames = (fcc, *slabs)
+    build, layers = FACES[face]
+    slab = build(fcc.get_chemical_symbols()[0], (1, 1, layers), a=a, vacuum=VACUUM / 2.0)
+    slab.pbc = True
+    slab = relaxed(calculator, slab, f"surface {face}")
+    area = float(np.linalg.norm(np.cross(slab.cell[0], slab.cell[1])))
+    frames = (fcc, slab)
     energies = np.array([free_energy(calculator, frame) for frame in frames])
-
-    def formula(E: FloatArray) -> dict[str, float]:
-        each = E[0] / len(fcc)
-        return {
-            f"surface_{name}": float(JOULE * (E[k + 1] - len(slabs[k]) * each) / (2.0 * areas[k]))
-            for k, name in enumerate(("100", "110", "111"))
-        }
-
-    return Probe(frames, energies, formula)
+    times = len(slab) / len(fcc)
+    return Probe(
+        frames,
+        energies,
+        lambda E: {f"surface_{face}": float(JOULE * (E[1] - times * E[0]) / (2.0 * area))},
+    )
 
 
 def relaxed(calculator: BaseCalculator, atoms: Atoms, what: str) -> Atoms:

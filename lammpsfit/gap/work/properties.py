@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.work.crystal import (
+    FACES,
     Probe,
     crystals,
     elastic_constants,
     equation_of_state,
-    surfaces,
+    surface,
     vacancy,
 )
 from lammpsfit.inputs import quoted
@@ -132,8 +133,9 @@ def measure(
         above = partial(_above, calculator, crystals(symbol, a0)[kind], found, kind)
         yield from _tried(above, (kind,), covariance)
     yield from _tried(lambda: vacancy(calculator, fcc), ("vacancy",), covariance)
-    names = ("surface_100", "surface_110", "surface_111")
-    yield from _tried(lambda: surfaces(calculator, fcc, a0), names, covariance)
+    for face in FACES:
+        one = partial(surface, calculator, fcc, a0, face)
+        yield from _tried(one, (f"surface_{face}",), covariance)
 
 
 def _above(calculator: BaseCalculator, other: Atoms, fcc: Probe, kind: str) -> Probe:

@@ -112,6 +112,19 @@ def test_a_relaxation_that_runs_away_is_no_property():
         relaxed(Attractive(), bulk("Al", cubic=True), "vacancy")
 
 
+def test_a_surface_that_is_lost_leaves_the_others(monkeypatch):
+    def lost(calculator, atoms, what):
+        if what == "surface 110":
+            raise RunError("it ran away")
+        return atoms
+
+    monkeypatch.setattr("lammpsfit.gap.work.crystal.relaxed", lost)
+    found = {one.name: one for one in measure(EMT(), "Al")}
+    assert found["surface_110"].value is None
+    assert found["surface_110"].reason == "it ran away"
+    assert 0.0 < found["surface_111"].value < found["surface_100"].value < 2.0
+
+
 def test_what_has_no_crystal_has_no_properties():
     with pytest.raises(InputError, match="fcc metals, and 'Xx' is none"):
         list(measure(EMT(), "Xx"))
