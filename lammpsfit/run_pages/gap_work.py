@@ -92,7 +92,7 @@ def properties_page(
             paragraph(f"Calculator: {calculator}. Errors are those the potential predicts itself."),
         ]
     )
-    shown = table(("property", "value", "literature", "unit", "remark"), rows)
+    shown = table(("property", "value", "literature", "unit", "remark"), rows, words=(4,))
     sections = [Section("properties", "Properties", shown)]
     if ratios := list(_ratios(found, known)):
         figure = plot_ratios(ratios, None)
