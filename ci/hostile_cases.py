@@ -119,6 +119,7 @@ EVALUATE = ("evaluate", "mine.toml", "--job", "job.toml")
 LJ = ("--calculator", "ase.calculators.lj:LennardJones")
 LABEL = ("gap", "label", "t.xyz", *LJ)
 MD = ("gap", "md", "one.xyz", *LJ, "-o", "new")
+LEARN = ("gap", "learn", "gap.toml", "--start", "one.xyz", *LJ, "--temperature", "300", "-o", "new")
 INIT = ("init", "SiO2", "--temperature", "3600", "--density", "2.2")
 SAMPLE = ("gap", "sample", "one.xyz", *LJ, "--temperature", "300", "-o", "x.xyz")
 OUTPUTS = (
@@ -147,6 +148,7 @@ OUTPUTS = (
     ("gap", "properties", *LJ, "--element", "Al", "-o", "new", "--json"),
     ("gap", "phonons", *LJ, "--element", "Al", "-o", "new", "--json"),
     ("gap", "melt", *LJ, "--element", "Al", "-o", "new", "--json"),
+    (*LEARN, "--json"),
     ("gap", "export", "full/model.json", "-o", "new", "--json"),
 )
 TARGETS = (
@@ -445,7 +447,7 @@ def printing() -> Iterator[Case]:
 
 GAP_COMMANDS = (
     *("label", "fit", "resume", "evaluate", "export", "learning-curve"),
-    *("sample", "properties", "md", "phonons", "melt"),
+    *("sample", "properties", "md", "phonons", "melt", "learn"),
 )
 COMMANDS = (
     *(("fit",), ("resume",), ("evaluate",), ("validate",), ("reference",), ("export",)),

@@ -79,7 +79,7 @@ def test_a_trajectory_brings_its_tables_composition_and_density(init):
         Atoms(
             [box.species[t] for t in box.types],
             box.positions + 0.1 * rng.standard_normal(box.positions.shape),
-            cell=3 * [box.length],
+            cell=box.cell,
             pbc=True,
         )
         for _ in range(12)
@@ -96,7 +96,7 @@ def test_a_trajectory_brings_its_tables_composition_and_density(init):
     assert job.reference.file.name == "job-gr.csv"
     assert job.reference.angles.name == "job-angles.csv"
     # the table ends at half of their box, which is half of ours
-    assert job.reference.r_max is None or job.reference.r_max <= box.length / 2
+    assert job.reference.r_max is None or job.reference.r_max <= box.cell[0, 0] / 2
 
 
 @pytest.mark.parametrize(

@@ -216,11 +216,14 @@ def test_training_sets_of_a_curve(here, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"first_moment": []}, "damaged: first_moment has another length than vector"),
-        ({"best": [[1.0]]}, "damaged: best has another length than vector"),
-        ({"vector": 1.0}, "damaged: origin has another length than vector"),
-        ({"second_moment": "minus"}, "damaged: second_moment, a mean of squares, is negative"),
-        ({"first_moment": "nan"}, "damaged: first_moment is not finite"),
+        ({"first_moment": []}, "training: first_moment has another length than vector"),
+        ({"best": [[1.0]]}, "training: best.0: input should be a valid number"),
+        ({"vector": 1.0}, "training: vector: input should be a valid list"),
+        (
+            {"second_moment": "minus"},
+            "second_moment.0: input should be greater than or equal to 0",
+        ),
+        ({"first_moment": "nan"}, "training: first_moment.0: input should be a finite number"),
         ({"steps": [[0]]}, "no state of a training"),
     ],
 )

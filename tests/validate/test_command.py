@@ -237,7 +237,7 @@ WRONG = {
     "slowest": (["BKS", "--quench", "5e-324"], "must be below 2e+09 steps, got 3300 K at 4.9"),
     "up": (["BKS", "--quench", "10", "--quench-to", "5000"], "must begin above its end (5000 K)"),
     "cutoff": (["BKS", "--cutoff", "Si-O"], "Si-O=2.2"),
-    "no pair": (["BKS", "--cutoff", "Na-O=3"], "no such pair in the reference"),
+    "no pair": (["BKS", "--cutoff", "Na-O=3"], "no such pair in the system"),
     "angles": (["BKS", "--angles", "none.csv"], "none.csv: no such file"),
     "no angles": (["BKS", "--angles", "job.toml"], "the first column must be theta_deg"),
     "folder": (["BKS", "-o", "job.toml"], "job.toml is no folder"),
