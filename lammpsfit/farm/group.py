@@ -25,7 +25,18 @@ from lammpsfit.child.main import run
 from lammpsfit.child.patience import Patience
 from lammpsfit.child.process import ParentError
 from lammpsfit.errors import RunError, StoppedError
-from lammpsfit.farm.messages import GRACE_S, LEAVE, LOST, TASK, Answer, Naps, Order, complete, look
+from lammpsfit.farm.messages import (
+    GRACE_S,
+    GROUP,
+    LEAVE,
+    LOST,
+    TASK,
+    Answer,
+    Naps,
+    Order,
+    complete,
+    look,
+)
 from lammpsfit.md.session import Ranks, on_ranks
 
 CHUNK_S: Final = 30.0
@@ -48,6 +59,8 @@ def serve_group(comm: MPI.Intracomm, size: int) -> None:
         if tag == TASK:
             if (answer := group.run(content)) is not None:
                 complete(comm.isend(answer[0], 0, answer[1]))
+            continue
+        if tag == GROUP:  # it is one already: another farm was opened on these ranks
             continue
         complete(comm.isend(None, 0, tag))
         if tag == LEAVE:

@@ -83,7 +83,7 @@ class MpiFarm(Generic[Result]):
         self._error: Exception | None = None
         self._busy: dict[int, Busy] = {}
         self._retired: set[int] = set()
-        self._receives: dict[int, tuple[MPI.Request, int]] = {}
+        self._receives: list[tuple[int, int, MPI.Request]] = []  # from whom, under which tag
 
     def __enter__(self) -> "MpiFarm[Result]":
         if self._ranks > 1:
@@ -102,7 +102,7 @@ class MpiFarm(Generic[Result]):
             # MPI complains at its end of messages whose end nobody has seen
             for busy in self._busy.values():
                 busy.send.wait()
-            for request, _ in self._receives.values():
+            for _, _, request in self._receives:
                 request.wait()
 
     @property
@@ -177,13 +177,14 @@ class MpiFarm(Generic[Result]):
         """Return the answers that are here as a whole, by worker; begin to receive others."""
         status = MPI.Status()
         while (message := look(self._comm, status)) is not None:
-            self._receives[status.source] = message.irecv(), status.tag
+            self._receives.append((status.source, status.tag, message.irecv()))
+        under_way, self._receives = self._receives, []
         done: dict[int, Answer] = {}
-        for rank, (request, tag) in list(self._receives.items()):
-            _, answer = request.test()
-            if answer is None:
+        for rank, tag, request in under_way:
+            over, answer = request.test()
+            if not over:
+                self._receives.append((rank, tag, request))
                 continue
-            del self._receives[rank]
             leader = rank - (rank - 1) % self._ranks
             if leader in self._lost:
                 continue
