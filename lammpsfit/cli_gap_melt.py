@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lammpsfit.cli_gap_work import Factory, Model, make_folder
+from lammpsfit.cli_gap_work import Factory, Model, make_folder, metal
 from lammpsfit.cli_output import Force, JsonFile, Session, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, StoppedError, warn
 
@@ -133,7 +133,6 @@ def _source(
     model: Path | None, calculator: str | None, potential: Path | None, element: str | None
 ) -> "tuple[Source | None, str]":
     """Return what computes, if it is no potential of LAMMPS, and the element."""
-    from lammpsfit.gap.work.properties import first_length
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.inputs import read_text
 
@@ -144,11 +143,7 @@ def _source(
         raise InputError("give a model, --calculator or --potential, and only one of them")
     else:
         read_text(potential)
-    symbol = element or (None if source is None else source.species())
-    if symbol is None:
-        raise InputError("--element is needed: the potential does not say which metal it is for")
-    first_length(symbol)
-    return source, symbol
+    return source, metal(element, source, "potential")
 
 
 def _engine(

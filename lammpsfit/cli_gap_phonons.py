@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lammpsfit.cli_gap_work import Factory, Model, make_folder
+from lammpsfit.cli_gap_work import Factory, Model, make_folder, metal
 from lammpsfit.cli_output import Force, JsonFile, open_session, say, write_result
 from lammpsfit.errors import InputError, warn
 from lammpsfit.inputs import quoted, read_json
@@ -46,7 +46,6 @@ def phonons(
     from lammpsfit.gap.work.literature import PHONONS
     from lammpsfit.gap.work.phonons import PhononRequest
     from lammpsfit.gap.work.phonons import phonons as find_phonons
-    from lammpsfit.gap.work.properties import first_length
     from lammpsfit.gap.work.remembered import Remembering
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.report.count_progress import StepProgress
@@ -63,10 +62,7 @@ def phonons(
     )
     request = PhononRequest(supercell, displacement, lattice)
     source = open_source(model, calculator)
-    symbol = element or source.species()
-    if symbol is None:
-        raise InputError("--element is needed: the calculator does not say which metal it is for")
-    first_length(symbol)
+    symbol = metal(element, source, "calculator")
     others = dict(_read(path, symbol) for path in beside or ())
     make_folder(output)
     remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")

@@ -38,6 +38,23 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(md)
 
 
+def metal(element: str | None, source: "Source | None", what: str) -> str:
+    """Return the fcc metal that is meant: as the user says, else as the source does.
+
+    Raises
+    ------
+    InputError
+        If nobody says, or it is no metal that is known.
+    """
+    from lammpsfit.gap.work.properties import first_length
+
+    symbol = element or (None if source is None else source.species())
+    if symbol is None:
+        raise InputError(f"--element is needed: the {what} does not say which metal it is for")
+    first_length(symbol)
+    return symbol
+
+
 def sample(
     files: Annotated[
         list[Path],
@@ -162,7 +179,7 @@ def properties(
     """Compute properties of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.work.literature import LITERATURE
-    from lammpsfit.gap.work.properties import UNITS, first_length, measure
+    from lammpsfit.gap.work.properties import UNITS, measure
     from lammpsfit.gap.work.remembered import Remembering
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.report.count_progress import StepProgress
@@ -173,10 +190,7 @@ def properties(
         "gap properties", json_file, files=(page, data), inputs=[model], folder=output, force=force
     )
     source = open_source(model, calculator)
-    symbol = element or source.species()
-    if symbol is None:
-        raise InputError("--element is needed: the calculator does not say which metal it is for")
-    first_length(symbol)
+    symbol = metal(element, source, "calculator")
     make_folder(output)
     remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")
     known = LITERATURE.get(symbol, {})

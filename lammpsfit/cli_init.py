@@ -122,7 +122,7 @@ def _of_trajectory(
     pressure: float | None,
 ) -> "Known":
     from lammpsfit.fit.run.new_job import Known
-    from lammpsfit.md.system import formula_of
+    from lammpsfit.md.system import reduced_formula
     from lammpsfit.reference.analyse import Settings
     from lammpsfit.reference.command import Request, make_reference
     from lammpsfit.reference.options import file_formats, is_table, parse_types
@@ -149,7 +149,7 @@ def _of_trajectory(
         raise InputError(f"{files[0]} names no elements: add --species, such as 1=Si,2=O")
     table, angle_table = (Path(path.name) for path in made)
     reach = float(result.rdf.edges[-1])
-    formula = formula_of(result.summary["atoms"])
+    formula = reduced_formula(result.summary["atoms"])
     return Known(formula, round(density, 5), temperature, table, reach, angle_table, pressure)
 
 

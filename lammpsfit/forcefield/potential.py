@@ -113,6 +113,16 @@ class Potential:
         return max(self.cutoff, self.coulomb.cutoff if self.coulomb else 0.0)
 
     @property
+    def masses(self) -> dict[str, float]:
+        """Masses of the species in Da."""
+        return {name: species.mass for name, species in self.species.items()}
+
+    @property
+    def charges(self) -> dict[str, float]:
+        """Charges of the species in e."""
+        return {name: species.charge for name, species in self.species.items()}
+
+    @property
     def pair_coulomb(self) -> CoulombSum | None:
         """The Coulomb sum if it is part of U(r), else None."""
         return self.coulomb if self.coulomb and self.coulomb.pairwise else None

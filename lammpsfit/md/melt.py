@@ -94,7 +94,7 @@ class Melt:
         RunError
             If the structure did not melt.
         """
-        masses, charges = _masses_and_charges(self.potential)
+        masses, charges = self.potential.masses, self.potential.charges
         melting = self.melting
         start = self.start or build(
             self.system, melting.structure, self.system.box_length(masses), melting.seed
@@ -187,7 +187,7 @@ def melted_structure(
             ) from error
         part = path.with_suffix(f".{os.getpid()}.part")
         if start is not None and not melting.steps:
-            start.write(part, *_masses_and_charges(potential))
+            start.write(part, potential.masses, potential.charges)
             part.replace(path)
             return path
         tell(
@@ -205,11 +205,6 @@ def melted_structure(
             part.unlink(missing_ok=True)
     check_structure(path, system.atoms)
     return path
-
-
-def _masses_and_charges(potential: Potential) -> tuple[dict[str, float], dict[str, float]]:
-    kinds = potential.species.items()
-    return {name: k.mass for name, k in kinds}, {name: k.charge for name, k in kinds}
 
 
 def _key(

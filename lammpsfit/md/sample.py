@@ -180,7 +180,7 @@ def sample(
         configuration = _configuration(lmp) if keep else None
     frames = frames_of(series.counts, series.pressure, series.volume, series.measured)
     n_atoms, npt = sum(atoms.values()), protocol.ensemble == "npt"
-    density = frames.density({name: kind.mass for name, kind in potential.species.items()})
+    density = frames.density(potential.masses)
     blocks = len(frames) // protocol.block_frames
     return Sample(
         rdf=rdf_of(frames),

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from ase import Atoms
-from ase.io import write
-
 from lammpsfit.files import replacing
 from lammpsfit.forcefield import Potential
+from lammpsfit.md.configuration import Configuration
 from lammpsfit.md.observation import Solid
 
 
@@ -15,13 +13,13 @@ def save_solid(stem: Path, solid: Solid, potential: Potential) -> None:
 
     The order of the atom types is that of the species of the potential.
     """
+    from ase import Atoms  # no process that only reads a validation needs it
+    from ase.io import write
+
     atoms = Atoms(solid.species, solid.positions, cell=solid.cell, pbc=True)
     atoms.wrap()
-    charges = {name: kind.charge for name, kind in potential.species.items()}
-    atoms.set_initial_charges([charges[name] for name in solid.species])
     with replacing(stem.with_name(f"{stem.name}.extxyz")) as part:
         write(part, atoms, format="extxyz")
+    found = Configuration.of(solid.species, solid.positions, solid.cell)
     with replacing(stem.with_name(f"{stem.name}.data")) as part:
-        order = list(potential.species)
-        options = {"specorder": order, "masses": True, "units": "metal", "atom_style": "charge"}
-        write(part, atoms, format="lammps-data", **options)
+        found.ordered(tuple(potential.species)).write(part, potential.masses, potential.charges)

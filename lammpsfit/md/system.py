@@ -105,10 +105,10 @@ def composition_of(formula: str) -> dict[str, int]:
     return {species: int(n) for species, n in amounts.items()}
 
 
-def formula_of(atoms: Mapping[str, int]) -> str:
+def reduced_formula(atoms: Mapping[str, int]) -> str:
     """Return the smallest formula of numbers of atoms, electropositive elements first.
 
-    >>> formula_of({"O": 14, "Na": 4, "Si": 6})
+    >>> reduced_formula({"O": 14, "Na": 4, "Si": 6})
     'Na2Si3O7'
     """
     from pymatgen.core import Composition

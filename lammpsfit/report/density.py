@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from lammpsfit.report.figures import COLOURS, LINES, light_grid, new_figure
+from lammpsfit.report.figures import curve_style, light_grid, new_figure
 from lammpsfit.report.html import Markup, element, join, paragraph, picture
 from lammpsfit.report.run_view import Condition, RunView, Shown
 from lammpsfit.report.words import DRIFTS
@@ -53,7 +53,7 @@ def plot_densities(courses: Mapping[str, FloatArray], wanted: float | None) -> F
     axes = figure.subplots()
     for k, (label, course) in enumerate(courses.items()):
         share = 100 * (np.arange(len(course)) + 0.5) / len(course)
-        colour, line = COLOURS[k % len(COLOURS)], LINES[(k + k // len(COLOURS)) % len(LINES)]
+        colour, line = curve_style(k)
         axes.plot(share, course, color=colour, ls=line, lw=1.5, label=label)
     if wanted is not None:
         axes.axhline(wanted, color="0.45", lw=2.2, label="wanted", zorder=1)

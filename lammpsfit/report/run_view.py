@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.forcefield import Potential
-from lammpsfit.report.term_plot import Reached
 from lammpsfit.structure.rdf import PartialRdf
-from lammpsfit.target import Column, Curve
+from lammpsfit.target import Column, Curve, Curves
 from lammpsfit.words import FITTED
 
 FloatArray = NDArray[np.float64]
@@ -49,7 +48,7 @@ class Shown:
     confirmed: bool
     potential: Potential | None = None
     rdfs: Mapping[str, PartialRdf] = field(default_factory=dict)
-    curves: Mapping[str, Reached] = field(default_factory=dict)
+    curves: Mapping[str, Curves] = field(default_factory=dict)
     densities: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property

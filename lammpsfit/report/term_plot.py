@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,16 +16,12 @@ from lammpsfit.report.figures import (
     panel_grid,
     save_figure,
 )
-from lammpsfit.structure.rdf import FloatArray
-from lammpsfit.target import Curve
-
-Reached: TypeAlias = Mapping[str, tuple[FloatArray, FloatArray]]
-"""The curve of a potential and its standard error, by the name of the term."""
+from lammpsfit.target import Curve, Curves
 
 
 def plot_terms(
     wanted: Sequence[Curve],
-    curves: Mapping[str, Reached],
+    curves: Mapping[str, Curves],
     path: Path | str | None,
     title: str = "",
 ) -> Figure:
@@ -36,7 +31,7 @@ def plot_terms(
     ----------
     wanted : sequence of Curve
         One panel each, at least one.
-    curves : mapping of str to Reached
+    curves : mapping of str to Curves
         What potentials reached, by label; bands are standard errors.
     path : Path or str
         PNG file to write; None writes none.
@@ -74,7 +69,7 @@ def plot_terms(
     return save_figure(figure, path)
 
 
-def _panel(upper: Axes, lower: Axes, wanted: Curve, curves: Mapping[str, Reached]) -> None:
+def _panel(upper: Axes, lower: Axes, wanted: Curve, curves: Mapping[str, Curves]) -> None:
     upper.plot(wanted.x, wanted.y, color="0.72", lw=5, label="wanted", solid_capstyle="round")
     lower.axhline(0.0, color="0.72", lw=2)
     for k, (label, reached) in enumerate(curves.items()):

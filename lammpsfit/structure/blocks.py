@@ -54,6 +54,13 @@ def block_estimate(series: ArrayLike, n_blocks: int = 10) -> Estimate:
     return Estimate(float(values.mean()), float(means.std(ddof=1) / np.sqrt(n_blocks)))
 
 
+def mean_and_error(blocks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean over blocks (first axis) and its standard error; NaN with a single block."""
+    n, mean = len(blocks), blocks.mean(axis=0)
+    error = blocks.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full_like(mean, np.nan)
+    return mean, error
+
+
 def leave_one_out(blocks: FloatArray) -> FloatArray:
     """Means over all blocks but one, in the shape of `blocks`, the blocks first."""
     means: FloatArray = (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)

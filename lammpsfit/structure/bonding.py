@@ -71,6 +71,14 @@ class Coordination:
     error: FloatArray
 
 
+def bond_lengths(species: Sequence[str], cutoffs: Mapping[str, float]) -> FloatArray:
+    """Return the longest bond of each two species in Å, shape (n, n); 0 where there are none."""
+    known = {canonical_pair(pair): cutoff for pair, cutoff in cutoffs.items()}
+    return np.array(
+        [[known.get(canonical_pair(f"{a}-{b}"), 0.0) for b in species] for a in species]
+    )
+
+
 @dataclass(frozen=True)
 class BondCounter:
     """Counts bonds and angles in configurations of one composition.
@@ -107,20 +115,12 @@ class BondCounter:
         """Count the neighbours and angles of one configuration."""
         reach, kinds = self._reach, self.composition.kinds
         found = bonds_within(positions, cell, float(reach.max()))
-        kept = found.length < reach[kinds[found.centre], kinds[found.neighbour]]
-        bonds = Bonds(
-            found.centre[kept], found.neighbour[kept], found.length[kept], found.vector[kept]
-        )
+        bonds = found.some(found.length < reach[kinds[found.centre], kinds[found.neighbour]])
         return BondCounts(self._neighbours(bonds), *self._angles(bonds))
 
     @cached_property
     def _reach(self) -> FloatArray:
-        """Cutoff between two kinds, shape (n_species, n_species); 0 where there are no bonds."""
-        known = {canonical_pair(pair): cutoff for pair, cutoff in self.cutoffs.items()}
-        species = self.composition.species
-        return np.array(
-            [[known.get(canonical_pair(f"{a}-{b}"), 0.0) for b in species] for a in species]
-        )
+        return bond_lengths(self.composition.species, self.cutoffs)
 
     def _neighbours(self, bonds: Bonds) -> FloatArray:
         kinds = self.composition.kinds

@@ -40,6 +40,12 @@ class Bonds:
     length: FloatArray
     vector: FloatArray
 
+    def some(self, which: NDArray[np.bool_] | IntArray) -> Bonds:
+        """Return some of them, by a mask or by their numbers."""
+        return Bonds(
+            self.centre[which], self.neighbour[which], self.length[which], self.vector[which]
+        )
+
 
 def pairs_within(
     positions: ArrayLike, cell: ArrayLike, cutoff: float

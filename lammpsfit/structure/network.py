@@ -16,9 +16,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lammpsfit.structure.bonding import bond_lengths
 from lammpsfit.structure.neighbours import Bonds, bonds_within
 from lammpsfit.structure.pair_counts import Composition
-from lammpsfit.structure.rdf import FloatArray, canonical_pair
+from lammpsfit.structure.rdf import FloatArray
 
 FORMERS: Final = ("Si", "Ge", "B", "P", "Al")
 """Network formers, where they have bonds to oxygen."""
@@ -69,7 +70,11 @@ class Network:
         species = self.composition.species
         if BRIDGE not in species:
             return ()
-        return tuple(name for name in species if name in FORMERS and self._reach(name) > 0.0)
+        return tuple(
+            name
+            for name, reach in zip(species, self._reach, strict=True)
+            if name in FORMERS and reach > 0.0
+        )
 
     def count(self, positions: ArrayLike, cell: ArrayLike) -> NetworkCounts:
         """Count those of one configuration; there must be formers."""
@@ -85,16 +90,11 @@ class Network:
 
     def _bonds(self, positions: ArrayLike, cell: ArrayLike) -> Bonds:
         """Bonds from formers (centres) to oxygen."""
-        kinds = self.composition.kinds
-        reach = np.zeros(len(self.composition.species))
-        for name in self.formers:
-            reach[self.composition.species.index(name)] = self._reach(name)
+        kinds, species = self.composition.kinds, self.composition.species
+        reach = self._reach * np.isin(species, self.formers)
         found = bonds_within(positions, cell, float(reach.max()))
-        oxygen = self.composition.species.index(BRIDGE)
-        kept = (kinds[found.neighbour] == oxygen) & (found.length < reach[kinds[found.centre]])
-        return Bonds(
-            found.centre[kept], found.neighbour[kept], found.length[kept], found.vector[kept]
-        )
+        to_oxygen = kinds[found.neighbour] == species.index(BRIDGE)
+        return found.some(to_oxygen & (found.length < reach[kinds[found.centre]]))
 
     def _rings(self, bonds: Bonds) -> FloatArray:
         from matscipy.ffi import distances_on_graph, find_sp_rings
@@ -102,18 +102,19 @@ class Network:
         i, j, vector = _joined(bonds)
         rings = np.zeros(LONGEST_RING + 1)
         if i.size:
-            numbers = {atom: k for k, atom in enumerate(np.unique(i).tolist())}
-            first = np.array([numbers[a] for a in i.tolist()], dtype=np.int32)
-            second = np.array([numbers[a] for a in j.tolist()], dtype=np.int32)
+            atoms = np.unique(i)
+            first, second = (np.searchsorted(atoms, k).astype(np.int32) for k in (i, j))
             apart = distances_on_graph(first, second)
             found = find_sp_rings(first, second, vector, apart, LONGEST_RING)
             rings[: len(found)] = found
         return rings
 
-    def _reach(self, former: str) -> float:
-        wanted = canonical_pair(f"{former}-{BRIDGE}")
-        known = {canonical_pair(pair): cutoff for pair, cutoff in self.cutoffs.items()}
-        return known.get(wanted, 0.0)
+    @cached_property
+    def _reach(self) -> FloatArray:
+        """Longest bond of each species to oxygen in Å, shape (n_species,)."""
+        species = self.composition.species
+        reach: FloatArray = bond_lengths(species, self.cutoffs)[species.index(BRIDGE)]
+        return reach
 
     def _of(self, species: str) -> NDArray[np.bool_]:
         mine: NDArray[np.bool_] = self.composition.kinds == self.composition.species.index(species)

@@ -41,8 +41,7 @@ def neutron_weights(numbers: Mapping[str, int], pairs: Sequence[str]) -> FloatAr
     >>> neutron_weights({"Si": 1, "O": 2}, ["Si-Si", "Si-O", "O-O"]).ravel().round(3)
     array([0.069, 0.388, 0.543])
     """
-    lengths = {name: _element(name).neutron.b_c for name in numbers}
-    return _weights(numbers, pairs, {name: _known(name, [b]) for name, b in lengths.items()})
+    return pair_weights("neutron", numbers, pairs, np.zeros(1))
 
 
 def xray_weights(numbers: Mapping[str, int], pairs: Sequence[str], q: FloatArray) -> FloatArray:
@@ -53,9 +52,26 @@ def xray_weights(numbers: Mapping[str, int], pairs: Sequence[str], q: FloatArray
     InputError
         If a species is no element, or its form factor is not known at some q.
     """
-    elements: dict[str, Any] = {name: _element(name) for name in numbers}
-    factors = {name: _known(name, element.xray.f0(q)) for name, element in elements.items()}
-    return _weights(numbers, pairs, factors)
+    return pair_weights("xray", numbers, pairs, q)
+
+
+def pair_weights(
+    radiation: str, numbers: Mapping[str, int], pairs: Sequence[str], q: FloatArray
+) -> FloatArray:
+    """Weights w_ab(q) of either radiation, shape (n_pairs, n_q); see :func:`neutron_weights`.
+
+    `radiation` is that of :func:`amplitudes`.
+
+    Raises
+    ------
+    InputError
+        As there.
+    """
+    f = amplitudes(radiation, list(numbers), q)
+    cf = {name: number * row for (name, number), row in zip(numbers.items(), f, strict=True)}
+    whole = sum(cf.values()) ** 2
+    split = [pair.split("-") for pair in pairs]
+    return np.array([(2 - (a == b)) * cf[a] * cf[b] / whole for a, b in split])
 
 
 def amplitudes(radiation: str, species: Sequence[str], q: FloatArray) -> FloatArray:
@@ -81,15 +97,6 @@ def amplitudes(radiation: str, species: Sequence[str], q: FloatArray) -> FloatAr
     else:
         rows = [_known(name, e.xray.f0(q)) for name, e in elements.items()]
     return np.array(rows)
-
-
-def _weights(
-    numbers: Mapping[str, int], pairs: Sequence[str], f: Mapping[str, FloatArray]
-) -> FloatArray:
-    cf = {name: number * f[name] for name, number in numbers.items()}
-    whole = sum(cf.values()) ** 2
-    split = [pair.split("-") for pair in pairs]
-    return np.array([(2 - (a == b)) * cf[a] * cf[b] / whole for a, b in split])
 
 
 def _element(name: str) -> periodictable.core.Element:

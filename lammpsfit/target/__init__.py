@@ -7,7 +7,7 @@ In comes the sample of a run, out come residuals, their derivatives and an objec
 potential and says how far it is from the target. Nobody but :data:`TERMS` knows terms by name.
 """
 
-from lammpsfit.target.curve_term import Curve, CurveTerm
+from lammpsfit.target.curve_term import Curve, Curves, CurveTerm
 from lammpsfit.target.objective import MAIN, Evaluation, Reached, Target, together
 from lammpsfit.target.static_term import StaticTerm
 from lammpsfit.target.term import AnyTerm, Column, ScalarTerm, Setting, Term
@@ -20,6 +20,7 @@ __all__ = [
     "Column",
     "Curve",
     "CurveTerm",
+    "Curves",
     "Evaluation",
     "Reached",
     "ScalarTerm",

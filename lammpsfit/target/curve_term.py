@@ -9,14 +9,19 @@ what a distance of 1 is: it belongs to the term.
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.sample import Sample
-from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.blocks import Estimate, mean_and_error
 from lammpsfit.target.term import Term
+
+Curves: TypeAlias = Mapping[str, tuple[FloatArray, FloatArray]]
+"""Curves that a run reached, each with its standard error, by the name of the term."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +101,7 @@ class CurveTerm(Term):
 
         The error is NaN with a single block.
         """
-        blocks = self.blocks(sample)
-        n = len(blocks)
-        error = blocks.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(self.x.size, np.nan)
-        return blocks.mean(axis=0), error
+        return mean_and_error(self.blocks(sample))
 
     def blocks(self, sample: Sample) -> FloatArray:
         """Return the curve of each block of a run, shape (B, K)."""

@@ -24,7 +24,7 @@ from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import Cost
 from lammpsfit.structure.rdf import PartialRdf
-from lammpsfit.target.curve_term import Curve, CurveTerm
+from lammpsfit.target.curve_term import Curve, Curves, CurveTerm
 from lammpsfit.target.static_term import StaticTerm
 from lammpsfit.target.term import AnyTerm, Column, Term, check_names, root_of_squares
 from lammpsfit.target.terms.pair_distribution import PairDistribution
@@ -199,7 +199,7 @@ class Target:
         """The curves that are wanted beside partial g(r)."""
         return tuple(term.curve for term in self.others if isinstance(term, CurveTerm))
 
-    def curves_reached(self, sample: Sample) -> dict[str, tuple[FloatArray, FloatArray]]:
+    def curves_reached(self, sample: Sample) -> Curves:
         """Return the curve of a run for each of `curves` with its error, by name of the term."""
         return {t.name: t.reached(sample) for t in self.others if isinstance(t, CurveTerm)}
 

@@ -128,13 +128,8 @@ def _maps_by_pair(frames: Sequence[Frame], cutoff: float) -> Mapping[str, _Maps]
         for q in range(p, len(names)):
             mine = np.flatnonzero((low == p) & (high == q))
             if len(mine):
-                pairs = Bonds(
-                    joined.centre[mine],
-                    joined.neighbour[mine],
-                    joined.length[mine],
-                    joined.vector[mine],
-                )
-                found[f"{names[p]}-{names[q]}"] = _maps(pairs, where[mine], volumes, len(symbols))
+                name, pairs = f"{names[p]}-{names[q]}", joined.some(mine)
+                found[name] = _maps(pairs, where[mine], volumes, len(symbols))
     return found
 
 

@@ -10,6 +10,9 @@ from lammpsfit.reference.total_table import TotalTable
 from lammpsfit.structure.scattering import amplitudes
 from lammpsfit.target.term import Setting
 
+RADIATION: Final = {"neutron": "neutrons", "xray": "X-rays"}
+"""What is scattered, as jobs name it and in words."""
+
 OFF_LEVEL: Final = 0.25
 """How far the mean of the last quarter of S or g may be from 1."""
 
@@ -19,15 +22,18 @@ PEAKS: Final = (1.5, 25.0)
 FIRST: Final = (0.5, 5.0)
 """Range in Å of the highest peak of g(r)."""
 
-
 FILLED: Final = 0.5
 """Largest mean of g below its first peak: ripples of a transform have nearly none."""
 
 
+def box_length(setting: Setting) -> float:
+    """Edge of the box in Å."""
+    return setting.system.box_length(setting.potential.masses)
+
+
 def number_density(setting: Setting) -> float:
     """Atoms per Å³ of the box."""
-    masses = {name: kind.mass for name, kind in setting.potential.species.items()}
-    return float(setting.system.atoms / setting.system.box_length(masses) ** 3)
+    return float(setting.system.atoms / box_length(setting) ** 3)
 
 
 def barn_per_atom(setting: Setting) -> float:

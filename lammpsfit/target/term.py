@@ -23,7 +23,7 @@ from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import Sample
 from lammpsfit.md.system import System
-from lammpsfit.structure.blocks import Estimate, jackknife_error, leave_one_out
+from lammpsfit.structure.blocks import Estimate, jackknife_error, leave_one_out, mean_and_error
 
 
 @dataclass(frozen=True)
@@ -224,8 +224,7 @@ class ScalarTerm(Term):
     def value(self, sample: Sample) -> Estimate:
         """Return the mean over the blocks of a run, with its standard error."""
         blocks = self.per_block(sample)[:, 0] / self.scale[0] + self.wanted_value
-        error = blocks.std(ddof=1) / np.sqrt(len(blocks)) if len(blocks) > 1 else np.nan
-        return Estimate(float(blocks.mean()), float(error))
+        return Estimate(*map(float, mean_and_error(blocks)))
 
 
 def root_of_squares(blocks: list[FloatArray]) -> Estimate:

@@ -8,7 +8,7 @@ import numpy as np
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observe import Part
 from lammpsfit.report.facts import Fact
-from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.blocks import Estimate, mean_and_error
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
 from lammpsfit.structure.elasticity import isotropic
@@ -247,9 +247,7 @@ def _network(structures: Mapping[str, Observables]) -> Rows:
 
 
 def _of_blocks(values: FloatArray) -> Estimate:
-    n = len(values)
-    error = values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return Estimate(float(values.mean()), float(error))
+    return Estimate(*map(float, mean_and_error(values)))
 
 
 def _moduli(runs: Sound) -> Rows:

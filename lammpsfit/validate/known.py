@@ -25,8 +25,7 @@ def reference_coordination(plan: Plan, centre: str, neighbour: str) -> float | N
     rdf = structure.reference
     if rdf.edges[0] > rdf.dr:
         return None
-    masses = {name: kind.mass for name, kind in plan.problem.potential.species.items()}
-    density = system.counts[neighbour] / system.box_length(masses) ** 3
+    density = system.counts[neighbour] / system.box_length(plan.problem.potential.masses) ** 3
     inside = np.clip((cutoff - rdf.edges[:-1]) / rdf.dr, 0.0, 1.0)
     g = rdf.reorder([f"{centre}-{neighbour}"]).g[0]
     return float(density * np.sum(g * inside * shell_volumes(rdf.edges)))

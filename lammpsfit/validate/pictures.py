@@ -7,6 +7,7 @@ import numpy as np
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observe import Part
 from lammpsfit.report.panels import Curve, Panel, Picture
+from lammpsfit.structure.blocks import mean_and_error
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.validate.facts import heading, sound
@@ -95,8 +96,7 @@ def _factors(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> P
 
 
 def _mean(x: FloatArray, blocks: FloatArray) -> Curve:
-    n = len(blocks)
-    return Curve(x, blocks.mean(axis=0), blocks.std(axis=0, ddof=1) / np.sqrt(n))
+    return Curve(x, *mean_and_error(blocks))
 
 
 def _displacements(plan: Plan, runs: Mapping[str, Observation]) -> Picture:

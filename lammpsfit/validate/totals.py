@@ -5,7 +5,7 @@ import numpy as np
 from lammpsfit.errors import InputError
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
-from lammpsfit.structure.scattering import neutron_weights, xray_weights
+from lammpsfit.structure.scattering import pair_weights
 
 
 def totals(structure: Observables) -> dict[str, FloatArray]:
@@ -15,16 +15,10 @@ def totals(structure: Observables) -> dict[str, FloatArray]:
     """
     factors, numbers = structure.factors, structure.numbers
     found = {}
-    for probe in ("neutron", "X-ray"):
+    for probe, radiation in (("neutron", "neutron"), ("X-ray", "xray")):
         try:
-            weights = (
-                neutron_weights(numbers, factors.pairs)
-                if probe == "neutron"
-                else xray_weights(numbers, factors.pairs, factors.q)
-            )
+            weights = pair_weights(radiation, numbers, factors.pairs, factors.q)
         except InputError:
             continue
-        found[probe] = np.einsum(
-            "bpq,pq->bq", factors.blocks, np.broadcast_to(weights, factors.blocks.shape[1:])
-        )
+        found[probe] = np.einsum("bpq,pq->bq", factors.blocks, weights)
     return found

@@ -14,7 +14,6 @@ import tomli_w
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import Potential, collapse, library_with
-from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.system import System, composition_of
 from lammpsfit.words import list_words
 
@@ -92,8 +91,7 @@ def choose_potential(known: Known) -> Potential:
         ours = potential.for_composition(composition_of(known.formula))
         guard = collapse(ours, known.temperature)
         lowest = min(pair.height for pair in guard.pairs.values())
-        pairwise = potential.coulomb is None or potential.coulomb.pairwise
-        return not pairwise, len(potential.species), -lowest, potential.name
+        return not _pairwise(potential), len(potential.species), -lowest, potential.name
 
     return min(library_with(species), key=rank)
 
@@ -122,7 +120,7 @@ def new_job(known: Known, potential: Potential, name: str) -> str:
     """
     composition = composition_of(known.formula)
     ours = potential.for_composition(composition)
-    masses = {species: kind.mass for species, kind in ours.species.items()}
+    masses = ours.masses
     structure, atoms = _box(known, max(known.reach, ours.outer_cutoff), masses)
     half = System(known.formula, atoms, known.density).box_length(masses) / 2
     balance = _balance(ours, composition)
@@ -130,9 +128,7 @@ def new_job(known: Known, potential: Potential, name: str) -> str:
     if not free:
         raise InputError(f"potential {name} has no parameter that may change: begin with another")
     spread = "all that are not zero" + (
-        "; charges stay, since its Coulomb sum is no sum over pairs"
-        if ours.coulomb and not ours.coulomb.pairwise
-        else ""
+        "; charges stay, since its Coulomb sum is no sum over pairs" if not _pairwise(ours) else ""
     )
     parts = [
         "# Made by lammpsfit init; docs/jobfile.md has every key.\n"
@@ -171,6 +167,11 @@ def new_job(known: Known, potential: Potential, name: str) -> str:
     return "\n".join(parts)
 
 
+def _pairwise(potential: Potential) -> bool:
+    """Whether its energy is a sum over pairs, so that charges can be fitted."""
+    return potential.coulomb is None or potential.coulomb.pairwise
+
+
 def _quoted(value: object) -> str:
     """Write a string as TOML does."""
     return tomli_w.dumps({"k": str(value)}).removeprefix("k = ").rstrip("\n")
@@ -197,7 +198,7 @@ def _reach(known: Known, half: float) -> str:
 
 def _balance(potential: Potential, composition: Mapping[str, int]) -> str | None:
     """Choose the species whose charge follows: the potential's own, or the most negative one."""
-    if not potential.coulomb or not potential.coulomb.pairwise or len(composition) < 2:
+    if not potential.pair_coulomb or len(composition) < 2:
         return None
     return potential.balance or min(composition, key=lambda name: potential.species[name].charge)
 
@@ -209,8 +210,6 @@ def _free(potential: Potential, balance: str | None) -> Iterable[tuple[str, floa
             if species != balance and kind.charge:
                 yield f"q_{species}", CHARGE
     for pair, terms in potential.pairs.items():
-        if not potential.species.keys() >= {*split_pair(pair)}:
-            continue
         for term in terms:
             # without its depth or prefactor the shape of a term says nothing
             if term.form.core or not any(term.values[p] for p in term.form.parameter_names[:1]):
@@ -240,7 +239,7 @@ def _others(known: Known, start: Potential) -> Sequence[str]:
         library = library_with(species)
     except InputError:
         return ()
-    same = [one.name for one in library if one.coulomb is None or one.coulomb.pairwise]
+    same = [one.name for one in library if _pairwise(one)]
     first = [start.name] if start.name in same else []
     return [*first, *(name for name in same if name not in first)][:3]
 

@@ -126,8 +126,7 @@ class Problem:
         """Half the least height of the box in Å."""
         if self.box is not None:
             return float(heights(self.box.cell).min()) / 2
-        masses = {name: kind.mass for name, kind in self.potential.species.items()}
-        return self.system.box_length(masses) / 2
+        return self.system.box_length(self.potential.masses) / 2
 
     def _check_cutoff(self, potential: Potential) -> None:
         half = self._half_box()

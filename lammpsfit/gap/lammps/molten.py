@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
 from lammpsfit.gap.lammps.installation import Lammps
-from lammpsfit.gap.lammps.run import data_text
+from lammpsfit.gap.lammps.run import data_text, error_message
 from lammpsfit.gap.work.melt import HEATS, HOTTER, MOVED, MeltRequest, Phase, PhaseAlone, Watch
+from lammpsfit.gap.work.properties import first_length
 from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
 from lammpsfit.labelled.frames import from_atoms
 from lammpsfit.md.template import render
-from lammpsfit.structure.blocks import block_estimate
 
 FloatArray = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ class LammpsEngine:
     ) -> PhaseAlone:
         """Run a phase alone at a temperature and zero pressure; half the cell of both."""
         n, m = request.cells
-        atoms = crystal(request.symbol, _first_lattice(request.symbol), (n, max(m // 2, 2)))
+        atoms = crystal(request.symbol, first_length(request.symbol), (n, max(m // 2, 2)))
         hot = request.hot * request.temperature
 
         def steps(time: float) -> int:
@@ -100,8 +100,7 @@ class LammpsEngine:
         )
         with self._run(text, atoms, before + steps(request.relax) + sampled, watch) as folder:
             series = np.loadtxt(folder / "series.txt", ndmin=2)
-        volume, energy = (block_estimate(series[:, k] / len(atoms), BLOCKS) for k in (1, 2))
-        return PhaseAlone((volume.mean, volume.error), (energy.mean, energy.error))
+        return PhaseAlone.of(series[:, 1] / len(atoms), series[:, 2] / len(atoms))
 
     def coexistence(
         self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
@@ -198,13 +197,8 @@ class LammpsEngine:
                     child.kill()
                     child.wait()
         if child.returncode:
-            raise RunError(f"LAMMPS: {_why(folder, child.returncode)}")
-
-
-def _first_lattice(symbol: str) -> float:
-    from lammpsfit.gap.work.properties import first_length
-
-    return first_length(symbol)
+            output = (folder / "said.txt").read_text(encoding="utf-8", errors="replace")
+            raise RunError(f"LAMMPS: {error_message(output, child.returncode)}")
 
 
 def _steps(log: Path) -> int:
@@ -222,12 +216,6 @@ def _steps(log: Path) -> int:
                 last = int(words[0])
                 first = last if first < 0 else first
     return done + last - first
-
-
-def _why(folder: Path, code: int) -> str:
-    said = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").splitlines()
-    errors = [line for line in said if line.startswith("ERROR")]
-    return (errors or [f"ended with code {code}: {said[-1] if said else ''}"])[0]
 
 
 def _frames(path: Path, n: int) -> tuple[FloatArray, FloatArray]:

@@ -151,11 +151,12 @@ def run_input(lammps: Lammps, folder: Path, name: str, launcher: tuple[str, ...]
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RunError(f"LAMMPS cannot be run: {error}") from None
     if done.returncode:
-        raise RunError(f"LAMMPS: {_message(done.stdout + done.stderr, done.returncode)}")
+        raise RunError(f"LAMMPS: {error_message(done.stdout + done.stderr, done.returncode)}")
     return done.stdout
 
 
-def _message(said: str, code: int) -> str:
+def error_message(said: str, code: int) -> str:
+    """Return what LAMMPS gave as the reason why it ended with a code, in a line."""
     for line in said.splitlines():
         if line.startswith("ERROR"):
             return line

@@ -10,19 +10,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import ArrayLike
 
 from lammpsfit.config import HOTTEST, LATEST
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.work.dynamics import TIMESTEPS
 from lammpsfit.gap.work.md import MOST_ATOMS
 from lammpsfit.gap.work.properties import first_length
-from lammpsfit.gap.work.two_phase import Course, TwoPhase, clausius_clapeyron, crystal, judge
+from lammpsfit.gap.work.two_phase import (
+    BLOCKS,
+    Course,
+    TwoPhase,
+    clausius_clapeyron,
+    crystal,
+    judge,
+)
+from lammpsfit.structure.blocks import block_estimate
 
 Phase = Literal["solid", "liquid"]
 Watch = Callable[[float], None]
@@ -137,6 +146,12 @@ class PhaseAlone:
 
     volume: tuple[float, float]
     enthalpy: tuple[float, float]
+
+    @classmethod
+    def of(cls, volumes: ArrayLike, enthalpies: ArrayLike) -> PhaseAlone:
+        """Average both over the frames of a run, shape (n_frames,) each."""
+        volume, enthalpy = (block_estimate(one, BLOCKS) for one in (volumes, enthalpies))
+        return cls((volume.mean, volume.error), (enthalpy.mean, enthalpy.error))
 
     @property
     def lattice(self) -> float:
@@ -326,12 +341,7 @@ def _seed(
             request, cell, start, seed + 1000 * len(mine), partial(tell, what)
         )
         found = judge(course, request.cells, request.settle)
-        last = Atoms(
-            [request.symbol] * request.atoms,
-            positions=course.positions[-1],
-            cell=course.lengths,
-            pbc=True,
-        )
+        last = _atoms(request, course.positions[-1], course.lengths)
         one = {
             "seed": seed,
             "start": start,
@@ -344,6 +354,11 @@ def _seed(
         state["tries"].append(one)
         mine.append(one)
         keep(state)
+
+
+def _atoms(request: MeltRequest, positions: ArrayLike, lengths: ArrayLike) -> Atoms:
+    """Return the atoms of both phases, in a cell with these edges in Å."""
+    return Atoms([request.symbol] * request.atoms, positions=positions, cell=lengths, pbc=True)
 
 
 def _check_volume(symbol: str, what: str, alone: PhaseAlone) -> None:
@@ -416,12 +431,7 @@ def _result(
             one["start"],
             one["grade"],
             TwoPhase.from_dict(one["run"]),
-            Atoms(
-                [request.symbol] * request.atoms,
-                positions=one["positions"],
-                cell=one["lengths"],
-                pbc=True,
-            ),
+            _atoms(request, one["positions"], one["lengths"]),
         )
         for one in alive
     )
@@ -445,7 +455,7 @@ def _result(
     within = float(np.sqrt((zero[:, 1] ** 2).mean()))
     between = float(zero[:, 0].std(ddof=1)) if len(zero) > 1 else 0.0
     error = max(within, between) / math.sqrt(len(zero))
-    return Melting((float(zero[:, 0].mean()), error), slope, solid, liquid, runs, lost)
+    return replace(made, temperature=(float(zero[:, 0].mean()), error))
 
 
 def _difference(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

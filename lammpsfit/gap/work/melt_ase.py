@@ -15,8 +15,7 @@ from lammpsfit.errors import RunError
 from lammpsfit.gap.work.dynamics import RUNAWAY, Dynamics, Motion, started
 from lammpsfit.gap.work.melt import HEATS, HOTTER, MOVED, MeltRequest, Phase, PhaseAlone, Watch
 from lammpsfit.gap.work.properties import first_length
-from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
-from lammpsfit.structure.blocks import block_estimate
+from lammpsfit.gap.work.two_phase import Course, crystal
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
 
 FloatArray = NDArray[np.float64]
@@ -169,8 +168,7 @@ class AseEngine:
                     samples.append((atoms.get_volume() / n_atoms, energy / n_atoms))
                 watch(now / total)
             past += time
-        volume, enthalpy = (block_estimate(one, BLOCKS) for one in zip(*samples, strict=True))
-        return PhaseAlone((volume.mean, volume.error), (enthalpy.mean, enthalpy.error))
+        return PhaseAlone.of(*zip(*samples, strict=True))
 
     def coexistence(
         self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch

@@ -55,5 +55,5 @@ def build(table: DensityTable | None, setting: Setting) -> Iterator[Density]:
             'density needs a box that may change: write ensemble = "npt" in [protocol], or leave '
             "[density] out"
         )
-    masses = {name: kind.mass for name, kind in setting.potential.species.items()}
-    yield Density(table.value, table.per_percent or PART * table.value, masses)
+    enough = table.per_percent or PART * table.value
+    yield Density(table.value, enough, setting.potential.masses)

@@ -11,7 +11,7 @@ peaks broad and ripples. The same is made of every pair distance here
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,17 +27,16 @@ from lammpsfit.structure.pair_transforms import (
     pair_factors,
     peak_kernel,
 )
-from lammpsfit.structure.scattering import neutron_weights, xray_weights
+from lammpsfit.structure.scattering import neutron_weights, pair_weights
 from lammpsfit.target.curve_term import Curve, CurveTerm
 from lammpsfit.target.scattering_files import (
+    RADIATION,
     barn_per_atom,
     check_level,
     first_peak_is_plausible,
     number_density,
 )
 from lammpsfit.target.term import Column, Setting
-
-WORDS: Final = {"neutron": "neutrons", "xray": "X-rays"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ class TotalRdf(CurveTerm):
     def curve(self) -> Curve:
         """The curve wanted."""
         unit = "" if self.shown_as == "g" else " (1/Å²)"
-        title = f"{self.shown_as}(r), {WORDS[self.radiation]}"
+        title = f"{self.shown_as}(r), {RADIATION[self.radiation]}"
         return Curve(self.name, title, "r (Å)", f"{self.shown_as}(r){unit}", self.x, self.wanted)
 
     def observe(self, frames: Frames) -> FloatArray:
@@ -117,29 +116,28 @@ class TotalRdf(CurveTerm):
         density = frames.number_density[:, None]
         G: FloatArray = np.zeros((len(frames), self.x.size))
         factors = pair_factors(frames.atoms, frames.pairs)
-        for factor, n, kernel in zip(
-            factors, np.moveaxis(counts, 1, 0), self._kernels(frames, r, dr), strict=True
-        ):
+        kernels = _kernels(self, tuple(frames.atoms.items()), frames.pairs, r.size, dr)
+        for factor, n, kernel in zip(factors, np.moveaxis(counts, 1, 0), kernels, strict=True):
             G += (n * (factor / r)) @ kernel - density * (4 * np.pi * dr * r) @ kernel
         ideal = 4 * np.pi * density * self.x
         if self.shown_as == "g":
             return 1.0 + G / ideal
         return G + ideal if self.shown_as == "T" else G
 
-    def _kernels(self, frames: Frames, r: FloatArray, dr: float) -> Iterator[FloatArray]:
-        """Yield w_ab P_ab(r, r') of each pair, shape (n_bins, K)."""
-        numbers, pairs = frames.atoms, frames.pairs
-        if self.q_max is None:
-            kernel = bin_kernel(self.x, self.widths, r, dr)
-            yield from (w * kernel for w in neutron_weights(numbers, pairs)[:, 0])
-            return
-        q = np.linspace(0.0, self.q_max, round(self.q_max / Q_STEP) + 1)
-        window = lorch(q, self.q_max) if self.window == "lorch" else np.ones(q.size)
-        if self.radiation == "xray":
-            weights = xray_weights(numbers, pairs, q)
-        else:
-            weights = np.repeat(neutron_weights(numbers, pairs), q.size, axis=1)
-        yield from (peak_kernel(w, window, q, self.x, r) for w in weights)
+
+@lru_cache(maxsize=4)
+def _kernels(
+    term: TotalRdf, atoms: tuple[tuple[str, int], ...], pairs: tuple[str, ...], size: int, dr: float
+) -> tuple[FloatArray, ...]:
+    """Return w_ab P_ab(r, r') of each pair, shape (size, K); the same for all runs of a fit."""
+    r, numbers = dr * (np.arange(size, dtype=np.float64) + 0.5), dict(atoms)
+    if term.q_max is None:
+        kernel = bin_kernel(term.x, term.widths, r, dr)
+        return tuple(w * kernel for w in neutron_weights(numbers, pairs)[:, 0])
+    q = np.linspace(0.0, term.q_max, round(term.q_max / Q_STEP) + 1)
+    window = lorch(q, term.q_max) if term.window == "lorch" else np.ones(q.size)
+    weights = pair_weights(term.radiation, numbers, pairs, q)
+    return tuple(peak_kernel(w, window, q, term.x, r) for w in weights)
 
 
 def build(tables: Sequence[TotalRdfTable], setting: Setting) -> Iterator[TotalRdf]:

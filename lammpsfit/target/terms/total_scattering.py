@@ -26,10 +26,16 @@ from lammpsfit.md.histogram import FloatArray
 from lammpsfit.reference.total_table import TotalTable, read_total_table
 from lammpsfit.structure.pair_counts import Composition
 from lammpsfit.structure.pair_transforms import pair_factors, sphere_transform, wave_kernel
-from lammpsfit.structure.scattering import amplitudes, neutron_weights, xray_weights
+from lammpsfit.structure.scattering import amplitudes, pair_weights
 from lammpsfit.structure.structure_factor import MOST_VECTORS, densities, wavevectors
 from lammpsfit.target.curve_term import Curve, CurveTerm
-from lammpsfit.target.scattering_files import barn_per_atom, check_level, peak_is_plausible
+from lammpsfit.target.scattering_files import (
+    RADIATION,
+    barn_per_atom,
+    box_length,
+    check_level,
+    peak_is_plausible,
+)
 from lammpsfit.target.term import Column, Setting
 
 SWITCH: Final = 4.0
@@ -44,8 +50,6 @@ POINTS: Final = 10
 
 CHOICE: Final = 0.1
 """1/Å of the bins from each of which some wavevectors are chosen, where not all count."""
-
-RADIATION: Final = {"neutron": "neutrons", "xray": "X-rays"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +143,7 @@ class TotalScattering(CurveTerm):
         if not self.q.size:
             return low
         r, dr, counts = frames.coarse_counts()
-        w = _weights(self.radiation, frames, self.q)
+        w = pair_weights(self.radiation, frames.atoms, frames.pairs, self.q)
         kernel = wave_kernel(self.q, r, dr)
         S = 1.0 - np.outer(frames.number_density, sphere_transform(self.q, frames.histogram.cutoff))
         for k, factor in enumerate(pair_factors(frames.atoms, frames.pairs)):
@@ -159,13 +163,6 @@ def _vectors(cell: tuple[float, ...], low: float, high: float, atoms: int) -> ND
     lengths = np.linalg.norm(hkl @ (2 * np.pi * np.linalg.inv(vectors).T), axis=1)
     inside: NDArray[np.intp] = hkl[(lengths >= low) & (lengths < high)]
     return inside
-
-
-def _weights(radiation: str, frames: Frames, q: FloatArray) -> FloatArray:
-    """Weights of the pairs, shape (n_pairs, n_q)."""
-    if radiation == "xray":
-        return xray_weights(frames.atoms, frames.pairs, q)
-    return np.repeat(neutron_weights(frames.atoms, frames.pairs), q.size, axis=1)
 
 
 def build(tables: Sequence[TotalScatteringTable], setting: Setting) -> Iterator[TotalScattering]:
@@ -204,8 +201,7 @@ def _term(
     """Make the bins, and what is wanted in each."""
     q = known.x[inside]
     width = max(table.width, float(np.median(np.diff(q))))
-    masses = {name: kind.mass for name, kind in setting.potential.species.items()}
-    shortest = max(float(q[0]), 2 * np.pi / setting.system.box_length(masses))
+    shortest = max(float(q[0]), 2 * np.pi / box_length(setting))
     first, switch = int(shortest / width), round(SWITCH / width)
     last = max(first, min(switch, int(q[-1] / width)))
     edges = width * np.arange(first, last + 1, dtype=np.float64)
