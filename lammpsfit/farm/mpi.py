@@ -186,7 +186,7 @@ class MpiFarm(Generic[Result]):
                 self._receives.append((rank, tag, request))
                 continue
             leader = rank - (rank - 1) % self._ranks
-            if leader in self._lost:
+            if answer is None or leader in self._lost:
                 continue
             done[leader] = answer
             if tag == LOST:
