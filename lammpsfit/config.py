@@ -652,8 +652,15 @@ class Job(TermTables):
     )
     system: SystemTable
     protocol: ProtocolTable
+    splines: dict[str, tuple[float, ...]] = Field(
+        default_factory=dict,
+        description="corrections that are added to the start potential, zero at first: by pair, "
+        "the knots of a cubic spline, Å; they need parameters to be free",
+    )
     parameters: dict[str, ParameterTable] = Field(
-        default_factory=dict, description="free and tied parameters by name"
+        default_factory=dict,
+        description="free and tied parameters by name; c_Si-O: all coefficients of the spline of "
+        "the pair that have no entry of their own",
     )
     charges: ChargesTable = ChargesTable()
     strategy: StrategyTable = StrategyTable()

@@ -97,7 +97,7 @@ class Potential:
             pair = ordered_pair(given, tuple(self.species))
             if pair in pairs:
                 raise InputError(f"pair {pair} is given twice: join its terms under one name")
-            check_terms(pair, terms)
+            check_terms(pair, terms, self.cutoff)
             pairs[pair] = tuple(terms)
         object.__setattr__(self, "species", dict(self.species))
         object.__setattr__(self, "pairs", pairs)

@@ -12,7 +12,7 @@ from lammpsfit.forcefield.coulomb import COULOMB_SUMS, CoulombSum
 from lammpsfit.forcefield.forms import FORMS
 from lammpsfit.forcefield.potential import Potential
 from lammpsfit.forcefield.species import Species
-from lammpsfit.forcefield.term import Term
+from lammpsfit.forcefield.term import Term, term_on_knots
 from lammpsfit.inputs import parse_toml, quoted
 from lammpsfit.models import checked
 from lammpsfit.suggest import suggestion
@@ -46,7 +46,26 @@ class PotentialTable(_Table):
     balance: str | None = None
     coulomb: dict[str, Any] | None = None
     species: dict[str, SpeciesTable]
-    pairs: dict[str, dict[str, dict[str, float]]] = Field(default_factory=dict)
+    pairs: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+
+
+class _Numbers(_Table):
+    """The values of forms by pair."""
+
+    pairs: dict[str, dict[str, dict[str, float]]]
+
+
+class _KnotsTable(_Table):
+    """A form on knots: its coefficients are all 0 where none are given."""
+
+    knots: list[float]
+    c: list[float] | None = None
+
+
+class _OnKnots(_Table):
+    """The forms on knots by pair."""
+
+    pairs: dict[str, dict[str, _KnotsTable]]
 
 
 def parse_potential(text: str, source: str = "potential") -> Potential:
@@ -56,7 +75,8 @@ def parse_potential(text: str, source: str = "potential") -> Potential:
     ----------
     text
         TOML with ``name``, ``cutoff``, ``[species.X]`` (``mass``, ``charge``),
-        ``[pairs.X-Y]`` (one inline table for each form), optionally
+        ``[pairs.X-Y]`` (one inline table for each form: numbers by parameter, or the lists
+        ``knots`` and ``c`` for a spline), optionally
         ``[coulomb]``, ``smoothing``, ``balance``, ``title``, ``doi`` and ``note``.
         Å, eV, e and Da.
     source
@@ -97,20 +117,20 @@ def dump_potential(potential: Potential) -> str:
     for pair, terms in potential.pairs.items():
         lines += ["", f"[pairs.{_key(pair)}]"]
         for term in terms:
-            values = (f"{p} = {float(term.values[p])!r}" for p in term.form.parameter_names)
-            lines.append(f"{_key(term.form.name)} = {{ {', '.join(values)} }}")
+            lines.append(f"{_key(term.form.name)} = {{ {', '.join(_values(term))} }}")
     return "\n".join(lines) + "\n"
 
 
 def _potential(document: Mapping[str, Any], source: str) -> Potential:
     table = checked(PotentialTable, document, source)
     texts = {key: getattr(table, key) for key in _TEXTS}
+    pairs = _checked_forms(table.pairs, source)
     coulomb = None if table.coulomb is None else _coulomb(table.coulomb, source)
     try:
         return Potential(
             name=table.name,
             species={name: _species(s, name, coulomb) for name, s in table.species.items()},
-            pairs={pair: _terms(terms, pair) for pair, terms in table.pairs.items()},
+            pairs={pair: _terms(forms, pair) for pair, forms in pairs.items()},
             coulomb=coulomb,
             cutoff=table.cutoff,
             smoothing=table.smoothing,
@@ -146,12 +166,42 @@ def _species(table: SpeciesTable, name: str, coulomb: CoulombSum | None) -> Spec
     return Species(table.mass, table.charge or 0.0)
 
 
-def _terms(forms: Mapping[str, Mapping[str, float]], pair: str) -> tuple[Term, ...]:
+def _checked_forms(
+    pairs: Mapping[str, Mapping[str, Any]], source: str
+) -> dict[str, dict[str, dict[str, float] | _KnotsTable]]:
+    """Check the values of each form as what it takes: numbers by parameter, or knots."""
+    found: dict[str, dict[str, dict[str, float] | _KnotsTable]] = {}
+    for pair, forms in pairs.items():
+        found[pair] = {}
+        for name, values in forms.items():
+            content = {"pairs": {pair: {name: values}}}
+            on_knots = name in FORMS and FORMS[name].on_knots is not None
+            if on_knots:
+                found[pair][name] = checked(_OnKnots, content, source).pairs[pair][name]
+            else:
+                found[pair][name] = checked(_Numbers, content, source).pairs[pair][name]
+    return found
+
+
+def _terms(forms: Mapping[str, Mapping[str, float] | _KnotsTable], pair: str) -> tuple[Term, ...]:
     for name in forms:
         if name not in FORMS:
             hint = suggestion(name, FORMS)
             raise InputError(f"unknown form {quoted(name)} of pair {pair}: {hint}")
-    return tuple(Term(FORMS[name], dict(values)) for name, values in forms.items())
+    return tuple(
+        term_on_knots(FORMS[name], pair, values.knots, values.c)
+        if isinstance(values, _KnotsTable)
+        else Term(FORMS[name], dict(values))
+        for name, values in forms.items()
+    )
+
+
+def _values(term: Term) -> list[str]:
+    """Return the values of a term as keys of its table."""
+    values = [float(term.values[p]) for p in term.form.parameter_names]
+    if term.form.knots:
+        return [f"knots = {list(term.form.knots)!r}", f"c = {values!r}"]
+    return [f"{p} = {v!r}" for p, v in zip(term.form.parameter_names, values, strict=True)]
 
 
 def _key(name: str) -> str:

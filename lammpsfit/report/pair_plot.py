@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -29,6 +30,7 @@ def plot_pair_curves(
     path: Path | str | None,
     title: str = "",
     r_range: tuple[float, float] = (1.0, 6.0),
+    errors: Mapping[str, Curve] = MappingProxyType({}),
 ) -> Figure:
     """Draw U(r) of several potentials, one panel per pair.
 
@@ -44,6 +46,8 @@ def plot_pair_curves(
         Title of the figure.
     r_range : (float, float), Å
         Range drawn.
+    errors : mapping of str to (r, error)
+        By pair, r in Å and the standard error of U of the first potential in eV: a band.
 
     Returns
     -------
@@ -63,6 +67,8 @@ def plot_pair_curves(
         axes.set_axis_off()
     for axes, (pair, by_label) in zip(panels, curves.items(), strict=False):
         _pair_panel(axes, by_label, labels, r_range)
+        if pair in errors:
+            _band(axes, next(iter(by_label.values())), errors[pair])
         axes.set_title(pair)
         axes.set_xlabel("r (Å)")
     for k in range(0, len(curves), columns):
@@ -89,6 +95,14 @@ def _pair_panel(
     low, high = _energy_range(np.concatenate(radii), np.concatenate(energies), r_range)
     if high > low:
         axes.set_ylim(low - 0.05 * (high - low), high)
+
+
+def _band(axes: Axes, curve: Curve, error: Curve) -> None:
+    """Draw a standard error about the first curve, where there is one."""
+    r, U = (np.asarray(values, dtype=np.float64) for values in curve)
+    known, errors = (np.asarray(values, dtype=np.float64) for values in error)
+    width = np.interp(r, known, errors, left=np.nan, right=np.nan)
+    axes.fill_between(r, U - width, U + width, color=curve_style(0)[0], alpha=0.3, lw=0)
 
 
 def _energy_range(

@@ -42,6 +42,11 @@ from lammpsfit.words import FITTED, list_words, time_words
 CURVE_RANGE: Final = (0.8, 6.0)
 """Range of r in Å in which U(r) is drawn."""
 
+CURVE_BANDS: Final = (
+    "Bands are standard errors of U(r) of the fit by those of its parameters, from the innermost "
+    "distance that its runs saw on; what they do not resolve is held."
+)
+
 
 def distributions(view: RunView) -> Markup:
     """Return the section on g(r): the best and the known potentials beside the reference."""
@@ -207,7 +212,9 @@ def curves_section(view: RunView) -> Markup:
             for label, potential in known.items()
             if set(pair.split("-")) <= potential.species.keys()
         }
-        figure = plot_pair_curves({pair: curves}, None, r_range=CURVE_RANGE)
+        figure = plot_pair_curves(
+            {pair: curves}, None, r_range=CURVE_RANGE, errors=view.curve_errors
+        )
         deepest = "; ".join(_well_words(label, r, U) for label, (r, U) in curves.items())
         made.append(picture(figure, f"U(r) of {pair}: {deepest}."))
         for label in curves:
@@ -228,7 +235,8 @@ def curves_section(view: RunView) -> Markup:
         f"is out of reach if its barrier is at least {view.barrier:g} kT."
     )
     head = ["pair", "barrier (eV)", "(kT)", "judged", "found"]
-    return join([pictures(made), table(head, rows, caption=caption, words=[4])])
+    bands = [paragraph(CURVE_BANDS, soft=True)] if view.curve_errors else []
+    return join([*bands, pictures(made), table(head, rows, caption=caption, words=[4])])
 
 
 def _well_words(label: str, r: np.ndarray, U: np.ndarray) -> str:

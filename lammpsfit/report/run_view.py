@@ -264,6 +264,9 @@ class RunView:
         LAMMPS lines of the best potential, and where they are from.
     uncertainty
         Block of the result, where there is one.
+    curve_errors
+        By pair, distances in Å and the standard error of U(r) of the best in eV, shape (n,) each;
+        from the innermost distance that its runs saw on.
     points
         The search in its space.
     slices
@@ -300,6 +303,7 @@ class RunView:
     job: str
     files: Sequence[tuple[str, str]]
     notes: Sequence[str] = ()
+    curve_errors: Mapping[str, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
 
     @property
     def best(self) -> Shown | None:

@@ -32,6 +32,15 @@ NOTHING_RESOLVED: Final = (
     " or longer ones (protocol.sample)"
 )
 
+MOST_WRITTEN: Final = 18
+"""Parameters up to which the cells hold their numbers; they are small where there are more."""
+
+CELL: Final = 0.62
+"""Side of a cell with its number in inches, ..."""
+
+SMALL_CELL: Final = 0.24
+"""... and without."""
+
 DARK: Final = (-0.5, 0.6)
 """Values beyond which a cell is so dark that it is written in white."""
 
@@ -140,18 +149,20 @@ def plot_uncertainty(block: Mapping[str, Any], path: Path | str | None, title: s
     errors = np.array([np.nan if e is None else e for e in block["errors"].values()])
     loadings = np.array([list(d["loadings"].values()) for d in directions]).T
     d = len(names)
-    side = max(0.62 * d, 2.6)
+    written = d <= MOST_WRITTEN
+    side = max((CELL if written else SMALL_CELL) * d, 2.6)
     figure = new_figure(2 * side + 2.6, side + 2.9)
     grid = figure.subplots(
         2, 2, height_ratios=[1.5, side], sharex="col", gridspec_kw={"hspace": 0.0}
     )
     grid[0, 0].set_axis_off()
-    _cells(grid[1, 0], covariance / np.outer(errors, errors), names, names)
+    correlation = covariance / np.outer(errors, errors)
+    _cells(grid[1, 0], correlation, names, names, written=written)
     grid[1, 0].set_title("correlation of the parameters")
     grid[1, 0].tick_params(axis="x", rotation=90)
     _spectrum(grid[0, 1], directions)
     known = np.where([direction["resolved"] for direction in directions], loadings, np.nan)
-    _cells(grid[1, 1], known, names, [str(k) for k in range(1, d + 1)])
+    _cells(grid[1, 1], known, names, [str(k) for k in range(1, d + 1)], written=written)
     grid[1, 1].set_xlabel("combination, from the stiffest to the softest")
     figure.supxlabel(
         "cells on the right: power of each parameter in the combination; grey: not resolved by "
@@ -189,13 +200,18 @@ def _spectrum(axes: Axes, directions: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _cells(
-    axes: Axes, values: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str]
+    axes: Axes,
+    values: NDArray[np.float64],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    written: bool,
 ) -> None:
-    """Draw values from -1 to 1 as annotated cells; those that are NaN are grey."""
+    """Draw values from -1 to 1 as cells, with their numbers; those that are NaN are grey."""
     axes.set_facecolor("0.88")
     axes.imshow(values, cmap=MAP, vmin=-1.0, vmax=1.0, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
-        if np.isnan(value):
+        if np.isnan(value) or not written:
             continue
         axes.text(
             j,

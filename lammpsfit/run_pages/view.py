@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from lammpsfit.errors import InputError
+from lammpsfit.fit.certainty.curves import curve_errors
 from lammpsfit.fit.run.conditions import Conditions, Samples
 from lammpsfit.fit.run.confirm import Repeat
 from lammpsfit.fit.run.open_fit import Fit, open_fit
@@ -18,7 +19,7 @@ from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.records import result_fields
 from lammpsfit.fit.run.result_models import read_result, told
 from lammpsfit.fit.run.run_folder import RunFolder, open_run
-from lammpsfit.forcefield import Potential
+from lammpsfit.forcefield import Potential, ordered_pair
 from lammpsfit.forcefield.lammps_text import charge_lines, mass_lines, overlay_pair_lines
 from lammpsfit.inputs import read_text
 from lammpsfit.md.ensemble import state_words
@@ -26,7 +27,15 @@ from lammpsfit.md.export import FILES
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import pool
 from lammpsfit.md.system import System
-from lammpsfit.report.run_view import Condition, Parameter, Points, Record, RunView, Shown
+from lammpsfit.report.run_view import (
+    Condition,
+    FloatArray,
+    Parameter,
+    Points,
+    Record,
+    RunView,
+    Shown,
+)
 from lammpsfit.run_pages.slices import surrogate_slices
 from lammpsfit.target import MAIN, Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
@@ -73,6 +82,7 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
     best = _best_record(fit, result)
     confirmed = fit.conditions.of_size(job.confirm)
     shown = [] if best is None else [_fit_shown(fit, confirmed, best, result)]
+    uncertainty = result.get("uncertainty") if state == "finished" else None
     lammps, source = _lammps(fit, best, notes, finished=state == "finished")
     paper = job.strategy.name == "paper"
     return RunView(
@@ -92,7 +102,7 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         barrier=job.strategy.guard,
         lammps=lammps,
         lammps_from=source,
-        uncertainty=result.get("uncertainty") if state == "finished" else None,
+        uncertainty=uncertainty,
         points=points_of(fit, best),
         slices=surrogate_slices(fit, np.array(best["x"])) if paper and slices and best else None,
         seed=job.seed,
@@ -100,7 +110,30 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         job=read_text(folder.job),
         files=_files(folder),
         notes=notes,
+        curve_errors={} if uncertainty is None else _curve_errors(fit, shown[0], best, uncertainty),
     )
+
+
+def _curve_errors(
+    fit: Fit, shown: Shown, best: Record | None, uncertainty: Mapping[str, Any]
+) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Find how well U(r) of the best is known, where its runs had pairs at all.
+
+    A curve that has no part in what they resolve has no error.
+    """
+    found: dict[str, tuple[FloatArray, FloatArray]] = {}
+    assert best is not None  # there is no uncertainty without
+    for rdf in shown.rdfs.values():
+        for pair, g in zip(rdf.pairs, rdf.g, strict=True):
+            seen = np.flatnonzero(g)
+            name = ordered_pair(pair, tuple(fit.space.base.species))
+            if name in found or not seen.size:
+                continue
+            r = rdf.r[seen[0] :]
+            errors = curve_errors(fit.space, np.array(best["x"]), uncertainty, name, r)
+            if errors.any():
+                found[name] = (r, errors)
+    return found
 
 
 def _result(fit: Fit, notes: list[str]) -> Mapping[str, Any]:

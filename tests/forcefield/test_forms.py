@@ -157,3 +157,58 @@ def test_born_mayer_huggins_is_buckingham_without_sigma_and_d8():
     np.testing.assert_allclose(first, second, rtol=1e-12)
     attracted = FORMS["born-mayer-huggins"].energy(R, values | {"sigma": 0.0, "D8": 5.0})
     np.testing.assert_allclose(first - attracted, 5.0 / R**8, rtol=1e-9)
+
+
+KNOTS = (1.2, 1.5, 1.75, 2.5, 3.0, 4.5)
+
+
+def test_spline_is_that_of_scipy_between_its_knots():
+    from scipy.interpolate import BSpline
+
+    form = FORMS["spline"].on_knots(KNOTS)
+    assert form.parameter_names == ("c1", "c2", "c3", "c4", "c5")
+    c = np.array([3.0, -1.0, 0.5, 2.0, -0.7])
+    t = [0.3, 0.6, 0.9, *KNOTS, 6.0, 7.5, 9.0]
+    oracle = BSpline(t, [*c, 0.0, 0.0, 0.0], 3)
+    r = np.linspace(KNOTS[0], KNOTS[-1], 200)
+    values = dict(zip(form.parameter_names, c, strict=True))
+    np.testing.assert_allclose(form.energy(r, values), oracle(r), atol=1e-13)
+    np.testing.assert_allclose(form.slope(r, values), oracle.derivative()(r), atol=1e-12)
+
+
+def test_spline_ends_smoothly_and_goes_on_straight_inwards():
+    form = FORMS["spline"].on_knots(KNOTS)
+    values = dict.fromkeys(form.parameter_names, 1.0)
+    beyond = np.array([KNOTS[-1], 5.0, 7.0])
+    assert not form.energy(beyond, values).any()
+    assert not form.slope(beyond, values).any()
+    near = form.parameter_gradient(np.array([KNOTS[-1] - 1e-3]), values)
+    assert 0 < near.sum() < 1e-9  # as the cube of the distance
+    inner = np.array([0.1, 0.5, 1.2])
+    assert np.ptp(form.slope(inner, values)) == 0
+    np.testing.assert_allclose(
+        np.diff(form.energy(inner, values)) / np.diff(inner), form.slope(inner, values)[0]
+    )
+
+
+def test_a_coefficient_acts_between_four_knots_only():
+    form = FORMS["spline"].on_knots((1.0, 2.0, 3.0, 4.0, 5.0, 6.0))
+    rows = form.parameter_gradient(np.arange(1.5, 6.0), {})
+    reached = [np.flatnonzero(row).tolist() for row in rows]
+    assert reached == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3], [1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("knots", "message"),
+    [
+        ((1.0, 2.0), "there must be 3 to 101 knots, got 2"),
+        (np.linspace(1.0, 9.0, 102), "there must be 3 to 101 knots, got 102"),
+        ((1.0, 3.0, 2.0), "knots must rise by 0.02 Å or more, got 2.0 after 3.0"),
+        ((1.0, 1.01, 2.0), "knots must rise by 0.02 Å or more, got 1.01 after 1.0"),
+        ((0.0, 1.0, 2.0), "knots must be above 0 and up to 30 Å, got 0"),
+        ((1.0, 2.0, np.nan), "knots must be above 0 and up to 30 Å, got nan"),
+    ],
+)
+def test_knots_that_make_no_spline_are_refused(knots, message):
+    with pytest.raises(InputError, match=message):
+        FORMS["spline"].on_knots(knots)

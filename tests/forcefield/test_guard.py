@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from lammpsfit.errors import InputError
-from lammpsfit.forcefield import Free, ParameterSpace, collapse, library_names, load_potential
+from lammpsfit.forcefield import (
+    FORMS,
+    Free,
+    ParameterSpace,
+    collapse,
+    library_names,
+    load_potential,
+)
 from lammpsfit.forcefield.guard import BARRIER, margin_slopes, margins
+from lammpsfit.forcefield.term import term_on_knots
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 T = 3600.0
@@ -147,9 +155,34 @@ def test_the_shortest_cutoff_is_judged(bks):
     assert "Si-O: only the core holds the atoms apart" in guard.reason
 
 
-def test_slopes_are_those_of_the_margins():
+def with_spline(potential, pair, knots):
+    """Add a spline that is zero."""
+    added = term_on_knots(FORMS["spline"], pair, knots)
+    return replace(potential, pairs={**potential.pairs, pair: (*potential.pairs[pair], added)})
+
+
+def test_a_spline_may_shape_a_curve_but_dig_no_hole():
+    oxygen = with_spline(load_potential("CHIK"), "O-O", (1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 3.6))
+    bent = oxygen.replace({"c5_O-O": -1.5, "c6_O-O": 0.3})
+    assert collapse(bent, T).sound
+    hole = oxygen.replace({"c4_O-O": -30.0})
+    found = collapse(hole, T).pairs["O-O"]
+    assert not found.sound
+    assert found.depth > 1.0
+    bond = with_spline(load_potential("CHIK"), "Si-O", (0.9, 1.1, 1.3, 1.5, 1.7, 1.9))
+    assert collapse(bond.replace({"c5_Si-O": -2.0}), T).sound
+    held = collapse(bond.replace({"c1_Si-O": -500.0, "c2_Si-O": -200.0}), T).pairs["Si-O"]
+    assert not held.sound
+
+
+@pytest.mark.parametrize("spline", [False, True])
+def test_slopes_are_those_of_the_margins(spline):
     """Against differences of margins, at points where both sides agree: margins have kinks."""
     base = load_potential("BKS")
+    if spline:
+        base = with_spline(base, "O-O", (0.8, 1.1, 1.4, 1.7, 2.0, 2.4, 3.0))
+        # where BKS has its hole and its barrier
+        base = base.replace({f"c{k}_O-O": 1.0 for k in range(1, 7)})
     names = [name for name in base.parameters if not name.startswith("q_")]
     free = tuple(
         Free(name, 0.7 * base.parameters[name], 1.4 * base.parameters[name])

@@ -238,6 +238,42 @@ def test_errors_say_what_is_wrong(old, new, message):
     assert "\n" not in str(caught.value)
 
 
+SPLINE = "spline = { knots = [1.2, 1.6, 2.0, 3.0], c = [0.1, 0.2, 0.3] }"
+
+
+def test_a_spline_is_read_and_written_with_its_knots():
+    potential = parse_potential(f"{GOOD}{SPLINE}\n")
+    assert [potential.parameters[f"c{k}_Si-O"] for k in (1, 2, 3)] == [0.1, 0.2, 0.3]
+    assert SPLINE in dump_potential(potential)
+    assert parse_potential(dump_potential(potential)) == potential
+    bare = parse_potential(f"{GOOD}{SPLINE.replace(', c = [0.1, 0.2, 0.3]', '')}\n")
+    assert bare != potential
+    assert bare.parameters["c3_Si-O"] == 0.0
+    moved = parse_potential(f"{GOOD}{SPLINE.replace('1.6', '1.7')}\n")
+    assert moved.parameters == potential.parameters
+    assert moved != potential
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (", 0.3]", "]", "mine: spline of pair O-Si: c must have 3 numbers, one for each interval"),
+        ("3.0]", "9.0]", "spline of pair Si-O: the last knot must be within the cutoff .8 Å., got"),
+        ("1.6", "2.6", "mine: spline of pair O-Si: knots must rise by 0.02 Å or more"),
+        ("knots =", "knot =", "mine: unknown key 'pairs.O-Si.spline.knot': did you mean 'knots'"),
+        ("1.6", "'a'", "mine: pairs.O-Si.spline.knots.1: input should be a valid number, got 'a'"),
+        ("0.2", "nan", "mine: pairs.O-Si.spline.c.1: input should be a finite number"),
+        ("0.2", "1e300", "c2_Si-O must be a finite number up to 1e.15"),
+        ("{ knots = [1.2, 1.6, 2.0, 3.0], c", "{ c", "mine: pairs.O-Si.spline.knots is missing"),
+    ],
+)
+def test_splines_that_are_wrong_are_refused_in_a_line(old, new, message):
+    assert old in SPLINE
+    with pytest.raises(InputError, match=message) as caught:
+        parse_potential(f"{GOOD}{SPLINE.replace(old, new)}\n", "mine")
+    assert "\n" not in str(caught.value)
+
+
 def test_resources_prefer_the_installed_copy(tmp_path, monkeypatch):
     package = tmp_path / "site-packages" / "lammpsfit"
     package.mkdir(parents=True)

@@ -210,6 +210,20 @@ def test_one_label_has_one_colour_in_every_panel(tmp_path):
     assert colours[0] == colours[1]
 
 
+def test_a_band_is_about_the_first_curve_and_as_far_as_the_error_is_known(tmp_path):
+    r = np.linspace(1.0, 6.0, 51)
+    curves = {"Si-O": {"fit": (r, -1 / r), "known": (r, -2 / r)}}
+    errors = {"Si-O": (r[10:], np.full(41, 0.2))}
+    (axes,) = plot_pair_curves(curves, tmp_path / "u.png", errors=errors).axes
+    (band,) = axes.collections
+    x, y = band.get_paths()[0].vertices.T
+    assert x.min() == pytest.approx(r[10])
+    at = np.isclose(x, 3.0)
+    assert sorted(y[at]) == pytest.approx([-1 / 3 - 0.2, -1 / 3 + 0.2])
+    bare = plot_pair_curves(curves, tmp_path / "u.png", errors={"O-O": errors["Si-O"]})
+    assert not bare.axes[0].collections
+
+
 def test_plots_need_no_pyplot():
     code = "import sys, lammpsfit.report; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -11,7 +11,7 @@ from lammpsfit.fit.newton.descent import GaussNewtonSettings
 from lammpsfit.fit.newton.optimiser import GaussNewton, MultistartSettings
 from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
 from lammpsfit.fit.run.problem import build_problem, start_potential
-from lammpsfit.forcefield import Free, ParameterSpace, Tie
+from lammpsfit.forcefield import Free, ParameterSpace, Potential, Tie
 from lammpsfit.forcefield.guard import collapse, margin_slopes, margins
 from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
@@ -22,6 +22,9 @@ NEUTRAL_IN_ALL: Final = (
     "([charges] per_composition = true)"
 )
 """What helps where one set of charges must leave several compositions neutral."""
+
+COEFFICIENTS: Final = "c"
+"""Symbol that stands for all coefficients of the spline of a pair."""
 
 STUCK: Final = 0.5
 """Share of the cost of a gas without structure at which a descent that ends has gone nowhere."""
@@ -74,8 +77,7 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
     """
     known = conditions.potential.parameters
     free, ties = [], []
-    for given, table in job.parameters.items():
-        name = conditions.potential.parameter_name(given)
+    for name, table in _named(job, conditions.potential).items():
         if name not in known:
             raise InputError(
                 f"[parameters]: no parameter {quoted(name)}: {suggestion(name, known)}"
@@ -102,6 +104,26 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
             for u in corners:
                 there.potential(u).check_neutral(composition, NEUTRAL_IN_ALL)
     return space
+
+
+def _named(job: Job, potential: Potential) -> dict[str, ParameterTable]:
+    """Return the entries of ``[parameters]`` by name: that of a spline is one for each coefficient.
+
+    Coefficients that have an entry of their own keep it.
+    """
+    given = {potential.parameter_name(name): table for name, table in job.parameters.items()}
+    found: dict[str, ParameterTable] = {}
+    for name, table in given.items():
+        symbol, _, pair = name.rpartition("_")
+        terms = potential.pairs.get(pair, ()) if symbol == COEFFICIENTS else ()
+        members = [f"{c}_{pair}" for t in terms if t.form.knots for c in t.form.parameter_names]
+        if name in potential.parameters or not members:
+            found[name] = table
+        elif table.tied_to is not None:
+            raise InputError(f"{name} stands for {len(members)} coefficients: tie them one by one")
+        else:
+            found |= {member: table for member in members if member not in given}
+    return found
 
 
 def build_constraint(job: Job, conditions: Conditions, space: ParameterSpace) -> Constraint:

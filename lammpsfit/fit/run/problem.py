@@ -7,7 +7,8 @@ from pathlib import Path
 from lammpsfit.config import ConfirmTable, Job, ReferenceTable
 from lammpsfit.errors import InputError
 from lammpsfit.fit.run.start_system import system_of
-from lammpsfit.forcefield import Potential, load_potential
+from lammpsfit.forcefield import FORMS, Potential, load_potential, ordered_pair
+from lammpsfit.forcefield.term import term_on_knots
 from lammpsfit.inputs import quoted
 from lammpsfit.md.configuration import Configuration, check_start
 from lammpsfit.md.histogram import Histogram
@@ -139,20 +140,39 @@ class Problem:
 
 
 def start_potential(job: Job) -> Potential:
-    """Load the potential that a fit begins at, with the charges that the job asks for.
+    """Load the potential that a fit begins at, with the charges and splines that the job asks for.
 
     Raises
     ------
     InputError
-        If it cannot be read, or its charges cannot be balanced so.
+        If it cannot be read, its charges cannot be balanced so, or a spline cannot be added.
     """
-    potential, balance = load_potential(job.potential), job.charges.balance
+    potential, balance = _with_splines(load_potential(job.potential), job), job.charges.balance
     if balance is None:
         return potential
     if job.charges.per_composition:
         return replace(potential, balance=balance)
     system, _ = system_of(job.system)
     return replace(potential.balanced(balance, system.composition), balance=None)
+
+
+def _with_splines(potential: Potential, job: Job) -> Potential:
+    """Add splines that are zero everywhere to the pairs of a potential."""
+    species, pairs = tuple(potential.species), dict(potential.pairs)
+    for given, knots in job.splines.items():
+        try:
+            pair = ordered_pair(given, species)
+            added = term_on_knots(FORMS["spline"], pair, knots)
+        except InputError as error:
+            raise InputError(f"[splines]: {error}") from None
+        terms = pairs.get(pair, ())
+        if any(term.form.name == added.form.name for term in terms):
+            raise InputError(
+                f"[splines]: pair {pair} of {potential.name} has a spline already: leave {given} "
+                "out, and free its coefficients"
+            )
+        pairs[pair] = (*terms, added)
+    return replace(potential, pairs=pairs)
 
 
 def build_problem(job: Job, start: Potential | None = None) -> Problem:

@@ -13,6 +13,7 @@ _MODULES = (
     "power",
     "lennard_jones",
     "mie",
+    "spline",
 )
 
 FORMS: Mapping[str, Form] = {

@@ -1,7 +1,7 @@
 """What a pair form is: a function of the distance with named parameters."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -67,7 +67,7 @@ def _nothing(values: Values) -> str | None:
 
 @dataclass(frozen=True)
 class Form:
-    """A pair form U(r; parameters) with its exact derivatives.
+    """A pair form U(r; parameters) with its exact derivatives; its name and knots tell which.
 
     Attributes
     ----------
@@ -92,18 +92,24 @@ class Form:
         The LAMMPS style that has this formula, or None where it must be tabulated.
     refused
         Says why values make no sense together, each of them being allowed; None if they do.
+    knots
+        Distances in Å that a form with a coefficient for each interval is made on; none for others.
+    on_knots
+        Makes such a form on other knots; None for others.
     """
 
     name: str
     formula: str
     parameters: tuple[Parameter, ...]
-    energy: Callable[[Array, Values], Array]
-    slope: Callable[[Array, Values], Array]
-    parameter_gradient: Callable[[Array, Values], Array]
-    slope_gradient: Callable[[Array, Values], Array]
+    energy: Callable[[Array, Values], Array] = field(compare=False)
+    slope: Callable[[Array, Values], Array] = field(compare=False)
+    parameter_gradient: Callable[[Array, Values], Array] = field(compare=False)
+    slope_gradient: Callable[[Array, Values], Array] = field(compare=False)
     core: bool = False
     lammps: LammpsStyle | None = None
     refused: Callable[[Values], str | None] = _nothing
+    knots: tuple[float, ...] = ()
+    on_knots: "Callable[[Sequence[float]], Form] | None" = None
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
