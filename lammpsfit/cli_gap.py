@@ -261,15 +261,19 @@ def export(
 
 @app.command(name="learning-curve")
 def learning_curve(
+    context: typer.Context,
     job_file: JobFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to make")],
     dry_run: DryRun = False,
     walltime: Walltime = None,
+    parsl: ParslFile = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
     """Draw errors over the number of training frames, with first and with optimised descriptors."""
+    from lammpsfit.farm.launch import open_parsl_farm
     from lammpsfit.farm.stop import Stop
+    from lammpsfit.farm.sturdy import SturdyFarm
     from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.job import read_gap_job
     from lammpsfit.gap.learning import check_curve, learning_curves
@@ -281,12 +285,16 @@ def learning_curve(
     session = open_session(
         "gap learning-curve",
         json_file,
-        inputs=[job_file, *job.files],
+        inputs=[job_file, parsl, job.farm.parsl, *job.files],
         run=output,
         walltime=walltime,
         force=force,
     )
     check_gap_run(output, job)
+    farm = None
+    if parsl is not None or job.farm.engine == "parsl":
+        wanted = parsl or job.farm.parsl
+        farm = SturdyFarm[Any](open_parsl_farm(context.obj, wanted, None, warn), warn)
     with Stop(session.walltime) as stop:
         parts = load_frame_roles(job, warn)
         check_curve(job, parts)
@@ -295,7 +303,7 @@ def learning_curve(
             return
         folder = open_gap_run(output, job).path
         with StepProgress(session.console) as progress:
-            curves, summary = learning_curves(folder, job, parts, progress, stop)
+            curves, summary = learning_curves(folder, job, parts, progress, stop, farm)
     for line in curve_lines(curves):
         say(session.console, line)
     for picture in draw_curves(curves, parts.held_out, folder, job.title):

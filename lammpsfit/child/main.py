@@ -42,6 +42,12 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (share, most))
 
 
+def lift_memory_limit() -> None:
+    """Let this process have all memory again: for work that needs more than a core's share."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def run(task: Task[object]) -> object:
     """Run a task; what it raises becomes a value that the parent can read."""
     try:

@@ -246,6 +246,26 @@ class LearningCurveTable(Model):
     )
 
 
+class GapFarmTable(Model):
+    """``[farm]``: where the models of a learning curve are fitted."""
+
+    engine: Literal["auto", "parsl"] = Field(
+        "auto",
+        description="auto: one after the other in this process; parsl: workers that Parsl starts",
+    )
+    parsl: Path | None = Field(
+        None,
+        description="configuration of Parsl, a Python file, relative to the job file; default: the "
+        "file of --parsl",
+    )
+
+    @model_validator(mode="after")
+    def _parsl_alone(self) -> GapFarmTable:
+        if self.parsl is not None and self.engine != "parsl":
+            raise ValueError("parsl is for engine = 'parsl'")
+        return self
+
+
 class GapJob(Model):
     """A job file."""
 
@@ -257,6 +277,7 @@ class GapJob(Model):
     training: TrainingTable = TrainingTable()
     model: ModelTable = ModelTable()
     learning_curve: LearningCurveTable = LearningCurveTable()
+    farm: GapFarmTable = GapFarmTable()
 
     @model_validator(mode="after")
     def _some_to_learn_from(self) -> GapJob:
@@ -298,8 +319,8 @@ class GapJob(Model):
         return [*self.data.files, *(() if model is None else (model,))]
 
     def dump(self) -> str:
-        """Write the job as TOML, every default spelled out."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        """Write the job as TOML, every default spelled out; who does the work is no part of it."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True, exclude={"farm"}))
 
 
 def read_gap_job(path: Path) -> GapJob:
@@ -315,9 +336,12 @@ def read_gap_job(path: Path) -> GapJob:
     files = tuple(folder / file for file in job.data.files)
     model = job.descriptors.from_model
     described = {"from_model": None if model is None else folder / model}
+    parsl = job.farm.parsl
+    farm = {"parsl": None if parsl is None else folder / parsl}
     return job.model_copy(
         update={
             "data": job.data.model_copy(update={"files": files}),
             "descriptors": job.descriptors.model_copy(update=described),
+            "farm": job.farm.model_copy(update=farm),
         }
     )

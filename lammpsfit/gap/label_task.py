@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
 
+from lammpsfit.child.main import lift_memory_limit
 from lammpsfit.gap.factory import build, load_factory, said
 from lammpsfit.labelled.atoms import to_atoms, voigt
 from lammpsfit.labelled.frame import FloatArray, Frame
@@ -60,7 +60,7 @@ class FactoryTask:
         InputError
             If there is none, or importing it fails.
         """
-        _allow_all_memory()
+        lift_memory_limit()
         load_factory(self.calculator)
 
 
@@ -87,7 +87,7 @@ class LabelTask:
 
     def __call__(self) -> Labels:
         """Run the calculator; whatever it raises is a reason, except that it cannot be built."""
-        _allow_all_memory()
+        lift_memory_limit()  # DFT may need more than a core's share
         calculator = _built(self.calculator, self.folder)
         try:
             return _labels(calculator, self.frame, self.stress)
@@ -95,12 +95,6 @@ class LabelTask:
             # what it holds of the broken frame must not reach the next one
             _BUILT.clear()
             return Labels(reason=said(error))
-
-
-def _allow_all_memory() -> None:
-    """Lift the limit of a worker that runs LAMMPS: DFT may need more than a core's share."""
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _built(name: str, folder: Path) -> BaseCalculator:

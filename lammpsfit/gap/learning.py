@@ -8,7 +8,7 @@ for both kinds of descriptors. Nothing sees the held-out frames but the errors r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +16,14 @@ from typing import Any, Final
 import numpy as np
 
 from lammpsfit.errors import InputError, StoppedError, warn
+from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_json
-from lammpsfit.gap.accuracy import as_data, compare, predict_all
-from lammpsfit.gap.descriptors import Descriptors, Parameters
-from lammpsfit.gap.fit import FitOptions, fit_hyperparameters, fit_model, fit_offsets
+from lammpsfit.gap.accuracy import Compared, as_data
+from lammpsfit.gap.fit import fit_hyperparameters, fit_offsets
 from lammpsfit.gap.frame_roles import OTHERS, FrameRoles, first_descriptors, mark_of
 from lammpsfit.gap.job import GapJob
+from lammpsfit.gap.learning_point import Kind, Point, PointTask, work_off
 from lammpsfit.gap.record_models import (
     MAE,
     OPTIMISED,
@@ -38,15 +39,6 @@ from lammpsfit.versions import GAP_PACKAGES, versions
 
 FORMAT: Final = 1
 """Version of the journal's records."""
-
-
-@dataclass(frozen=True, eq=False)
-class Kind:
-    """Descriptors, and how a model of them is fitted."""
-
-    descriptors: Descriptors
-    parameters: Parameters
-    options: FitOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +61,12 @@ class Curve:
 
 
 def learning_curves(
-    folder: Path, job: GapJob, parts: FrameRoles, progress: Progress, stop: Stopping
+    folder: Path,
+    job: GapJob,
+    parts: FrameRoles,
+    progress: Progress,
+    stop: Stopping,
+    farm: Farm[dict[str, Compared]] | None = None,
 ) -> tuple[dict[str, Curve], dict[str, Any]]:
     """Fit models to training sets of each size and judge them; go on from what is on disk.
 
@@ -84,6 +81,8 @@ def learning_curves(
         Told the part of the work, steps done, of how many, and how it stands.
     stop
         Says why to stop, or None to go on.
+    farm
+        Workers that fit the models, which are ended here; None: this process does, one by one.
 
     Returns
     -------
@@ -98,6 +97,8 @@ def learning_curves(
         If a size is larger than the frames that are not held out, or the folder is another's.
     StoppedError
         If it was told to stop; the points by then are kept.
+    RunError
+        If a worker died of a point time and again.
     """
     check_curve(job, parts)
     pool = (*parts.train, *parts.spare)
@@ -107,18 +108,18 @@ def learning_curves(
     missing = [point for point in wanted if point not in done]
     if missing:
         kinds = _kinds(folder, job, parts, progress, stop)
+        tasks = {point: _task(point, kinds, pool, parts.held_out, job) for point in missing}
         with JournalWriter(journal) as writer:
-            for point in missing:
-                if (why := stop()) is not None:
-                    raise StoppedError(
-                        f"stopped ({why}) with {len(done)} of {len(wanted)} points: the same "
-                        f"command goes on from here"
-                    )
-                record = _point(*point, kinds[point[0]], pool, parts.held_out, job)
+            for point, compared in work_off(tasks, farm, stop):
+                done[point] = record = _record(point, compared, job)
                 writer.append(record)
-                done[point] = record
                 now = f"{point[0]}, {point[1]} frames: {_mae(record, 'forces'):.4f} eV/Å"
                 progress("points", len(done), len(wanted), now)
+        if len(done) < len(wanted):
+            raise StoppedError(
+                f"stopped ({stop()}) with {len(done)} of {len(wanted)} points: the same "
+                f"command goes on from here"
+            )
     curves = {kind: _curve(kind, done, job) for kind in _kind_names(job)}
     summary = _summary(job, parts, curves)
     # a fit of the same job may be in this folder, and shares its training: its result stays
@@ -144,10 +145,6 @@ def check_curve(job: GapJob, parts: FrameRoles) -> None:
         )
     if not any(frame.forces is not None for frame in parts.held_out):
         raise InputError("a learning curve needs held-out frames with forces")
-
-
-Point = tuple[str, int, int]
-"""Kind of descriptors, number of frames, repeat."""
 
 
 def _kind_names(job: GapJob) -> tuple[str, ...]:
@@ -179,19 +176,21 @@ def _kinds(
     return kinds
 
 
-def _point(
-    name: str,
-    size: int,
-    repeat: int,
-    kind: Kind,
+def _task(
+    point: Point,
+    kinds: Mapping[str, Kind],
     pool: Sequence[Frame],
     held_out: Sequence[Frame],
     job: GapJob,
-) -> Record:
+) -> PointTask:
+    name, size, repeat = point
     order = np.random.default_rng([job.seed, repeat]).permutation(len(pool))
-    chosen = [pool[k] for k in np.sort(order[:size])]
-    model = fit_model(chosen, kind.descriptors, kind.parameters, kind.options)
-    compared = compare(held_out, predict_all(model, held_out), model.hyper.noises)
+    chosen = tuple(pool[k] for k in np.sort(order[:size]))
+    return PointTask(kinds[name], chosen, tuple(held_out))
+
+
+def _record(point: Point, compared: dict[str, Compared], job: GapJob) -> Record:
+    name, size, repeat = point
     record: Record = {
         "type": "point",
         "descriptors": name,

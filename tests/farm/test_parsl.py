@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from ase.build import bulk
+from ase.calculators.emt import EMT
 
 from lammpsfit.child.failure import Reason
 from lammpsfit.config import read_job
@@ -30,7 +33,12 @@ from lammpsfit.farm.sturdy import SturdyFarm
 from lammpsfit.fit.run.loop import run_fit
 from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.run_folder import create_run, evaluations, open_run
+from lammpsfit.gap.descriptors import Settings, make_descriptors
+from lammpsfit.gap.fit import FitOptions
+from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.label import LabelRequest, label_frames
+from lammpsfit.gap.learning_point import Kind, PointTask
+from lammpsfit.gap.learning_point import work_off as work_off_points
 from lammpsfit.labelled.frames import from_atoms
 from lammpsfit.md.system import System
 from lammpsfit.target.evaluate import Evaluate
@@ -205,6 +213,29 @@ def test_frames_are_labelled_on_parsl(farm, tmp_path):
     assert [frame.energy for frame in found["parsl"]] == [frame.energy for frame in found["local"]]
     for here, there in zip(*found.values(), strict=True):
         assert here.forces.tobytes() == there.forces.tobytes()
+
+
+def test_points_of_a_learning_curve_are_those_of_this_process(farm):
+    frames = []
+    for seed in range(4):
+        box = bulk("Al", cubic=True)
+        box.rattle(0.1, seed=seed)
+        box.calc = EMT()
+        forces = box.get_forces()
+        frames.append(replace(from_atoms(box, labelled=False), forces=forces))
+    settings = Settings(radial_cutoff=4.0, radial_count=2, angular_count=0)
+    described = make_descriptors(settings, frames)
+    options = FitOptions(
+        hyper=Hyperparameters((1.5,), 0.8, Noises(0.01, 0.05, 0.002)), offsets={"Al": 0.0}
+    )
+    kind = Kind(*described, options)
+    tasks = {("original", n, 0): PointTask(kind, tuple(frames[:n]), (frames[3],)) for n in (2, 3)}
+    there = dict(work_off_points(tasks, Lent(farm), lambda: None))
+    assert there.keys() == tasks.keys()
+    for point, task in tasks.items():
+        here = task()["forces"].predicted
+        assert there[point]["forces"].predicted == pytest.approx(here, abs=1e-9)
+        assert np.abs(here).max() > 0.01
 
 
 class OnPaper:

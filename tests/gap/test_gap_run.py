@@ -1,6 +1,7 @@
 """What a fit must not do: overwrite, mix, lose or peek."""
 
 import json
+import pickle
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,10 @@ import ase.io
 import numpy as np
 import pytest
 
-from lammpsfit.errors import StoppedError
-from lammpsfit.gap import learning
+from lammpsfit.child.failure import Failure, Reason
+from lammpsfit.errors import RunError, StoppedError
+from lammpsfit.farm.base import Finished
+from lammpsfit.gap import learning_point
 from lammpsfit.gap import run as running
 from lammpsfit.gap.frame_roles import load_frame_roles
 from lammpsfit.gap.job import read_gap_job
@@ -186,13 +189,93 @@ def test_validation_frames_decide_which_step_is_kept(here, monkeypatch):
     assert not labels(seen[1]) & labels(parts.held_out)
 
 
+class Backwards:
+    """A farm of three workers that brings back last what it was given first."""
+
+    workers = 3
+
+    def __init__(self, failure=None):
+        self.given, self.failure, self.left = [], failure, False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.left = True
+
+    idle = property(lambda self: self.workers - self.busy)
+    busy = property(lambda self: len(self.given))
+
+    def submit(self, key, task, timeout):
+        self.given.append((key, pickle.dumps(task)))
+
+    def wait(self, seconds):
+        key, task = self.given.pop()
+        return [Finished(key, self.failure or pickle.loads(task)(), 1.0, 1)]
+
+
+def test_a_curve_is_the_same_on_a_farm(here):
+    Path("job.toml").write_text(UNTRAINED)
+    job = read_gap_job(Path("job.toml"))
+    parts = load_frame_roles(job)
+    alone, _ = learning_curves(open_gap_run(Path("alone"), job).path, job, parts, quiet, go)
+    folder, farm = open_gap_run(Path("farm"), job).path, Backwards()
+    made = []
+    with pytest.raises(StoppedError, match=r"\(enough\) with 1 of 4 points: the same command"):
+        learning_curves(
+            folder,
+            job,
+            parts,
+            lambda *said: made.append(said),
+            lambda: "enough" if made else None,
+            farm,
+        )
+    assert farm.left
+    curves, _ = learning_curves(folder, job, parts, quiet, go, Backwards())
+    for name, curve in alone.items():
+        for field in ("sizes", "forces", "energy", "predicted"):
+            assert np.array_equal(getattr(curve, field), getattr(curves[name], field))
+    # who did the work is no part of the job: the same folder goes on, with a farm or without
+    Path("job.toml").write_text(UNTRAINED + "[farm]\nengine = 'parsl'\nparsl = 'no.py'\n")
+    named = read_gap_job(Path("job.toml"))
+    assert named.farm.parsl == Path("no.py").absolute()
+    assert named.dump() == job.dump()
+
+
+def test_a_point_that_kills_its_workers_ends_the_curve(here):
+    Path("job.toml").write_text(UNTRAINED)
+    job = read_gap_job(Path("job.toml"))
+    farm = Backwards(Failure(Reason.KILLED, "signal 9"))
+    path = open_gap_run(Path("run"), job).path
+    with pytest.raises(RunError, match=r"2 frames \(original descriptors, repeat 2\) failed: kill"):
+        learning_curves(path, job, load_frame_roles(job), quiet, go, farm)
+
+
+@pytest.mark.parametrize(
+    ("farm", "options", "message"),
+    [
+        ("", ("--parsl", "no.py"), "no such configuration of Parsl"),
+        ("[farm]\nengine = 'parsl'\nparsl = 'no.py'\n", (), "no such configuration of Parsl"),
+        ("[farm]\nengine = 'parsl'\n", (), "needs a configuration: --parsl FILE or farm.parsl"),
+        ("[farm]\nparsl = 'no.py'\n", (), "parsl is for engine = 'parsl'"),
+    ],
+)
+def test_what_is_no_farm_is_refused_before_anything_is_made(here, farm, options, message):
+    Path("job.toml").write_text(JOB + farm)
+    said = here("learning-curve", "job.toml", "-o", "curve", *options)
+    assert said.returncode == 2
+    assert message in said.stderr
+    assert len(said.stderr.strip().splitlines()) == 1
+    assert not Path("curve").exists()
+
+
 def test_training_sets_of_a_curve(here, monkeypatch):
     """Drawn anew each time, the same for both kinds, the small in the large, nothing held out."""
     job = read_gap_job(Path("job.toml"))
     curve = job.learning_curve.model_copy(update={"sizes": (2, 15), "repeats": 3})
     job = job.model_copy(update={"learning_curve": curve})
     parts = load_frame_roles(job)
-    fit, seen = learning.fit_model, []
+    fit, seen = learning_point.fit_model, []
 
     def fake(frames, descriptors, parameters, options):
         if not seen:
@@ -200,7 +283,7 @@ def test_training_sets_of_a_curve(here, monkeypatch):
         seen.append(labels(frames))
         return fake.model
 
-    monkeypatch.setattr(learning, "fit_model", fake)
+    monkeypatch.setattr(learning_point, "fit_model", fake)
     learning_curves(open_gap_run(Path("run"), job).path, job, parts, quiet, go)
     sets = np.array(seen, dtype=object).reshape(3, 2, 2)  # repeat, size, kind
     for repeat in sets:
