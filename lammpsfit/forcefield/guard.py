@@ -193,10 +193,15 @@ def margin_slopes(
     potential = space.potential(u)
     r, V = _grid(potential.cutoff, potential.coulomb)
     slopes = np.zeros((len(potential.pair_names), space.dim))
+    charges, charge_slopes = potential.charges, space.charge_gradient(u)
     for k, pair in enumerate(potential.pair_names):
         _, U, core, repelling = _curves(potential, pair, r, V)
         dU = space.gradient(u, pair, r)
         d_core = dU - space.gradient(u, pair, r, core=False)
+        if potential.coulomb is not None and potential.pair_coulomb is None:
+            a, b = split_pair(pair)
+            moved = charge_slopes[a] * charges[b] + charges[a] * charge_slopes[b]
+            dU = dU + np.outer(moved, V)
         for axis in np.flatnonzero(dU.any(axis=1)):
             ends = (
                 _judge(r, U + h * dU[axis], core + h * d_core[axis], repelling, kT, barrier).margin

@@ -165,6 +165,14 @@ class ParameterSpace:
         """Return d²U(r)/(dr du) of `pair` at `u`, in eV/Å; otherwise as :meth:`gradient`."""
         return self._chained(u, self.potential(u).slope_gradient(pair, r), np.shape(r))
 
+    def charge_gradient(self, u: ArrayLike) -> dict[str, Array]:
+        """Return dq/du of each species at `u`, in e, shape (d,) each."""
+        found = {species: np.zeros(self.dim) for species in self.base.species}
+        for k, derivatives in enumerate(self._derivatives(u)):
+            for species, gradient in found.items():
+                gradient[k] = derivatives.get(f"q_{species}", 0.0)
+        return found
+
     def _chained(self, u: ArrayLike, by_name: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
         """Turn derivatives in parameters of the potential into those in `u`, shape (d, ...)."""
         result = np.zeros((self.dim, *shape))
@@ -251,11 +259,6 @@ class ParameterSpace:
             return
         charges = [k for k, name in enumerate(self.names) if name.startswith("q_")]
         moved = bool(charges) or any(tie.name.startswith("q_") for tie in self.ties)
-        if moved and not self.base.coulomb.pairwise:
-            raise InputError(
-                f"charges must stay as they are with {self.base.coulomb.style}, whose energy is no "
-                "sum over pairs, got free or tied ones: fix them, or use a sum such as dsf"
-            )
         if self.composition is None:
             if moved:
                 raise InputError("free or tied charges need the composition to stay neutral")
@@ -263,3 +266,18 @@ class ParameterSpace:
         corners = np.vstack([np.zeros(self.dim), np.eye(self.dim)[charges]])
         for corner in corners:
             self.potential(corner).check_neutral(self.composition)
+        if not self.base.coulomb.pairwise:
+            self._check_scaling([self.potential(corner) for corner in corners])
+
+    def _check_scaling(self, corners: Sequence[Potential]) -> None:
+        """Check that all charges scale together: the energy then scales with their square."""
+        charges = np.array([list(potential.charges.values()) for potential in corners])
+        _, singular, _ = np.linalg.svd(charges)
+        if len(singular) > 1 and singular[1] > ROUNDING * singular[0]:
+            coulomb = self.base.coulomb
+            assert coulomb is not None
+            raise InputError(
+                f"charges must scale together with {coulomb.style}, whose energy is no sum over "
+                "pairs: free one and tie the others to it or let one balance, or use a sum such "
+                "as dsf"
+            )

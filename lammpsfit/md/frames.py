@@ -9,14 +9,18 @@ bins, and so are the derivatives of that energy and of the pressure in every par
     P V        = N k_B T - 1/3 Σ_pairs Σ_bins n(r) r du(r)/dr
 
 The bins are so narrow that what they hide does not matter (:data:`lammpsfit.md.histogram.FINE`).
+
+An Ewald sum is no such sum. Its energy is a number of each frame, and scales with the square of
+the charges where they all scale together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from lammpsfit.errors import InputError
 from lammpsfit.forcefield import ParameterSpace, Potential, all_pairs
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
@@ -72,6 +76,10 @@ class Frames:
         Pressure of each frame in bar, shape (n_frames,).
     measured
         What was taken of the positions of each frame, by name, shape (n_frames, K) each.
+    coulomb
+        Coulomb energy of each frame in eV, shape (n_frames,), where it is no sum over pairs.
+    charges
+        Charges in e by species that it has been found with.
     """
 
     histogram: Histogram
@@ -80,6 +88,8 @@ class Frames:
     counts: CountArray
     pressure: FloatArray
     measured: Mapping[str, FloatArray] = field(default_factory=dict)
+    coulomb: FloatArray | None = None
+    charges: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         volume = np.broadcast_to(np.asarray(self.volume, dtype=np.float64), (len(self.counts),))
@@ -156,11 +166,16 @@ class Frames:
 
     def energies(self, potentials: Sequence[Potential]) -> FloatArray:
         """Return the energy of each frame in eV in each potential, shape (n_frames, n)."""
-        return self._sum(lambda pair, r: np.stack([p.energy(pair, r) for p in potentials], axis=1))
+        U = self._sum(lambda pair, r: np.stack([p.energy(pair, r) for p in potentials], axis=1))
+        if self.coulomb is None:
+            return U
+        scales = np.array([self._scale(potential.charges) for potential in potentials])
+        return U + np.outer(self.coulomb, scales**2)
 
     def gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
         """Return dU/du of each frame at the point `u`, in eV, shape (n_frames, d)."""
-        return self._sum(lambda pair, r: space.gradient(u, pair, r).T)
+        dU = self._sum(lambda pair, r: space.gradient(u, pair, r).T)
+        return dU + self._coulomb_gradient(space, u)
 
     def pressure_gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
         """Return dP/du of each frame at the point `u`, in bar, shape (n_frames, d)."""
@@ -172,8 +187,27 @@ class Frames:
             return product
 
         per_volume = -BAR_PER_EV_PER_CUBIC_ANGSTROM / 3 / self.volume
-        change: FloatArray = self._sum(virial) * per_volume[:, None]
+        # the Coulomb energy goes with the inverse of all lengths: P V = E/3
+        virials = self._sum(virial) - self._coulomb_gradient(space, u)
+        change: FloatArray = virials * per_volume[:, None]
         return change
+
+    def _coulomb_gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
+        """Return dE/du of the Coulomb energy of each frame in eV, shape (n_frames, d) or (1, 1)."""
+        if space.base.coulomb is None or space.base.coulomb.pairwise:
+            return np.zeros((1, 1))
+        changes = space.charge_gradient(u)
+        if self.coulomb is None:
+            if any(change.any() for change in changes.values()):
+                raise InputError("these frames hold no Coulomb energies: charges must stay")
+            return np.zeros((1, 1))
+        per_scale = 2.0 * self._scale(space.potential(u).charges) * self.coulomb
+        return np.outer(per_scale, self._scale(changes))
+
+    def _scale(self, charges: Mapping[str, Any]) -> Any:
+        """Return how often charges, or changes of them, are those of the run."""
+        largest = max(self.charges, key=lambda species: abs(self.charges[species]))
+        return charges[largest] / self.charges[largest]
 
     def _sum(self, of: Callable[[str, FloatArray], FloatArray]) -> FloatArray:
         """Sum a function of pair and distance over all pairs of atoms of each frame.

@@ -96,6 +96,7 @@ class _Series:
     energy: FloatArray
     volume: FloatArray
     measured: dict[str, FloatArray]  # (frames, K) each
+    coulomb: FloatArray | None  # (frames,), where it is no sum over pairs
     md_seconds: float
 
 
@@ -160,8 +161,10 @@ def sample(
             pressure: FloatArray,
             volume: FloatArray,
             measured: Mapping[str, FloatArray],
+            coulomb: FloatArray | None = None,
         ) -> Frames:
-            return Frames(histogram, atoms, volume, counts, pressure, measured)
+            charges = {} if coulomb is None else potential.charges
+            return Frames(histogram, atoms, volume, counts, pressure, measured, coulomb, charges)
 
         def rdf_of(frames: Frames) -> PartialRdf:
             blocks = len(frames) // protocol.block_frames
@@ -176,9 +179,12 @@ def sample(
             volume,
             None if enough is None else lambda n, P, V: enough(rdf_of(frames_of(n, P, V, {}))),
             _measures(lmp, potential, observables),
+            [name for name, _ in _coulomb_energy(potential)],
         )
         configuration = _configuration(lmp) if keep else None
-    frames = frames_of(series.counts, series.pressure, series.volume, series.measured)
+    frames = frames_of(
+        series.counts, series.pressure, series.volume, series.measured, series.coulomb
+    )
     n_atoms, npt = sum(atoms.values()), protocol.ensemble == "npt"
     density = frames.density(potential.masses)
     blocks = len(frames) // protocol.block_frames
@@ -227,8 +233,16 @@ def _set_up(
             bins=histogram.size,
             type_pairs=" ".join(type_pairs),
             histogram_cutoff=histogram.cutoff,
+            coulomb_energy="\n".join(
+                f"compute {name} all {what}" for name, what in _coulomb_energy(potential)
+            ),
         )
         lmp.commands_string(script)
+
+
+def _coulomb_energy(potential: Potential) -> tuple[tuple[str, str], ...]:
+    """Name and define the LAMMPS computes of a Coulomb energy that is no sum over pairs."""
+    return () if potential.coulomb is None else potential.coulomb.lammps_energy
 
 
 def _series(
@@ -240,15 +254,18 @@ def _series(
     volume: Callable[[], float],
     enough: Callable[[CountArray, FloatArray, FloatArray], bool] | None,
     measures: Mapping[str, Callable[[], FloatArray]],
+    coulomb: Sequence[str],
 ) -> _Series:
     """Run the sampled part, a frame at a time, to its end or until there is `enough`.
 
     `per_pair`, shape (n_pairs,), turns what LAMMPS counts (neighbours of one atom of the first
     species) into pairs of atoms; `fallen`, shape (n_pairs, size), are the bins of no return;
-    `volume` looks at the box, and `measures` are taken of the positions of each frame.
+    `volume` looks at the box, and `measures` are taken of the positions of each frame; `coulomb`
+    are the computes that add up to a Coulomb energy.
     """
     counts = np.zeros((protocol.frames, len(per_pair), histogram.size), dtype=np.uint32)
     thermo = np.empty((protocol.frames, 4))
+    energies = np.empty(protocol.frames) if coulomb else None
     taken: dict[str, list[FloatArray]] = {name: [] for name in measures}
     md_seconds = 0.0
     for frame in range(protocol.frames):
@@ -266,6 +283,8 @@ def _series(
         counts[frame] = np.rint(neighbours * per_pair[:, None])
         if np.any(counts[frame], where=fallen):
             raise SimulationError(Reason.COLLAPSE, "atoms fell into the hole at small r")
+        if energies is not None:
+            energies[frame] = sum(float(lmp.extract_compute(name, 0, 0)) for name in coulomb)
         for name, take in measures.items():
             taken[name].append(take())
         done = frame + 1
@@ -275,12 +294,13 @@ def _series(
             and enough(counts[:done], thermo[:done, 1], thermo[:done, 3])
         ):
             counts, thermo = counts[:done], thermo[:done]
+            energies = None if energies is None else energies[:done]
             break
-    temperatures, pressures, energies, volumes = thermo.T
+    temperatures, pressures, potentials, volumes = thermo.T
     # most bins hold a few pairs: kept in the smallest type that holds them all
     counts = counts.astype(np.min_scalar_type(int(counts.max())))
     kept = {name: np.array(values) for name, values in taken.items()}
-    return _Series(counts, temperatures, pressures, energies, volumes, kept, md_seconds)
+    return _Series(counts, temperatures, pressures, potentials, volumes, kept, energies, md_seconds)
 
 
 def _measures(

@@ -53,6 +53,9 @@ def save_sample(path: Path, sample: Sample) -> None:
         arrays["pressures"] = frames.pressure
         arrays["bins"] = np.array([getattr(frames.histogram, name) for name in BINS])
         arrays["dr"] = np.array(frames.histogram.dr)
+        if frames.coulomb is not None:
+            arrays["coulomb"] = frames.coulomb
+            arrays["charges"] = np.array([frames.charges[name] for name in frames.atoms])
         arrays |= {MEASURED + name: values for name, values in frames.measured.items()}
     if sample.configuration is not None:
         write_text(path.with_suffix(CONFIGURATION), sample.configuration)
@@ -102,6 +105,10 @@ def _frames(data: Mapping[str, Any], rdf: PartialRdf) -> Frames:
         counts=data["counts"],
         pressure=data["pressures"],
         measured=_named(data, MEASURED),
+        coulomb=data.get("coulomb"),
+        charges=dict(zip(map(str, data["species"]), map(float, data["charges"]), strict=True))
+        if "coulomb" in data
+        else {},
     )
     n, histogram = len(frames.pressure), frames.histogram
     shape = (n, len(frames.pairs), histogram.size)
@@ -110,6 +117,8 @@ def _frames(data: Mapping[str, Any], rdf: PartialRdf) -> Frames:
             f"counts must be whole numbers of shape {shape}, got {frames.counts.dtype} of "
             f"{frames.counts.shape}"
         )
+    if frames.coulomb is not None and frames.coulomb.shape != (n,):
+        raise InputError(f"coulomb must have the shape ({n},), got {frames.coulomb.shape}")
     if not (histogram.dr > 0 and np.all(frames.volume > 0) and min(frames.atoms.values()) > 0):
         raise InputError("bins, volume and numbers of atoms must be positive")
     if histogram.edges().size != rdf.r.size + 1 or not np.allclose(

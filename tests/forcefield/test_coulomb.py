@@ -14,8 +14,10 @@ from lammpsfit.forcefield import (
     DampedShiftedForce,
     Free,
     ParameterSpace,
+    Tie,
     collapse,
     dump_potential,
+    load_potential,
 )
 from lammpsfit.forcefield.coulomb.ewald import periodic_coulomb
 from lammpsfit.forcefield.coulomb.wolf import Wolf
@@ -216,9 +218,25 @@ def test_what_is_no_sum_over_pairs_is_no_part_of_the_curves(kind, bks):
     assert collapse(potential, 3600.0).sound
     space = ParameterSpace(potential, (Free("A_Si-O", 1e4, 2e4),), composition={"Si": 1, "O": 2})
     assert space.gradient([0.5], "Si-O", r).shape == (1, 50)
-    charged = {"free": (Free("q_Si", 2.0, 2.6),), "balance": "O"}
-    with pytest.raises(InputError, match=f"charges must stay as they are with {kind.style}"):
-        replace(space, **charged)
+
+
+@every_periodic_sum
+def test_charges_scale_together_where_the_sum_is_none_over_pairs(kind, bks):
+    potential = replace(bks, coulomb=some_sum(kind, 8))
+    q_Si = Free("q_Si", 2.0, 2.6)
+    space = ParameterSpace(potential, (q_Si,), balance="O", composition={"Si": 1, "O": 2})
+    slopes = space.charge_gradient([0.5])
+    assert slopes["O"] == pytest.approx(-0.5 * slopes["Si"])
+    alone = {"Si": 1, "Na": 2, "O": 3}
+    three = replace(load_potential("Teter").restricted(tuple(alone)), coulomb=some_sum(kind, 8))
+    with pytest.raises(InputError, match=f"charges must scale together with {kind.style}, whose"):
+        ParameterSpace(three, (q_Si,), balance="O", composition=alone)
+    q_Na, q_O = (three.species[name].charge / three.species["Si"].charge for name in ("Na", "O"))
+    ties = [Tie("q_Na", "q_Si", q_Na)]
+    tied = ParameterSpace(three, (q_Si,), ties, balance="O", composition=alone)
+    assert tied.charge_gradient([0.5])["O"] == pytest.approx(
+        q_O * tied.charge_gradient([0.5])["Si"]
+    )
 
 
 DSF = DampedShiftedForce(0.25, 8.0)

@@ -175,10 +175,10 @@ def test_a_spline_may_shape_a_curve_but_dig_no_hole():
     assert not held.sound
 
 
-@pytest.mark.parametrize("spline", [False, True])
-def test_slopes_are_those_of_the_margins(spline):
+@pytest.mark.parametrize(("name", "spline"), [("BKS", False), ("BKS", True), ("BKS-Ewald", False)])
+def test_slopes_are_those_of_the_margins(name, spline):
     """Against differences of margins, at points where both sides agree: margins have kinks."""
-    base = load_potential("BKS")
+    base = load_potential(name)
     if spline:
         base = with_spline(base, "O-O", (0.8, 1.1, 1.4, 1.7, 2.0, 2.4, 3.0))
         # where BKS has its hole and its barrier

@@ -10,6 +10,7 @@ import pytest
 from lammpsfit.child.process import run_in_child
 from lammpsfit.errors import RunError
 from lammpsfit.forcefield import Free, ParameterSpace, Tie, load_potential
+from lammpsfit.forcefield.coulomb import COULOMB_SUMS
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.histogram import FINE, Histogram
 from lammpsfit.md.melt import Melting, melted_structure
@@ -111,7 +112,15 @@ def tied():
 
 
 SODIUM = System("Na2SiO3", atoms=300, density=2.0)
+
+
+def long_ranged(style="pppm", accuracy=1e-5):
+    base = load_potential("BKS-Ewald").restricted(("Si", "O"))
+    return replace(base, cutoff=8.0, coulomb=COULOMB_SUMS[style](8.0, accuracy))
+
+
 SPACES = {
+    "pppm": lambda: everything(long_ranged(), "O", SILICA, ["rho_Si-Si", "D_Si-O"]),
     "BKS": lambda: everything(load_potential("BKS"), "O", SILICA, ["rho_Si-Si"]),
     "CHIK": lambda: everything(load_potential("CHIK"), "O", SILICA),
     "tied": tied,
@@ -152,7 +161,28 @@ def test_energies_are_those_of_lammps(taken):
     )
     overlay, _ = taken.lammps(base, "overlay")
     assert energies[-1, 0] == pytest.approx(overlay - own, abs=KT)
-    assert abs(own) > 100 * KT
+    assert (abs(own) > 100 * KT) == base.coulomb.pairwise
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("style", ["ewald", "pppm"])
+def test_coulomb_energies_scale_with_the_square_of_the_charges(style, structure, tmp_path):
+    """Energies and dU/dq as LAMMPS has them at these charges, to 1e-6."""
+    base = long_ranged(style, 1e-7)
+    q_Si = Free("q_Si", 2.0, 3.0, log=False)
+    space = ParameterSpace(base, [q_Si], balance="O", composition=SILICA)
+    found = take(base, structure, FROZEN, keep=True)
+    path = tmp_path / "end.data"
+    path.write_text(found.configuration)
+    same, frames = Taken(space, found, path), found.frames
+    energies = frames.energies([space.potential([u]) for u in (0.2, 0.9)])[-1]
+    expected = [same.lammps(space.potential([u]))[0] for u in (0.2, 0.9)]
+    assert np.diff(energies) == pytest.approx(np.diff(expected), rel=1e-6)
+    h = 0.05  # the energy is a parabola: central differences are exact
+    up, down = (same.lammps(space.potential(same.u + s * h)) for s in (1, -1))
+    slope, push = ((a - b) / (2 * h) for a, b in zip(up, down, strict=True))
+    assert frames.gradient(space, same.u)[-1] == pytest.approx(slope, rel=1e-6)
+    assert frames.pressure_gradient(space, same.u)[-1] == pytest.approx(push, rel=1e-5)
 
 
 @pytest.mark.lammps
@@ -200,7 +230,8 @@ def test_the_last_frame_is_the_configuration_kept(taken):
         frames.counts[:, k] @ np.where(frames.counts[:, k].any(axis=0), r * base.slope(pair, r), 0)
         for k, pair in enumerate(frames.pairs)
     )
-    ideal = frames.pressure / BAR * frames.volume + virial / 3
+    coulomb = 0.0 if frames.coulomb is None else frames.coulomb  # goes with the inverse of lengths
+    ideal = frames.pressure / BAR * frames.volume + (virial - coulomb) / 3
     # mom yes takes three of the 3 N degrees of freedom
     kinetic = (sum(frames.atoms.values()) - 1) * BOLTZMANN_CONSTANT * taken.sample.temperature.mean
     assert ideal.mean() == pytest.approx(kinetic, rel=2e-3)

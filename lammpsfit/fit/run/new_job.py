@@ -77,8 +77,9 @@ class Known:
 def choose_potential(known: Known) -> Potential:
     """Choose a potential of the library to begin with.
 
-    Of those that have the species: one whose Coulomb sum is a sum over pairs, since charges can be
-    fitted then; made for these species and few others; with the highest barrier against collapse.
+    Of those that have the species: one whose Coulomb sum is a sum over pairs, since that is quick
+    and all charges can be fitted then; made for these species and few others; with the highest
+    barrier against collapse.
 
     Raises
     ------
@@ -128,7 +129,9 @@ def new_job(known: Known, potential: Potential, name: str) -> str:
     if not free:
         raise InputError(f"potential {name} has no parameter that may change: begin with another")
     spread = "all that are not zero" + (
-        "; charges stay, since its Coulomb sum is no sum over pairs" if not _pairwise(ours) else ""
+        "; charges stay: they cannot scale together"
+        if balance is None and not _pairwise(ours)
+        else ""
     )
     parts = [
         "# Made by lammpsfit init; docs/jobfile.md has every key.\n"
@@ -168,7 +171,7 @@ def new_job(known: Known, potential: Potential, name: str) -> str:
 
 
 def _pairwise(potential: Potential) -> bool:
-    """Whether its energy is a sum over pairs, so that charges can be fitted."""
+    """Whether its energy is a sum over pairs, which is quicker, and all charges may be free."""
     return potential.coulomb is None or potential.coulomb.pairwise
 
 
@@ -197,8 +200,12 @@ def _reach(known: Known, half: float) -> str:
 
 
 def _balance(potential: Potential, composition: Mapping[str, int]) -> str | None:
-    """Choose the species whose charge follows: the potential's own, or the most negative one."""
-    if not potential.pair_coulomb or len(composition) < 2:
+    """Choose the species whose charge follows: the potential's own, or the most negative one.
+
+    None where charges stay: all of them must scale together if their sum is none over pairs.
+    """
+    charged = sum(1 for name in composition if potential.species[name].charge)
+    if potential.coulomb is None or charged < 2 or (charged > 2 and not _pairwise(potential)):
         return None
     return potential.balance or min(composition, key=lambda name: potential.species[name].charge)
 

@@ -26,7 +26,7 @@ class CoulombSum(ABC):
         Names, units and signs of its fields, in order.
     pairwise
         Whether the energy of a box is a sum over pairs of atoms. Where it is not, it is no part of
-        U(r): LAMMPS alone computes it, and charges must stay as they are in a fit.
+        U(r): LAMMPS alone computes it, and in a fit all charges scale together or stay.
     cutoff
         Distance in Å beyond which V is zero.
     """
@@ -62,6 +62,14 @@ class CoulombSum(ABC):
     @property
     def lammps_lines(self) -> tuple[str, ...]:
         """The LAMMPS lines that follow the pair lines, if any."""
+        return ()
+
+    @property
+    def lammps_energy(self) -> tuple[tuple[str, str], ...]:
+        """Names and definitions of the LAMMPS computes that add up to its energy.
+
+        Empty where it is a sum over pairs.
+        """
         return ()
 
     @property

@@ -63,6 +63,11 @@ class Ewald(CoulombSum):
         return (f"kspace_style {self.style} {float(self.accuracy)!r}",)
 
     @property
+    def lammps_energy(self) -> tuple[tuple[str, str], ...]:
+        """Names and definitions of the LAMMPS computes that add up to its energy."""
+        return ("coulomb_near", "pair coul/long ecoul"), ("coulomb_far", "pe kspace")
+
+    @property
     def force_error(self) -> float:
         """Error of forces in eV/Å that LAMMPS allows itself."""
         return self.accuracy * COULOMB_CONSTANT
