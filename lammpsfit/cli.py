@@ -251,6 +251,13 @@ def validate(
         float | None,
         typer.Option(help="cool at this pressure in bar; default: at the density of the job"),
     ] = None,
+    glasses: Annotated[
+        int, typer.Option(help="glasses of each potential, for errors between them")
+    ] = 1,
+    crystal: Annotated[
+        list[Path] | None,
+        typer.Option(help="bring this crystal to rest: CIF, POSCAR, extended XYZ, LAMMPS data"),
+    ] = None,
     cutoff: Annotated[
         list[str] | None,
         typer.Option(help="longest bond in Å, such as Si-O=2.2; default: first minimum of g(r)"),
@@ -291,7 +298,7 @@ def validate(
         files=[output / name for name in FILES],
         folder=output,
         inputs=[
-            *(job_file, angles, *job.files),
+            *(job_file, angles, *job.files, *(crystal or ())),
             *(Path(x) for x in map(potential_of, potentials) if names_file(x)),
         ],
         walltime=walltime,
@@ -308,6 +315,8 @@ def validate(
         None if quench is None else Quench(quench, quench_to, quench_pressure),
         parse_cutoffs(cutoff or []),
         angles,
+        glasses,
+        crystal or (),
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)
     plan = build_plan(request)

@@ -1,12 +1,14 @@
 """What a longer run gives."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.structure.blocks import Estimate, block_estimate, drift
 from lammpsfit.structure.diffusion import Displacements
-from lammpsfit.structure.observables import Observables
+from lammpsfit.structure.observables import Observables, pooled
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +92,26 @@ class Observation:
     steps: int
     wall_seconds: float
     solid: Solid | None = None
+
+
+def together(several: Sequence[Observation]) -> Observation:
+    """Make one of several runs of the same kind, whose blocks are the runs.
+
+    Its errors are those between runs. Of `displacements` and `solid` it has those of the first.
+    """
+    first = several[0]
+    if len(several) == 1:
+        return first
+    series = [one.series for one in several]
+    structures = [one.structure for one in several if one.structure is not None]
+    return replace(
+        first,
+        series=Series(
+            np.concatenate([one.temperature for one in series]),
+            np.concatenate([one.pressure for one in series]),
+            np.concatenate([one.energy for one in series]),
+            np.concatenate([one.density for one in series]),
+            len(several),
+        ),
+        structure=pooled(structures) if structures else None,
+    )

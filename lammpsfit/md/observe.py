@@ -47,6 +47,9 @@ class Part(StrEnum):
     GLASS = "glass"
     """Density, structure and stiffness of the glass that the liquid becomes."""
 
+    CRYSTAL = "crystal"
+    """Cell and stiffness of a crystal at rest (:class:`~lammpsfit.md.crystal.Crystal`)."""
+
 
 @dataclass(frozen=True)
 class Quench:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.child.failure import Reason, SimulationError
+from lammpsfit.md.ensemble import cell_of
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.units import BAR_PER_GPA
 
@@ -33,7 +34,6 @@ MOST_STEPS: Final = 5000
 USUAL_STEPS: Final = 13 * 1000
 """Steps that all minimisations take together, as a rule, in a glass."""
 
-_BOX: Final = ("x", "y", "z", "yz", "xz", "xy")
 _PRESSURE: Final = ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")
 
 
@@ -55,46 +55,79 @@ def stiffness(lmp: "lammps") -> FloatArray:
     SimulationError
         If forces do not vanish.
     """
-    lmp.commands_string(
-        "change_box all triclinic\nvelocity all set 0.0 0.0 0.0\n"
-        "thermo_style custom step temp pe press density pxx pyy pzz pyz pxz pxy fmax\n"
-        "thermo_modify lost error norm no\nmin_style fire\nmin_modify dmax 0.05"
-    )
-    _minimise(lmp)
-    rest = _positions(lmp)
+    rest(lmp)
+    places, cell = positions_of(lmp), cell_of(lmp)
     columns = []
     for axis in range(6):
         ends = []
         for sign in (1.0, -1.0):
-            back = _strain(lmp, axis, sign * STRAIN)
-            _minimise(lmp)
-            # a pressure is minus a stress
-            ends.append(-np.array([lmp.get_thermo(name) for name in _PRESSURE]) / BAR_PER_GPA)
-            lmp.command(back)
-            _place(lmp, rest)
+            strain_cell(lmp, sign * STRAIN * np.eye(6)[axis])
+            ends.append(stress(lmp))
+            _set_cell(lmp, cell)
+            _place(lmp, places)
         columns.append((ends[0] - ends[1]) / (2.0 * STRAIN))
+    lmp.command("run 0 post no")
     C = np.array(columns).T
     if not np.all(np.isfinite(C)):
         raise SimulationError(Reason.NOT_A_NUMBER, "in the stress of a strained box")
     return (C + C.T) / 2.0
 
 
-def _strain(lmp: "lammps", axis: int, strain: float) -> str:
-    """Strain the box and its atoms; return the command that takes the box back."""
-    low, high, *tilts = lmp.extract_box()[:5]
-    edges = [above - below for below, above in zip(low, high, strict=True)]
-    name = _BOX[axis]
-    if axis < 3:
-        old = f"change_box all {name} final {low[axis]!r} {high[axis]!r} remap units box"
-        middle, half = (low[axis] + high[axis]) / 2, edges[axis] / 2 * (1.0 + strain)
-        new = f"{middle - half!r} {middle + half!r}"
-        lmp.command(f"change_box all {name} final {new} remap units box")
-        return old
-    # xy tilts y along x by the length of y, and so on: the engineering strain
-    length = edges[{"yz": 2, "xz": 2, "xy": 1}[name]]
-    tilt = dict(zip(("xy", "yz", "xz"), tilts, strict=True))[name]
-    lmp.command(f"change_box all {name} final {tilt + strain * length!r} remap units box")
-    return f"change_box all {name} final {tilt!r} remap units box"
+def rest(lmp: "lammps") -> None:
+    """Bring the atoms of a session to where forces vanish; its box becomes triclinic.
+
+    Raises
+    ------
+    SimulationError
+        If they do not.
+    """
+    lmp.commands_string(
+        "change_box all triclinic\nvelocity all set 0.0 0.0 0.0\n"
+        "thermo_style custom step temp pe press density pxx pyy pzz pyz pxz pxy fmax\n"
+        "thermo_modify lost error norm no\nmin_style fire\nmin_modify dmax 0.05"
+    )
+    _minimise(lmp)
+
+
+def stress(lmp: "lammps") -> FloatArray:
+    """Return the stress of what is at rest in GPa, shape (6,): xx, yy, zz, yz, xz, xy."""
+    # a pressure is minus a stress
+    return -np.array([lmp.get_thermo(name) for name in _PRESSURE]) / BAR_PER_GPA
+
+
+def strain_cell(lmp: "lammps", strain: FloatArray) -> None:
+    """Strain a triclinic box, and bring its atoms to rest there.
+
+    Parameters
+    ----------
+    lmp
+        A session after :func:`rest`.
+    strain
+        Shape (6,): xx, yy, zz, yz, xz, xy, the last three as engineers count them, twice the
+        element of the tensor. The box is turned so that LAMMPS takes it.
+
+    Raises
+    ------
+    SimulationError
+        If forces do not vanish.
+    """
+    xx, yy, zz, yz, xz, xy = strain.tolist()
+    tensor = np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]])
+    strained = cell_of(lmp) @ (np.eye(3) + tensor)
+    _set_cell(lmp, np.linalg.cholesky(strained @ strained.T))
+    _minimise(lmp)
+
+
+def _set_cell(lmp: "lammps", cell: FloatArray) -> None:
+    """Give a triclinic box other vectors, rows of a lower triangle; the atoms move with it."""
+    low, *_ = lmp.extract_box()
+    (x, _, _), (xy, y, _), (xz, yz, z) = cell.tolist()
+    edges = " ".join(
+        f"{axis} final {below!r} {below + edge!r}"
+        for axis, below, edge in zip("xyz", low, (x, y, z), strict=True)
+    )
+    tilts = f"yz final {yz!r} xz final {xz!r} xy final {xy!r}"
+    lmp.command(f"change_box all {edges} {tilts} remap units box")
 
 
 def _minimise(lmp: "lammps") -> None:
@@ -106,7 +139,7 @@ def _minimise(lmp: "lammps") -> None:
         )
 
 
-def _positions(lmp: "lammps") -> FloatArray:
+def positions_of(lmp: "lammps") -> FloatArray:
     """Positions of all atoms in Å by their ids from 1 on, shape (n, 3); on one rank."""
     positions = np.empty((lmp.get_natoms(), 3))
     positions[_ids(lmp) - 1] = _local(lmp, "x")

@@ -67,3 +67,24 @@ def _voigt(elements: FloatArray) -> FloatArray:
     K = (c11 + 2.0 * c12) / 3.0
     G = (c11 - c12 + 3.0 * c44) / 5.0
     return np.array([K, G, 9.0 * K * G / (3.0 * K + G), (3.0 * K - 2.0 * G) / (6.0 * K + 2.0 * G)])
+
+
+def bulk_modulus(stiffness: ArrayLike) -> float:
+    """Return how much pressure a crystal needs to shrink: K = -V dP/dV.
+
+    It is Reuss's average of the compliance S, 1/K = S_11 + S_22 + S_33 + 2 (S_12 + S_23 + S_13).
+
+    Parameters
+    ----------
+    stiffness : array_like, shape (6, 6)
+        In the order xx, yy, zz, yz, xz, xy; the unit of the result.
+
+    Examples
+    --------
+    >>> C = np.diag([3.0, 3.0, 3.0, 1.0, 1.0, 1.0])
+    >>> C[:3, :3] += 1.5
+    >>> round(bulk_modulus(C), 6)
+    2.5
+    """
+    compliance = np.linalg.inv(np.asarray(stiffness, dtype=np.float64))
+    return 1.0 / float(compliance[:3, :3].sum())

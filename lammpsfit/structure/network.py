@@ -48,6 +48,9 @@ class NetworkCounts:
     bridging: FloatArray
     rings: FloatArray
 
+    def __add__(self, other: NetworkCounts) -> NetworkCounts:
+        return NetworkCounts(self.bridging + other.bridging, self.rings + other.rings)
+
 
 @dataclass(frozen=True)
 class Network:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -136,4 +136,29 @@ def observe(
     factors = StructureFactors(composition.pairs, q, np.array(S))
     return Observables(
         composition.numbers, dict(cutoffs), rdf, factors, tuple(bonds), tuple(network)
+    )
+
+
+def pooled(several: Sequence[Observables]) -> Observables:
+    """Make one block of each of several runs of the same atoms: errors are those between them.
+
+    g(r) goes as far as the smallest of their boxes; S(q) is brought to the q of the first.
+    """
+    first = several[0]
+    bins = min(one.rdf.r.size for one in several)
+    g = np.array([one.rdf.g[:, :bins] for one in several])
+    q = first.factors.q
+    S = np.array(
+        [
+            [np.interp(q, one.factors.q, row) for row in one.factors.blocks.mean(axis=0)]
+            for one in several
+        ]
+    )
+    return Observables(
+        first.numbers,
+        first.cutoffs,
+        PartialRdf.from_blocks(first.rdf.pairs, first.rdf.r[:bins], g),
+        StructureFactors(first.factors.pairs, q, S),
+        tuple(sum(one.bonds[1:], start=one.bonds[0]) for one in several if one.bonds),
+        tuple(sum(one.network[1:], start=one.network[0]) for one in several if one.network),
     )

@@ -1,17 +1,20 @@
 """Numbers of a validation: what each run says, beside what is known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from lammpsfit.md.observation import Observation
+from lammpsfit.md.crystal import Crystal, lattice
+from lammpsfit.md.observation import Observation, together
 from lammpsfit.md.observe import Part
+from lammpsfit.md.read_structure import true_density
 from lammpsfit.report.facts import Fact
 from lammpsfit.structure.blocks import Estimate, mean_and_error
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
-from lammpsfit.structure.elasticity import isotropic
+from lammpsfit.structure.elasticity import Moduli, bulk_modulus, isotropic
 from lammpsfit.structure.network import LONGEST_RING, MOST_BRIDGES, mean_network
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
@@ -23,8 +26,9 @@ from lammpsfit.validate.known import (
     reference_coordination,
     reference_of,
 )
-from lammpsfit.validate.plan import Plan
+from lammpsfit.validate.plan import Plan, Run
 from lammpsfit.validate.run import Results
+from lammpsfit.validate.store import Result
 from lammpsfit.validate.totals import totals
 
 TEN_MICRO_CM2_PER_S = 10.0
@@ -43,8 +47,11 @@ Sound = Mapping[str, Observation]
 def all_facts(plan: Plan, results: Results) -> list[Fact]:
     """Make the facts of every part."""
     found: list[Fact] = []
-    for part in plan.parts:
-        runs = sound(results, part)
+    for part in dict.fromkeys(run.part for run in plan.runs):
+        if part is Part.CRYSTAL:
+            found += _crystals(plan, results)
+            continue
+        runs = sound(plan, results, part)
         if not runs:
             continue
         name = heading(plan, part)
@@ -54,17 +61,19 @@ def all_facts(plan: Plan, results: Results) -> list[Fact]:
         if part is Part.LIQUID:
             found += [Fact(name, *row) for row in _diffusion(runs)]
         if part is Part.GLASS:
-            found += [Fact(name, *row) for row in _moduli(runs)]
+            found += [Fact(name, *row) for row in _moduli(plan, results)]
     return found
 
 
-def sound(results: Results, part: Part) -> dict[str, Observation]:
-    """Return the runs of a part that did not fail, by label."""
-    return {
-        label: result
-        for label, parts in results.items()
-        if isinstance(result := parts[part], Observation)
-    }
+def sound(plan: Plan, results: Results, part: Part) -> dict[str, Observation]:
+    """Return the runs of a part that did not fail, by label; several glasses as one."""
+    several = {label: _sound(results[label], plan.of(part)) for label in plan.potentials}
+    return {label: together(runs) for label, runs in several.items() if runs}
+
+
+def _sound(results: Mapping[Run, Result], runs: Sequence[Run]) -> list[Observation]:
+    found = (results[run] for run in runs)
+    return [one for one in found if isinstance(one, Observation)]
 
 
 def heading(plan: Plan, part: Part) -> str:
@@ -109,6 +118,8 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
         pressure[REFERENCE] = _plain(wanted["pressure"] / BAR_PER_GPA)
     yield "pressure", "GPa", pressure
     yield "energy", "eV/atom", each("energy")
+    if len(plan.of(part)) > 1:
+        return
     yield (
         "drift of the energy",
         "eV/atom",
@@ -250,12 +261,74 @@ def _of_blocks(values: FloatArray) -> Estimate:
     return Estimate(*map(float, mean_and_error(values)))
 
 
-def _moduli(runs: Sound) -> Rows:
-    found = {x: isotropic(run.solid.stiffness) for x, run in runs.items() if run.solid is not None}
-    yield "bulk modulus, 0 K", "GPa", {x: one.bulk for x, one in found.items()}
-    yield "shear modulus, 0 K", "GPa", {x: one.shear for x, one in found.items()}
-    yield "Young's modulus, 0 K", "GPa", {x: one.young for x, one in found.items()}
-    yield "Poisson's ratio, 0 K", "", {x: one.poisson for x, one in found.items()}
+def _moduli(plan: Plan, results: Results) -> Rows:
+    """Moduli of the glasses; of several, means with the scatter between them."""
+    found: dict[str, list[Moduli]] = {}
+    for label in plan.potentials:
+        runs = _sound(results[label], plan.of(Part.GLASS))
+        found[label] = [isotropic(run.solid.stiffness) for run in runs if run.solid is not None]
+    for words, unit, name in (
+        ("bulk modulus, 0 K", "GPa", "bulk"),
+        ("shear modulus, 0 K", "GPa", "shear"),
+        ("Young's modulus, 0 K", "GPa", "young"),
+        ("Poisson's ratio, 0 K", "", "poisson"),
+    ):
+        values = {x: [getattr(one, name) for one in several] for x, several in found.items()}
+        yield words, unit, {x: _of_glasses(several) for x, several in values.items() if several}
+
+
+def _of_glasses(several: Sequence[Estimate]) -> Estimate:
+    if len(several) == 1:
+        return several[0]
+    return _of_blocks(np.array([one.mean for one in several]))
+
+
+EDGES = (("a", "Å"), ("b", "Å"), ("c", "Å"), ("alpha", "°"), ("beta", "°"), ("gamma", "°"))
+"""Lattice parameters."""
+
+SMALL = 0.01
+"""Elastic constants that are smaller than this part of the largest, for all, are left out."""
+
+
+def _crystals(plan: Plan, results: Results) -> Iterator[Fact]:
+    """Cells, densities and elastic constants of crystals at rest, beside the cells of the files."""
+    for run in plan.of(Part.CRYSTAL):
+        runs = {x: found[run] for x, found in results.items()}
+        there = {x: one for x, one in runs.items() if isinstance(one, Observation)}
+        if there:
+            for row in _crystal(plan, run, there):
+                yield Fact(f"{run.variant}, 0 K, zero pressure", *row)
+
+
+def _crystal(plan: Plan, run: Run, runs: Sound) -> Rows:
+    known = lattice(plan.crystals[run.variant].cell)
+    solids = {x: one.solid for x, one in runs.items() if one.solid is not None}
+    cells = {}
+    for label, solid in solids.items():
+        task = plan.task(label, run, Path())
+        assert isinstance(task, Crystal)
+        cells[label] = task.lattice(solid)
+    for k, (name, unit) in enumerate(EDGES):
+        yield (
+            name,
+            unit,
+            {REFERENCE: _plain(known[k])} | {x: _plain(cell[k]) for x, cell in cells.items()},
+        )
+    density = {x: _plain(one.series.density[0]) for x, one in runs.items()}
+    yield (
+        "density",
+        "g/cm³",
+        {REFERENCE: _plain(true_density(plan.crystals[run.variant]))} | density,
+    )
+    yield "energy", "eV/atom", {x: _plain(one.series.energy[0]) for x, one in runs.items()}
+    bulk = {x: _plain(bulk_modulus(solid.stiffness)) for x, solid in solids.items()}
+    yield "bulk modulus", "GPa", bulk
+    largest = max(float(np.abs(solid.stiffness).max()) for solid in solids.values())
+    for i in range(6):
+        for j in range(i, 6):
+            constants = {x: solid.stiffness[i, j] for x, solid in solids.items()}
+            if max(map(abs, constants.values())) > SMALL * largest:
+                yield f"C{i + 1}{j + 1}", "GPa", {x: _plain(C) for x, C in constants.items()}
 
 
 def _diffusion(runs: Sound) -> Rows:
@@ -280,7 +353,7 @@ def _top(x: FloatArray, y: FloatArray) -> float:
 
 
 def _plain(value: float) -> Estimate:
-    return Estimate(value, float("nan"))
+    return Estimate(float(value), float("nan"))
 
 
 def _scaled(estimate: Estimate, factor: float) -> Estimate:

