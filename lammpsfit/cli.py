@@ -243,6 +243,9 @@ def validate(
     no_npt: Annotated[
         bool, typer.Option("--no-npt", help="skip the run for the density at zero pressure")
     ] = False,
+    no_liquid: Annotated[
+        bool, typer.Option("--no-liquid", help="skip the run of the liquid")
+    ] = False,
     quench: Annotated[
         float | None, typer.Option(help="also make a glass: cooling rate in K/ps")
     ] = None,
@@ -317,6 +320,7 @@ def validate(
         angles,
         glasses,
         crystal or (),
+        not no_liquid,
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)
     plan = build_plan(request)

@@ -48,7 +48,7 @@ class Part(StrEnum):
     """Density, structure and stiffness of the glass that the liquid becomes."""
 
     CRYSTAL = "crystal"
-    """Cell and stiffness of a crystal at rest (:class:`~lammpsfit.md.crystal.Crystal`)."""
+    """Cell and stiffness of a crystal at rest."""
 
 
 @dataclass(frozen=True)

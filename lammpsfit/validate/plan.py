@@ -58,6 +58,8 @@ class Request:
         How many glasses are made of each potential.
     crystals
         Files of crystals that are brought to rest.
+    liquid
+        Whether to run the liquid.
     """
 
     sources: Sequence[str]
@@ -72,6 +74,7 @@ class Request:
     angles: Path | None = None
     glasses: int = 1
     crystals: Sequence[Path] = ()
+    liquid: bool = True
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ def build_plan(request: Request) -> Plan:
 
 
 def _runs(request: Request, crystals: Iterable[str]) -> tuple[Run, ...]:
-    runs = [Run(Part.LIQUID)]
+    runs = [Run(Part.LIQUID)] if request.liquid else []
     runs += [Run(Part.DENSITY)] if request.density else []
     if not 1 <= request.glasses <= MOST_RUNS:
         raise InputError(f"--glasses must be from 1 to {MOST_RUNS}, got {request.glasses}")
@@ -213,7 +216,12 @@ def _runs(request: Request, crystals: Iterable[str]) -> tuple[Run, ...]:
         runs += [Run(Part.GLASS, str(k) if k > 1 else "") for k in range(1, request.glasses + 1)]
     elif request.glasses > 1:
         raise InputError("--glasses says how many are made: add --quench RATE")
-    return (*runs, *(Run(Part.CRYSTAL, name) for name in crystals))
+    runs += [Run(Part.CRYSTAL, name) for name in crystals]
+    if not runs:
+        raise InputError(
+            "nothing is left to run: leave out --no-liquid, or add --quench or --crystal"
+        )
+    return tuple(runs)
 
 
 def _crystals(files: Sequence[Path]) -> dict[str, Configuration]:

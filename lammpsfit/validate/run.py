@@ -1,12 +1,14 @@
 """The runs of a validation on the farm, each recorded as soon as it is back."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from lammpsfit.child.failure import Failure
 from lammpsfit.errors import StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.md.observation import Observation
+from lammpsfit.md.observe import Part
 from lammpsfit.validate.plan import Plan, Run
 from lammpsfit.validate.store import Result, Store
 
@@ -47,7 +49,8 @@ def run_plan(
     StoppedError
         If it was told to stop.
     """
-    structure = plan.problem.melted(stop, monitor.say)
+    molten = any(run.part is not Part.CRYSTAL for run in plan.runs)
+    structure = plan.problem.melted(stop, monitor.say) if molten else Path()
     tasks = {unit: plan.task(*unit, structure) for unit in plan.units}
     results = {unit: store.load(unit[0], task) for unit, task in tasks.items()}
     waiting = [unit for unit, result in results.items() if result is None]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lammpsfit.structure.observables import observe
+from lammpsfit.structure.observables import observe, pooled
 from lammpsfit.structure.pair_counts import Composition
 
 EDGE, N, BLOCKS = 20.0, 200, 10
@@ -49,3 +49,25 @@ def test_g_and_bonds_of_blocks():
 def test_without_bonds_there_are_none():
     positions = np.random.default_rng(1).uniform(0, EDGE, (BLOCKS, N, 3))
     assert of(positions).bonds == ()
+
+
+def test_several_runs_are_blocks_of_one():
+    """Their boxes differ: the mean is that of the runs, and the error that between them."""
+    rng = np.random.default_rng(3)
+    runs = []
+    for edge in (20.0, 19.0, 21.0):
+        positions = rng.uniform(0, edge, (BLOCKS, N, 3))
+        cell = edge * np.eye(3)
+        runs.append(observe(COMPOSITION, positions, cell, BLOCKS, 0.05, {"A-B": 4.0}))
+    one = pooled(runs)
+    assert one.rdf.r[-1] < 9.5 < runs[0].rdf.r[-1]  # half the smallest box
+    assert one.rdf.blocks.shape == (3, 3, one.rdf.r.size)
+    means = np.array([run.rdf.g[1, 100] for run in runs])
+    assert one.rdf.g[1, 100] == pytest.approx(means.mean())
+    assert one.rdf.variance[1, 100] == pytest.approx(means.var(ddof=1) / 3)
+    assert one.factors.blocks[0] == pytest.approx(runs[0].factors.blocks.mean(axis=0))
+    numbers = [run.bonding[0][0].number.mean for run in runs]
+    found = one.bonding[0][0].number
+    assert found.mean == pytest.approx(np.mean(numbers))
+    assert found.error == pytest.approx(np.std(numbers, ddof=1) / np.sqrt(3))
+    assert one.angle_blocks("A-B-A").sum() == sum(x.angle_blocks("A-B-A").sum() for x in runs)

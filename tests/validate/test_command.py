@@ -17,7 +17,8 @@ from lammpsfit.cli import main
 from lammpsfit.forcefield import dump_potential, load_potential
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
-ANGLES = Path(__file__).parents[2] / "examples" / "silica" / "bond_angles_3600K.csv"
+SILICA = Path(__file__).parents[2] / "examples" / "silica"
+ANGLES = SILICA / "bond_angles_3600K.csv"
 SHORT = ("--relax", "0.05", "--sample", "0.2", "--workers", "1")
 ALSO = """
 [[also]]
@@ -178,6 +179,25 @@ def test_kill_9_loses_only_what_was_running(whole, job_file, lammpsfit, tmp_path
 
 
 @pytest.mark.lammps
+def test_crystals_stand_beside_their_files(here, lammpsfit):
+    done = lammpsfit(
+        "validate", "BKS", "CHIK", "--job", "job.toml", "-o", "out", "--workers", 1,
+        "--no-liquid", "--no-npt", "--crystal", SILICA / "alpha_quartz.cif", cwd=Path.cwd(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "2 run(s) to do: BKS crystal alpha_quartz, CHIK crystal alpha_quartz" in done.stdout
+    content = json.loads(Path("out/validate.json").read_text())
+    assert not content["failures"]
+    quartz = content["facts"]["alpha_quartz, 0 K, zero pressure"]
+    assert quartz["a"]["values"]["reference"] == {"mean": pytest.approx(4.916), "error": None}
+    assert quartz["a"]["values"]["BKS"]["mean"] == pytest.approx(4.94, abs=0.1)
+    assert quartz["gamma"]["values"]["CHIK"]["mean"] == pytest.approx(120, abs=0.1)
+    assert 0 < quartz["C66"]["values"]["BKS"]["mean"] < quartz["C33"]["values"]["BKS"]["mean"]
+    suffixes = {path.suffix for path in Path("out/runs").glob("BKS-crystal-*")}
+    assert suffixes == {".npz", ".extxyz", ".data"}
+
+
+@pytest.mark.lammps
 def test_a_run_that_fails_is_said_and_kept(lammpsfit, job_file, tmp_path):
     weak = load_potential("BKS")
     weak = weak.replace({"A_Si-O": 0.4 * weak.parameters["A_Si-O"]})
@@ -233,6 +253,11 @@ WRONG = {
     "blocks": (["BKS", "--sample", "0.05"], "0.05 ps every 10 fs are 5 frames for 4 blocks"),
     "rate": (["BKS", "--quench", "0"], "rate of a quench must be positive (K/ps), got 0"),
     "pressure": (["BKS", "--quench-pressure", "0"], "how a glass is made: add --quench RATE"),
+    "glasses": (["BKS", "--quench", "10", "--glasses", "0"], "must be from 1 to 100, got 0"),
+    "no glass": (["BKS", "--glasses", "2"], "how many are made: add --quench RATE"),
+    "nothing": (["BKS", "--no-liquid", "--no-npt"], "nothing is left to run"),
+    "no crystal": (["BKS", "--crystal", "none.cif"], "none.cif: no such start structure"),
+    "crystal": (["BKS", "--crystal", "job.toml"], "job.toml: must be a start structure as CIF"),
     "slow": (["BKS", "--quench", "1e-300"], "must be below 2e+09 steps, got 3300 K at 1e-300 K/ps"),
     "slowest": (["BKS", "--quench", "5e-324"], "must be below 2e+09 steps, got 3300 K at 4.9"),
     "up": (["BKS", "--quench", "10", "--quench-to", "5000"], "must begin above its end (5000 K)"),

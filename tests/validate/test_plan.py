@@ -13,10 +13,11 @@ from lammpsfit.forcefield import Species
 from lammpsfit.md.observe import Part, Quench
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.validate.known import onto, reference_coordination
-from lammpsfit.validate.plan import Request, build_plan
+from lammpsfit.validate.plan import Request, Run, build_plan
 from lammpsfit.validate.store import Store
 
-ANGLES = Path(__file__).parents[2] / "examples" / "silica" / "bond_angles_3600K.csv"
+SILICA = Path(__file__).parents[2] / "examples" / "silica"
+ANGLES = SILICA / "bond_angles_3600K.csv"
 
 
 @pytest.fixture
@@ -32,15 +33,31 @@ def test_times_seeds_and_parts(job_file):
     plan = build_plan(Request(["BKS", "ML"], job_file, quench=Quench(10.0)))
     assert plan.problem.protocol.sample == 2 * 0.2
     assert plan.problem.protocol.relax == 0.05
-    assert plan.units == [(name, part) for part in Part for name in ("BKS", "ML")]
+    parts = (Part.LIQUID, Part.DENSITY, Part.GLASS)
+    assert plan.units == [(name, Run(part)) for part in parts for name in ("BKS", "ML")]
     structure = Path("start.data")
     seeds = {
-        part: {plan.task(name, part, structure).seed for name in ("BKS", "ML")} for part in Part
+        part: {plan.task(name, Run(part), structure).seed for name in ("BKS", "ML")}
+        for part in parts
     }
     assert [len(of_part) for of_part in seeds.values()] == [1, 1, 1]  # shared by potentials
     assert len(set.union(*seeds.values())) == 3
-    assert plan.task("BKS", Part.LIQUID, structure).quench is None
-    assert plan.task("BKS", Part.GLASS, structure).quench == Quench(10.0)
+    assert plan.task("BKS", Run(Part.LIQUID), structure).quench is None
+    assert plan.task("BKS", Run(Part.GLASS), structure).quench == Quench(10.0)
+
+
+def test_further_glasses_and_crystals_leave_the_other_runs_as_they_are(job_file):
+    one = build_plan(Request(["BKS"], job_file, quench=Quench(10.0)))
+    quench, crystals = Quench(10.0), [SILICA / "alpha_quartz.cif", SILICA / "beta_cristobalite.cif"]
+    many = build_plan(Request(["BKS"], job_file, quench=quench, glasses=3, crystals=crystals))
+    assert [str(run) for run in many.runs[len(one.runs) :]] == [
+        *("glass 2", "glass 3", "crystal alpha_quartz", "crystal beta_cristobalite")
+    ]
+    structure = Path("start.data")
+    for run in one.runs:
+        assert repr(many.task("BKS", run, structure)) == repr(one.task("BKS", run, structure))
+    assert len({many.task("BKS", run, structure).seed for run in many.runs}) == len(many.runs)
+    assert many.task("BKS", many.runs[-1], structure).atoms == 192  # two cells of 7.17 Å each way
 
 
 def test_bonds_join_opposite_charges(job_file):
@@ -86,7 +103,7 @@ def test_a_file_is_named_after_all_that_determines_it(job_file, tmp_path):
     plan = build_plan(Request(["BKS"], job_file))
     structure = tmp_path / "start.data"
     structure.write_text("atoms")
-    store, task = Store(tmp_path), plan.task("BKS", Part.LIQUID, structure)
+    store, task = Store(tmp_path), plan.task("BKS", Run(Part.LIQUID), structure)
     other = tmp_path / "other.data"
     other.write_text("other atoms")
     heavy = dict(task.potential.species) | {"O": Species(18.0, -1.2)}
