@@ -3,10 +3,10 @@
     python ci/truth.py FOLDER [--rate 10] [--atoms 648] [--until 22:30]
 
 runs ``lammpsfit validate`` for one potential after the other, on one core: first two crystals of
-all, then the liquid at 3600 K of all, then the glass at 300 K and zero pressure of all. What is finished
-is kept in the folder, and the same command goes on from there; after each run the tables of the
-page are written anew. With ``--until`` no run goes on beyond that time of day. Of what did not run,
-or failed, the page says so. ``--only-page`` runs nothing.
+all, then the liquid at 3600 K of all, then the glass at 300 K and zero pressure of all. What is
+finished is kept in the folder, and the same command goes on from there; after each run the tables
+of the page are written anew. With ``--until`` no run goes on beyond that time of day. Of what did
+not run, or failed, the page says so. ``--only-page`` runs nothing.
 """
 
 import argparse
