@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from lammpsfit import __version__
-from lammpsfit.cli_fit import describe, export_fit, run_to_end
+from lammpsfit.cli_fit import begin, describe, export_fit, run_to_end
 from lammpsfit.cli_gap import app as gap_app
 from lammpsfit.cli_init import init
 from lammpsfit.cli_output import (
@@ -88,6 +88,14 @@ def fit(
     strategy: Annotated[
         str | None, typer.Option(help="search strategy; default: the job's")
     ] = None,
+    warm: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--warm",
+            metavar="RUN",
+            help="run folder of an earlier fit whose samples are taken over; may be given again",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="check everything, run nothing")
     ] = False,
@@ -96,8 +104,7 @@ def fit(
 ) -> None:
     """Fit a potential to a reference."""
     from lammpsfit.config import override, read_job
-    from lammpsfit.fit.run.open_fit import open_fit
-    from lammpsfit.fit.run.run_folder import check_new_run, create_run, open_run
+    from lammpsfit.fit.run.run_folder import check_new_run
 
     job = override(read_job(job_file), strategy=strategy, evaluations=max_evaluations)
     session = open_session(
@@ -110,10 +117,10 @@ def fit(
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)
     check_new_run(output)
-    describe(job, session.console)
+    memories = describe(job, session.console, warm or [])
     if dry_run:
         return
-    run_to_end(lambda: open_fit(*open_run(create_run(output, job).path)), farm, session)
+    run_to_end(lambda: begin(output, job, memories), farm, session)
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """A fit on the command line: what it will do, how it is run, and what came of it."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from lammpsfit.fit.run.problem import Problem
     from lammpsfit.fit.run.result import FitResult
     from lammpsfit.fit.run.run_folder import RunFolder
+    from lammpsfit.fit.run.warm_start import Memory
     from lammpsfit.md.export import Check
     from lammpsfit.target import Evaluation
 
 
-def describe(job: "Job", console: Console) -> None:
-    """Check a job as a whole and say what it will do."""
+def describe(job: "Job", console: Console, warm: Sequence[Path] = ()) -> "list[Memory]":
+    """Check a job as a whole and say what it will do; return what it has of earlier runs."""
     from lammpsfit.fit.run.build import build_conditions, build_optimiser, build_space
+    from lammpsfit.fit.run.warm_start import recall
 
     conditions = build_conditions(job)
     space = build_space(job, conditions)
@@ -37,6 +39,21 @@ def describe(job: "Job", console: Console) -> None:
     say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
     for one in conditions.every[1:]:
         say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
+    memories = [recall(path, job, conditions, space) for path in warm]
+    for memory in memories:
+        say(console, memory.words)
+    return memories
+
+
+def begin(output: Path, job: "Job", memories: "list[Memory]") -> "Fit":
+    """Make the run folder of a new fit, with what there is of earlier runs, and open it."""
+    from lammpsfit.fit.run.open_fit import open_fit
+    from lammpsfit.fit.run.run_folder import create_run, open_run
+    from lammpsfit.fit.run.warm_start import take_in
+
+    fit = open_fit(*open_run(create_run(output, job).path))
+    take_in(fit, memories)
+    return fit
 
 
 def _words(problem: "Problem") -> str:

@@ -66,6 +66,8 @@ class Sample:
         Mean density of each block in g/cm³, shape (B,); None where the volume was constant.
     density_drift
         Change of the density over the sampled part in g/cm³; None where the volume was constant.
+    made_with
+        The potential of the run, where a search that uses it has no such point.
     """
 
     rdf: PartialRdf
@@ -81,6 +83,7 @@ class Sample:
     observed: Mapping[str, FloatArray] = field(default_factory=dict)
     density: FloatArray | None = None
     density_drift: Estimate | None = None
+    made_with: Potential | None = None
 
     @property
     def mean_density(self) -> Estimate | None:

@@ -133,11 +133,15 @@ class Trail:
         How it goes.
     runs
         The sound runs kept, in order.
+    beside
+        Runs of another search with potentials that this one has not; their points are the nearest
+        that it has. They are pooled, but no step begins or ends there.
     """
 
     linearise: Linearise[Any]
     settings: GaussNewtonSettings
     runs: list[Seen] = field(default_factory=list)
+    beside: list[Seen] = field(default_factory=list)
     _alone: dict[int, LocalModel] = field(default_factory=dict)
     _pooled: dict[int, tuple[tuple[int, ...], LocalModel]] = field(default_factory=dict)
 
@@ -164,7 +168,7 @@ class Trail:
         F = self.metric(seen)
         others = [
             other
-            for other in self.runs
+            for other in (*self.runs, *self.beside)
             if other is not seen and _length(other.x - seen.x, F) <= self.settings.reach
         ]
         if not others:
@@ -182,13 +186,17 @@ class Trail:
         return Estimate(value, float(np.hypot(model.error, slow)))
 
 
-def descend(start: Vector, domain: Domain, trail: Trail) -> Descent:
-    """Descend from the allowed point `start`, shape (d,), until a reason of :class:`End`."""
+def descend(start: Vector, domain: Domain, trail: Trail, begin: Seen | None = None) -> Descent:
+    """Descend from the allowed point `start`, shape (d,), until a reason of :class:`End`.
+
+    Where a run of the trail is given to `begin` at, nothing is run at the start.
+    """
     settings = trail.settings
-    begin = yield from _start(start, settings)
     if begin is None:
-        return End.FAILED
-    trail.add(begin)
+        begin = yield from _start(start, settings)
+        if begin is None:
+            return End.FAILED
+        trail.add(begin)
     path, radius = [begin], settings.radius
     broken: list[Vector] = []
     calm: list[Estimate] = []  # costs before each step of late, since one was seen to help

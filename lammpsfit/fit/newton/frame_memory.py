@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from lammpsfit.fit.base import Vector
-from lammpsfit.forcefield import ParameterSpace
+from lammpsfit.forcefield import ParameterSpace, Potential, dump_potential
 from lammpsfit.md.frames import Frames
 from lammpsfit.target import Term
 
@@ -25,13 +25,20 @@ class FrameMemory:
         self._space = space
         self._known: WeakKeyDictionary[Frames, dict[tuple[str, bytes], Any]] = WeakKeyDictionary()
 
-    def energies(self, frames: Frames, points: Sequence[Vector]) -> Vector:
-        """Return the energy of each frame in eV at each point, shape (n_frames, n_points)."""
+    def energies(self, frames: Frames, points: Sequence[Vector | Potential]) -> Vector:
+        """Return the energy of each frame in eV at each point, shape (n_frames, n_points).
+
+        A potential stands for itself: it may lie outside of the space.
+        """
         known = self._known.setdefault(frames, {})
-        keys = [("energies", u.tobytes()) for u in points]
-        new = {key: u for key, u in zip(keys, points, strict=True) if key not in known}
+        keys = [("energies", _key(one)) for one in points]
+        new = {key: one for key, one in zip(keys, points, strict=True) if key not in known}
         if new:
-            found = frames.energies([self._space.potential(u) for u in new.values()])
+            potentials = (
+                one if isinstance(one, Potential) else self._space.potential(one)
+                for one in new.values()
+            )
+            found = frames.energies(list(potentials))
             known.update(zip(new, found.T, strict=True))
         return np.column_stack([known[key] for key in keys])
 
@@ -65,3 +72,7 @@ class FrameMemory:
             known[key] = find()
         found: Vector | None = known[key]
         return found
+
+
+def _key(one: Vector | Potential) -> bytes:
+    return dump_potential(one).encode() if isinstance(one, Potential) else one.tobytes()

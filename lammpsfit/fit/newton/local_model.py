@@ -108,9 +108,12 @@ class Fluctuations:
         self._exact: dict[bytes, ExactRows] = {}
 
     def __call__(self, runs: Sequence[tuple[Vector, Sample]], x: Vector) -> LocalModel:
-        """Make the model at `x` of runs that kept their frames."""
+        """Make the model at `x` of runs that kept their frames.
+
+        The potential of a run is that of its point, unless it says another one.
+        """
         frames = [_frames(sample) for _, sample in runs]
-        points = [*(u for u, _ in runs), x]
+        points = [*(sample.made_with or u for u, sample in runs), x]
         counts = [len(f) for f in frames]
         if len(runs) > 1:
             energies = [self._memory.energies(f, points) for f in frames]

@@ -7,6 +7,7 @@ the next point of the sequence.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,11 +80,33 @@ class RunningDescent:
         self._domain = domain
         self.begin(start)
 
-    def begin(self, start: Vector) -> None:
-        """Begin; anew, elsewhere, where nothing came of the start before."""
+    def begin(self, start: Vector, at: Seen | None = None) -> None:
+        """Begin; anew, elsewhere, where nothing came of the start before.
+
+        Where it begins `at` a run of its trail, the start is not run.
+        """
         self.end: End | None = None
-        self._descent: Descent = descend(start, self._domain, self.trail)
+        self._descent: Descent = descend(start, self._domain, self.trail, at)
         self._await(next(self._descent))
+
+    def recall(self, runs: Sequence[Seen], beside: Sequence[Seen]) -> None:
+        """Take in runs of an earlier search, and begin at the lowest of them by all of them.
+
+        Parameters
+        ----------
+        runs
+            Those at points of this one.
+        beside
+            Those with other potentials, see :class:`~lammpsfit.fit.newton.descent.Trail`.
+        """
+        trail = self.trail
+        for seen in sorted(runs, key=_cost, reverse=True):  # the worst is forgotten first
+            trail.add(seen)
+        trail.beside = list(beside)
+        allowed = [seen for seen in trail.runs if self._domain.permits(seen.x)]
+        if allowed:
+            best = min(allowed, key=lambda seen: trail.cost2(trail.pooled(seen)).mean)
+            self.begin(best.x, best)
 
     def _await(self, batch: list[Try]) -> None:
         self._batch = batch
@@ -212,6 +235,21 @@ class GaussNewton:
             self._restarts -= 1
             descent.begin(self._starts.next())
 
+    def recall(
+        self, told: Sequence[tuple[Ask, Outcome]], beside: Sequence[tuple[Ask, Outcome]] = ()
+    ) -> None:
+        """Take in what an earlier search was told, before anything is asked.
+
+        The first descent begins at the best of it. Runs `beside` had potentials that this search
+        has not, and have numbers of their own, below 0.
+        """
+        self._used |= {ask.id for ask, _ in told}
+        runs, others = (
+            [Seen(ask.id, ask.x, outcome) for ask, outcome in several if outcome.ok]
+            for several in (told, beside)
+        )
+        self._descents[0].recall(runs, others)
+
     def expect(self, ask: Ask) -> None:
         """Take note of a point that was asked before a resume and is still to be told."""
         self._used.add(ask.id)
@@ -257,6 +295,11 @@ class GaussNewton:
         while self._first_unused in self._used:
             self._first_unused += 1
         return self._first_unused
+
+
+def _cost(seen: Seen) -> float:
+    assert seen.outcome.cost is not None  # only sound runs are kept
+    return seen.outcome.cost
 
 
 class _Starts:

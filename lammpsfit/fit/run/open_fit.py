@@ -20,7 +20,7 @@ from lammpsfit.fit.run.conditions import Conditions, Samples, samples_of
 from lammpsfit.fit.run.job_killers import Suspect, find_suspects
 from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.record_models import sound_records
-from lammpsfit.fit.run.records import as_told
+from lammpsfit.fit.run.records import WARM, as_told
 from lammpsfit.fit.run.run_folder import RunFolder, evaluations
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.sample_file import load_sample, save_sample
@@ -59,6 +59,8 @@ class Fit:
         The evaluations of the search so far, in the journal's order.
     confirmations
         The records of the confirmation runs so far.
+    beside
+        Records of evaluations of an earlier run whose potentials lie outside of the space.
     suspects
         What was at work when a session died, see :mod:`lammpsfit.fit.run.job_killers`.
     deadline
@@ -73,6 +75,7 @@ class Fit:
     space: ParameterSpace
     records: list[Record] = field(default_factory=list)
     confirmations: list[Record] = field(default_factory=list)
+    beside: list[Record] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)
     deadline: float = math.inf
     notes: list[str] = field(default_factory=list)
@@ -87,6 +90,11 @@ class Fit:
     def problem(self) -> Problem:
         """What is fitted under the main condition."""
         return self.conditions.main
+
+    @property
+    def evaluated(self) -> int:
+        """Number of evaluations of this search: those that were taken over do not count."""
+        return sum(record["stage"] != WARM for record in self.records)
 
     @property
     def exposed(self) -> bool:
@@ -203,6 +211,7 @@ def open_fit(folder: RunFolder, job: Job, journal: Journal) -> Fit:
         space,
         evaluations(journal),
         journal.of_type("confirmation"),
+        journal.of_type(WARM),
         find_suspects(journal),
         notes=[f"{folder.journal}: {note}" for note in notes],
     )

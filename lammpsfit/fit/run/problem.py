@@ -175,6 +175,15 @@ def _with_splines(potential: Potential, job: Job) -> Potential:
     return replace(potential, pairs=pairs)
 
 
+def _without_zeros(potential: Potential) -> Potential:
+    """Leave out splines that are zero: the start structure is that of the potential without."""
+    pairs = {
+        pair: tuple(term for term in terms if not term.form.knots or any(term.values.values()))
+        for pair, terms in potential.pairs.items()
+    }
+    return replace(potential, pairs=pairs)
+
+
 def build_problem(job: Job, start: Potential | None = None) -> Problem:
     """Load everything a job names, and check that it fits together.
 
@@ -206,7 +215,9 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
         seed=melt.seed,
     )
     melt_potential = (
-        potential if melt.potential is None else _for_system(load_potential(melt.potential), system)
+        _without_zeros(potential)
+        if melt.potential is None
+        else _for_system(load_potential(melt.potential), system)
     )
     return Problem(
         potential, reference, target, system, protocol, melting, melt_potential, box

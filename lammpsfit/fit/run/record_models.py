@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from lammpsfit.child.failure import Reason
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, Record
+from lammpsfit.fit.run.records import WARM
 from lammpsfit.models import Count, Fields, Finite, first_wrong
 from lammpsfit.target.objective import STRUCTURE
 
@@ -99,6 +100,10 @@ class _Evaluation(Fields):
     asked_after: Count | None = None
 
 
+class _TakenOver(_Evaluation):
+    potential: str
+
+
 class _Confirmation(Fields):
     label: str
     repeat: Count
@@ -132,6 +137,7 @@ _START: TypeAdapter[Any] = TypeAdapter(
 )
 _KINDS: Mapping[str, tuple[TypeAdapter[Any], ...]] = {
     "evaluation": (TypeAdapter(_Evaluation), _RESULT),
+    WARM: (TypeAdapter(_TakenOver), TypeAdapter(_Sound)),
     "confirmation": (TypeAdapter(_Confirmation), _RESULT),
     "start": (_START,),
 }

@@ -211,6 +211,7 @@ def _summary(fit: Fit) -> dict[str, Any]:
             "censored": status["censored"],
             "failed": status["failed"],
             "by_reason": dict(Counter(record["reason"] for record in failed)),
+            **({"taken_over": taken} if (taken := len(fit.records) - fit.evaluated) else {}),
         },
         "atom_steps": sum(record.get("atom_steps", 0) for record in everything),
         "wall_s": round(fit.wall, 1),

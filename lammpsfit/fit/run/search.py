@@ -8,13 +8,15 @@ from lammpsfit.errors import RunError, StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.farm.journal import JournalWriter, Record
 from lammpsfit.fit.base import Ask
+from lammpsfit.fit.newton.optimiser import GaussNewton
 from lammpsfit.fit.run.ask_order import AskOrder, Eager, Ordered
 from lammpsfit.fit.run.build import build_optimiser
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.job_killers import start_of
 from lammpsfit.fit.run.open_fit import Fit, Monitor
-from lammpsfit.fit.run.records import evaluation_record
+from lammpsfit.fit.run.records import WARM, evaluation_record
 from lammpsfit.fit.run.result import failures
+from lammpsfit.fit.run.warm_start import hand_on
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.target import Evaluation
@@ -35,17 +37,19 @@ def search(
     fit.leave_out_unreadable(monitor.say)
     limit = fit.job.limits.evaluations or math.inf
     total = None if math.isinf(limit) else int(limit)
-    monitor.begin("search", total, len(fit.records))
+    monitor.begin("search", total, fit.evaluated)
     _try_suspects(fit, farm, journal, monitor, stop, structures)
-    ahead = fit.job.farm.ordered
+    if isinstance(optimiser, GaussNewton):
+        hand_on(fit, optimiser)
+    ahead, ours = fit.job.farm.ordered, [r for r in fit.records if r["stage"] != WARM]
     order: AskOrder = (
-        Eager(optimiser, fit.records, fit.told)
+        Eager(optimiser, ours, fit.told)
         if ahead is None
-        else Ordered(optimiser, fit.records, ahead, fit.told)
+        else Ordered(optimiser, ours, ahead, fit.told)
     )
     running: dict[int, Ask] = {}
     while (why := stop()) is None:
-        room = 0 if fit.late else min(farm.idle, limit - len(fit.records) - farm.busy)
+        room = 0 if fit.late else min(farm.idle, limit - fit.evaluated - farm.busy)
         for ask in order.ask(int(room)):
             running[ask.id] = ask
             if fit.exposed:
@@ -88,7 +92,7 @@ def _try_suspects(
     """Run again what may have killed the job, one at a time; who did it twice has failed."""
     limit = fit.job.limits.evaluations or math.inf
     for suspect in fit.suspects:
-        if (ask := suspect.ask) is None or len(fit.records) >= limit:
+        if (ask := suspect.ask) is None or fit.evaluated >= limit:
             continue
         result: Result | None = suspect.failure
         seconds = 0.0

@@ -478,3 +478,64 @@ def test_inputs_are_checked():
         optimiser(constraint=wall)
     with pytest.raises(InputError, match="constraint must leave room"):
         optimiser(start=None, constraint=lambda X: -np.ones(len(X)))
+
+
+# What an earlier search was told
+
+
+def taken_over(told):
+    return [(Ask(900_000 + ask.id, ask.x, "warm", keep=True), outcome) for ask, outcome in told]
+
+
+def test_a_search_goes_on_from_the_best_of_an_earlier_one_and_needs_fewer_runs():
+    first = search(optimiser(), fails=never)
+    second = optimiser()
+    second.recall(taken_over(first))
+    (ask,) = second.ask(1)
+    costs = {900_000 + a.id: o.cost for a, o in first}
+    assert ask.origin in costs
+    assert costs[ask.origin] < 1.02 * min(costs.values())
+    assert ask.id == 0
+    second.tell(ask, outcome(ask))
+    more = search(second, fails=never)
+    assert 1 + len(more) < len(first) / 2
+    best = second.ranking(1)[0]
+    assert np.linalg.norm(best.ask.x - TRUTH) < 0.02
+
+
+def test_where_the_best_is_not_allowed_any_more_it_begins_at_another():
+    first = search(optimiser(), fails=never)
+
+    def left(points):
+        return 0.6 - points[:, 0]
+
+    second = optimiser(constraint=left)
+    second.recall(taken_over(first))
+    (ask,) = second.ask(1)
+    allowed = {900_000 + a.id for a, _ in first if a.x[0] <= 0.6}
+    assert ask.origin in allowed
+    assert ask.x[0] <= 0.6
+
+
+def test_where_none_is_allowed_it_begins_at_its_start():
+    second = optimiser(constraint=lambda points: 0.16 - points[:, 0])
+    second.recall([(Ask(900_007, TRUTH, "warm"), Outcome(0.1, 0.01, run=run_of(7)))])
+    (ask,) = second.ask(1)
+    np.testing.assert_array_equal(ask.x, START)
+    assert ask.origin is None
+
+
+def test_runs_beside_the_space_are_pooled_but_nothing_begins_there():
+    near = [(Ask(-k, TRUTH, "warm"), Outcome(0.1, 0.01, run=run_of(100 + k))) for k in (1, 2, 3)]
+    found = optimiser(start=TRUTH)
+    found.recall([], near)
+    (ask,) = found.ask(1)
+    np.testing.assert_array_equal(ask.x, TRUTH)
+    assert ask.origin is None
+    found.tell(ask, outcome(ask))
+    (candidate,) = found.ranking(5)
+    assert candidate.ask.id == ask.id
+    alone = optimiser(start=TRUTH)
+    (again,) = alone.ask(1)
+    alone.tell(again, outcome(again))
+    assert candidate.error < alone.ranking(1)[0].error

@@ -49,6 +49,8 @@ def test_splines_are_added_as_zeros_and_freed_together(job_of):
     bks, r = load_potential("BKS"), np.linspace(0.5, 7.9, 50)
     for pair in bks.pair_names:
         np.testing.assert_array_equal(space.base.energy(pair, r), bks.energy(pair, r))
+    # the start structure is the same, and is melted once for both
+    assert build_conditions(job_of()).main.melt_potential == bks
     bent = space.potential([0.5, 0.5, 0.75, 0.5])
     assert bent.parameters["c3_Si-O"] == 0.5
     assert bent.energy("Si-O", [1.7])[0] > bks.energy("Si-O", [1.7])[0]
