@@ -276,6 +276,13 @@ def validate(
         Path | None,
         typer.Option(help="table of bond angles to compare with; default: the job's"),
     ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="measured S(q) to compare the glass with, or the liquid: neutron=FILE, xray=FILE; "
+            "neutron:S-1=FILE where the file holds another quantity"
+        ),
+    ] = None,
     workers: Workers = None,
     parsl: ParslFile = None,
     oversubscribe: Oversubscribe = False,
@@ -295,6 +302,7 @@ def validate(
     from lammpsfit.reference.options import parse_cutoffs
     from lammpsfit.report.facts import print_facts
     from lammpsfit.report.unit_progress import UnitProgress
+    from lammpsfit.validate.against import parse_measured
     from lammpsfit.validate.command import validate as run_validation
     from lammpsfit.validate.output import FILES
     from lammpsfit.validate.plan import Request, build_plan
@@ -309,6 +317,7 @@ def validate(
         folder=output,
         inputs=[
             *(job_file, angles, *job.files, *(crystal or ())),
+            *(table.file for table in parse_measured(against or ())),
             *(Path(x) for x in map(potential_of, potentials) if names_file(x)),
         ],
         walltime=walltime,
@@ -328,6 +337,7 @@ def validate(
         glasses,
         crystal or (),
         not no_liquid,
+        against or (),
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)
     plan = build_plan(request)

@@ -19,6 +19,7 @@ from lammpsfit.structure.network import LONGEST_RING, MOST_BRIDGES, mean_network
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.units import BAR_PER_GPA
+from lammpsfit.validate.against import Measured
 from lammpsfit.validate.known import (
     REFERENCE,
     angle_sets,
@@ -136,7 +137,7 @@ def _structure(plan: Plan, part: Part, runs: Sound) -> Rows:
         yield from _coordination(plan, part, structures)
         yield from _angles(plan, part, structures)
     yield from _network(structures)
-    yield from _diffraction(structures)
+    yield from _diffraction(structures, plan.measured_in(part))
 
 
 def _cost(plan: Plan, structure: Observables) -> Estimate:
@@ -224,16 +225,27 @@ def _overlap(theta: FloatArray, known: tuple[FloatArray, FloatArray], p: FloatAr
     return overlap(np.interp(angles, theta, p), wanted)
 
 
-def _diffraction(structures: Mapping[str, Observables]) -> Rows:
+def _diffraction(structures: Mapping[str, Observables], measured: Mapping[str, Measured]) -> Rows:
     both = {x: totals(one) for x, one in structures.items()}
     for probe in next(iter(both.values())):
-        where, height = {}, {}
+        where, height, distance = {}, {}, {}
+        known = measured.get(probe)
         for label, found in both.items():
             q = structures[label].factors.q
             where[label] = jackknife(found[probe], partial(_first, 0, Q_WIDTH, q))
             height[label] = jackknife(found[probe], partial(_first, 1, Q_WIDTH, q))
+            if known is not None:
+                off = jackknife(found[probe], partial(known.distance, q))
+                distance[label] = _scaled(off, 100.0)
+        if known is not None:
+            q = next(iter(structures.values())).factors.q
+            q = q[known.covers(q)]
+            at, high = first_peak(q, known.at(q), Q_WIDTH)
+            where[REFERENCE], height[REFERENCE] = _plain(at), _plain(high)
         yield f"{probe} S(q): first peak at", "1/Å", where
         yield f"{probe} S(q): its height", "", height
+        if distance:
+            yield f"{probe} S(q): distance from the measured one", "%", distance
 
 
 def _network(structures: Mapping[str, Observables]) -> Rows:

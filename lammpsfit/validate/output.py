@@ -98,6 +98,11 @@ def _notes(plan: Plan) -> list[str]:
     ]
     if problem.reference is not None:
         lines.append(f"reference: {problem.reference.path.name}")
+    lines += [
+        f"measured {one.probe} S(q), the reference of its panel: {one.path.name}; distance: "
+        "|S - measured| / |measured - 1|"
+        for one in plan.measured.values()
+    ]
     if plan.quench is not None:
         lines.append(
             f"glass: {protocol.relax:g} ps at {protocol.temperature:g} K, cooled to "

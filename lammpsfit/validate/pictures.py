@@ -89,10 +89,13 @@ def _factors(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> P
             blocks.setdefault(pair, {})[label] = one.factors.q, one.factors.blocks[:, k]
         for probe, total in totals(one).items():
             blocks.setdefault(probe, {})[label] = one.factors.q, total
-    panels = [
-        Panel(name, {label: _mean(q, values) for label, (q, values) in several.items()})
-        for name, several in blocks.items()
-    ]
+    measured = plan.measured_in(part)
+    panels = []
+    for name, several in blocks.items():
+        curves = {label: _mean(q, values) for label, (q, values) in several.items()}
+        wanted = measured.get(name)
+        known = {} if wanted is None else {REFERENCE: Curve(wanted.q, wanted.S)}
+        panels.append(Panel(name, curves, known))
     title = f"Structure factors (Faber-Ziman): {heading(plan, part)}"
     return Picture(f"{part}-sq", title, "q (1/Å)", "S(q)", "q_per_A", panels, (0.0, 12.0))
 

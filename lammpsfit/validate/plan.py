@@ -21,6 +21,8 @@ from lammpsfit.reference.angle_table import AngleTable, read_angle_table
 from lammpsfit.structure.pair_counts import first_minimum
 from lammpsfit.structure.rdf import canonical_pair
 from lammpsfit.target import MAIN
+from lammpsfit.target.term import Setting
+from lammpsfit.validate.against import Measured, parse_measured, read_measured
 
 LONGER = 2.0
 """A validation samples this many times as long as an evaluation, unless told otherwise."""
@@ -60,6 +62,8 @@ class Request:
         Files of crystals that are brought to rest.
     liquid
         Whether to run the liquid.
+    against
+        Measured S(q), as :func:`~lammpsfit.validate.against.parse_measured` reads it.
     """
 
     sources: Sequence[str]
@@ -75,6 +79,7 @@ class Request:
     glasses: int = 1
     crystals: Sequence[Path] = ()
     liquid: bool = True
+    against: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,8 @@ class Plan:
         Seed of the job.
     crystals
         Crystals as they are known, by name.
+    measured
+        Measured S(q), by probe; of the glass, where one is made.
     """
 
     title: str
@@ -133,6 +140,12 @@ class Plan:
     angles: AngleTable | None
     seed: int
     crystals: Mapping[str, Configuration] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+
+    def measured_in(self, part: Part) -> Mapping[str, Measured]:
+        """Return the measured S(q) that a part is compared with."""
+        compared = Part.GLASS if self.of(Part.GLASS) else Part.LIQUID
+        return self.measured if part is compared else {}
 
     @property
     def units(self) -> list[tuple[str, Run]]:
@@ -190,6 +203,8 @@ def build_plan(request: Request) -> Plan:
         request.quench.steps(problem.protocol)
     known = request.angles or (None if job.reference is None else job.reference.angles)
     crystals = _crystals(request.crystals)
+    setting = Setting(problem.potential, problem.system, problem.protocol)
+    measured = [read_measured(table, setting) for table in parse_measured(request.against)]
     plan = Plan(
         job.title,
         problem,
@@ -200,6 +215,7 @@ def build_plan(request: Request) -> Plan:
         None if known is None else read_angle_table(known),
         job.seed,
         crystals,
+        {one.probe: one for one in measured},
     )
     for label, run in plan.units:
         if run.part is Part.CRYSTAL:

@@ -34,10 +34,13 @@ def whole(lammpsfit, job_file, structure, tmp_path_factory):
     mine = folder / "mine.toml"
     other = load_potential("ML")
     mine.write_text(dump_potential(other).replace('name = "ML"', 'name = "mine"'))
-    out = folder / "out"
+    out, measured = folder / "out", folder / "measured.csv"
+    q = np.arange(0.5, 20, 0.05)
+    S = 1 - np.exp(-((q / 1.5) ** 4)) + 1.2 * np.exp(-(((q - 1.5) / 0.3) ** 2))
+    np.savetxt(measured, np.column_stack([10 * q, S]), header="Q (1/nm), S(Q)")
     done = lammpsfit(
-        "validate", "BKS", mine, "--job", job_file, "-o", out, *SHORT,
-        "--quench", 3300, "--angles", ANGLES, "--json", folder / "copy.json",
+        "validate", "BKS", mine, "--job", job_file, "-o", out, *SHORT, "--against",
+        f"neutron={measured}", "--quench", 3300, "--angles", ANGLES, "--json", folder / "copy.json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out, done
@@ -107,6 +110,12 @@ def test_the_values_are_those_of_the_curves(whole):
     assert shared["table ml"]["mean"] > shared["table bks"]["mean"]  # as published
     assert 80 < shared["BKS"]["mean"] < 100
     assert "reference" not in glass["O-Si-O: mean angle"]["values"]
+    peak = glass["neutron S(q): first peak at"]["values"]["reference"]["mean"]
+    assert peak == pytest.approx(1.5, abs=0.1)
+    off = glass["neutron S(q): distance from the measured one"]["values"]["BKS"]
+    assert 10 < off["mean"] < 150
+    assert 0 < off["error"] < off["mean"]
+    assert "neutron S(q): distance from the measured one" not in liquid
     assert set(density) == {"temperature", "density", "drift of the density"}
     around = liquid["O around Si"]["values"]["reference"]["mean"]
     assert around == pytest.approx(4.07, abs=0.02)  # the integral of the reference's g(r)
@@ -255,6 +264,8 @@ WRONG = {
     "pressure": (["BKS", "--quench-pressure", "0"], "how a glass is made: add --quench RATE"),
     "glasses": (["BKS", "--quench", "10", "--glasses", "0"], "must be from 1 to 100, got 0"),
     "no glass": (["BKS", "--glasses", "2"], "how many are made: add --quench RATE"),
+    "against": (["BKS", "--against", "sq.dat"], "--against must be neutron=FILE or xray=FILE"),
+    "no curve": (["BKS", "--against", "xray=none.dat"], "none.dat: no such file"),
     "nothing": (["BKS", "--no-liquid", "--no-npt"], "nothing is left to run"),
     "no crystal": (["BKS", "--crystal", "none.cif"], "none.cif: no such start structure"),
     "crystal": (["BKS", "--crystal", "job.toml"], "job.toml: must be a start structure as CIF"),

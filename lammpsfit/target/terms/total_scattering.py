@@ -175,7 +175,7 @@ def build(tables: Sequence[TotalScatteringTable], setting: Setting) -> Iterator[
         q is left.
     """
     for table in tables:
-        known = read_total_table(table.file, "q", table.unit)
+        known, S, scale = read_factor(table, setting)
         low = known.x[0] if table.q_min is None else table.q_min
         high = known.x[-1] if table.q_max is None else table.q_max
         inside = (known.x >= low) & (known.x <= high)
@@ -184,10 +184,33 @@ def build(tables: Sequence[TotalScatteringTable], setting: Setting) -> Iterator[
                 f"{known.path}: no two points are left with {low:g} < q < {high:g} 1/Å, the table "
                 f"goes from {known.x[0]:g} to {known.x[-1]:g}"
             )
-        S, scale = _as_factor(known, table, setting)
-        check_level(known, S, f'quantity = "{table.quantity}"', "S")
-        peak_is_plausible(known, S, setting)
         yield _term(known, table, setting, S, scale, inside)
+
+
+def read_factor(
+    table: TotalScatteringTable, setting: Setting
+) -> tuple[TotalTable, FloatArray, FloatArray]:
+    """Read a measured curve as S(q).
+
+    Returns
+    -------
+    known : TotalTable
+        What the file holds.
+    S : ndarray, shape (n,)
+        S at each q of it, 1 at large q.
+    scale : ndarray, shape (n,)
+        What turns errors of the file into those of S.
+
+    Raises
+    ------
+    InputError
+        If the file is no such table or cannot be what it is said to be.
+    """
+    known = read_total_table(table.file, "q", table.unit)
+    S, scale = _as_factor(known, table, setting)
+    check_level(known, S, f'quantity = "{table.quantity}"', "S")
+    peak_is_plausible(known, S, setting)
+    return known, S, scale
 
 
 def _term(
