@@ -462,7 +462,8 @@ class StrategyTable(Model):
         1,
         ge=1,
         le=1000,
-        description="gauss-newton: descents at a time; the first begins at the start potential",
+        description="gauss-newton: descents at a time; the first begins at the start potential; of "
+        "two that meet one goes on",
     )
     batch: int = Field(
         1, ge=1, le=1000, description="gauss-newton: steps that each descent tries at once"

@@ -48,6 +48,7 @@ class End(StrEnum):
 
     QUIET = "step after step is less than the noise: a minimum as far as the runs can tell"
     FAILED = "run after run failed, at the start or around the point reached: look elsewhere"
+    MET = "it came to where another descent is, which goes on for both"
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Trail:
         others = [
             other
             for other in (*self.runs, *self.beside)
-            if other is not seen and _length(other.x - seen.x, F) <= self.settings.reach
+            if other is not seen and length(other.x - seen.x, F) <= self.settings.reach
         ]
         if not others:
             return self.alone(seen)
@@ -220,7 +221,7 @@ def descend(start: Vector, domain: Domain, trail: Trail, begin: Seen | None = No
                 return End.FAILED
             if failed > 1 and len(path) > 1:
                 path.pop()  # where steps fail time and again, the point itself is not sound
-            longest = max(_length(s, F) for s in steps)
+            longest = max(length(s, F) for s in steps)
             radius = max(settings.smallest, SHRINK * longest)
             continue
         failed = 0
@@ -232,7 +233,7 @@ def descend(start: Vector, domain: Domain, trail: Trail, begin: Seen | None = No
         if fall.mean > (-fall.error if hidden else 0.0):
             path.append(best)
             del path[: -settings.memory]
-        radius = _radius(radius, _length(best.x - here.x, F), promised, fall, settings)
+        radius = _radius(radius, length(best.x - here.x, F), promised, fall, settings)
         calm.append(before)
         if not hidden or _seen(_fall(calm[0], after)):
             calm.clear()
@@ -263,16 +264,16 @@ def _around(
     domain: Domain, here: Vector, broken: list[Vector], F: Vector, distance: float
 ) -> Domain:
     """Forbid the neighbourhood of points whose runs failed, but for those about `here` itself."""
-    avoided = [x for x in broken if _length(x - here, F) > distance]
+    avoided = [x for x in broken if length(x - here, F) > distance]
     if not avoided:
         return domain
 
     def margins(points: Vector) -> Vector:
-        apart = [[_length(x - y, F) - distance for y in avoided] for x in points]
+        apart = [[length(x - y, F) - distance for y in avoided] for x in points]
         return np.hstack([domain.margins(points), apart])
 
     def slopes(x: Vector) -> Vector:
-        away = [F @ (x - y) / max(_length(x - y, F), 1e-300) for y in avoided]
+        away = [F @ (x - y) / max(length(x - y, F), 1e-300) for y in avoided]
         return np.vstack([domain.margin_slopes(x), away])
 
     return Domain(domain.dimension, margins, slopes)
@@ -303,7 +304,8 @@ def _radius(
     return radius
 
 
-def _length(s: Vector, F: Vector) -> float:
+def length(s: Vector, F: Vector) -> float:
+    """Return the length |s|_F of a step, shape (d,), in the metric F, shape (d, d)."""
     return float(np.sqrt(max(0.0, float(s @ F @ s))))
 
 
@@ -315,7 +317,7 @@ def ranked(trail: Trail, k: int) -> list[tuple[Seen, Estimate]]:
     for seen, cost2 in judged:
         F = trail.metric(seen)
         apart = all(
-            _length(seen.x - other.x, F) > trail.settings.smallest / 2 for other, _ in chosen
+            length(seen.x - other.x, F) > trail.settings.smallest / 2 for other, _ in chosen
         )
         if len(chosen) < k and apart:
             chosen.append((seen, cost2))

@@ -1,15 +1,16 @@
 """Descents as an optimiser: one from the start, more from elsewhere, all at a time.
 
 The first descent begins at the start of the fit, the others at points spread over the
-cube. They know nothing of each other, so that as many workers are busy as there are descents, times
-the steps each tries at once. One whose start will not run, or that ends where it is stuck, takes
-the next point of the sequence.
+cube, so that as many workers are busy as there are descents, times the steps each tries at once.
+One whose start will not run, or that ends where it is stuck, takes the next point of the sequence.
+Of two that meet one goes on for both. Where there are fewer workers than descents, each gets a
+first look, then the one of the lowest cost goes first.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,11 +26,15 @@ from lammpsfit.fit.newton.descent import (
     Trail,
     Try,
     descend,
+    length,
     ranked,
 )
 from lammpsfit.fit.newton.local_model import Linearise
 
-STAGE = "descent"
+STAGE: Final = "descent"
+
+FIRST_LOOK: Final = 8
+"""Evaluations that each descent has before any has more, where workers are few."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class MultistartSettings:
         Fresh points that descents which fail at their start, or get stuck, may take in all.
     stuck
         A descent that ends at a cost above this has gone nowhere.
+    meet
+        Distance within which two descents have met; 1 moves no average by more than the standard
+        deviation of a single frame.
     descent
         How each goes.
     """
@@ -51,6 +59,7 @@ class MultistartSettings:
     starts: int = 1
     restarts: int = 20
     stuck: float = math.inf
+    meet: float = 1.0
     descent: GaussNewtonSettings = field(default_factory=GaussNewtonSettings)
 
     def __post_init__(self) -> None:
@@ -72,11 +81,21 @@ class RunningDescent:
         Where it begins, shape (d,).
     domain, trail
         What is allowed; what it remembers.
+
+    Attributes
+    ----------
+    end
+        Why it ended, None while it goes on.
+    at
+        The run at the point that it has reached; None before the first sound one.
+    told
+        Number of its evaluations.
     """
 
     def __init__(self, number: int, start: Vector, domain: Domain, trail: Trail) -> None:
         self.stage = STAGE if number == 0 else f"{STAGE} {number + 1}"
         self.trail = trail
+        self.told = 0
         self._domain = domain
         self.begin(start)
 
@@ -86,6 +105,7 @@ class RunningDescent:
         Where it begins `at` a run of its trail, the start is not run.
         """
         self.end: End | None = None
+        self.at: Seen | None = None
         self._descent: Descent = descend(start, self._domain, self.trail, at)
         self._await(next(self._descent))
 
@@ -109,6 +129,8 @@ class RunningDescent:
             self.begin(best.x, best)
 
     def _await(self, batch: list[Try]) -> None:
+        origins = {wanted.origin for wanted in batch}
+        self.at = next((seen for seen in self.trail.runs if seen.id in origins), self.at)
         self._batch = batch
         self._asked: list[int | None] = [None] * len(batch)
         self._seen: list[Seen | None] = [None] * len(batch)
@@ -128,6 +150,26 @@ class RunningDescent:
         costs = (seen.outcome.cost for seen in self.trail.runs)
         return self.end is not None and all(cost is None or cost > level for cost in costs)
 
+    @property
+    def lowest(self) -> float:
+        """The lowest cost of a run of those kept, noisy as it is."""
+        costs = (seen.outcome.cost for seen in self.trail.runs)
+        return min((cost for cost in costs if cost is not None), default=math.inf)
+
+    def has_met(self, other: "RunningDescent", distance: float) -> bool:
+        """Whether both have reached points that are no farther apart than this."""
+        if self.at is None or other.at is None:
+            return False
+        s = self.at.x - other.at.x
+        metrics = self.trail.metric(self.at), other.trail.metric(other.at)
+        return max(length(s, F) for F in metrics) <= distance
+
+    def leave(self) -> None:
+        """End, as another has come to the same place."""
+        self.end = End.MET
+        self._descent.close()
+        self._await([])
+
     def expect(self, ask: Ask) -> None:
         """Take note of a point that was asked before a resume and is still to be told."""
         if (i := self._place(ask)) is not None:
@@ -139,6 +181,7 @@ class RunningDescent:
         On a resume, other processors may have asked for points that are a little off, or even for
         others. What was evaluated there is used all the same.
         """
+        self.told += 1
         seen = Seen(ask.id, ask.x, outcome)
         if (i := self._place(ask)) is None:
             if outcome.ok:
@@ -205,12 +248,13 @@ class GaussNewton:
         slopes: Slopes | None = None,
     ) -> None:
         domain = Domain(dimension, constraint, slopes)
-        self._starts = _Starts(domain, seed, start)
+        self._starts = _Starts(domain, seed, start, settings.starts)
         self._descents = [
             RunningDescent(k, self._starts.next(), domain, Trail(linearise, settings.descent))
             for k in range(settings.starts)
         ]
         self._restarts, self._stuck = settings.restarts, settings.stuck
+        self._meet = settings.meet
         self._used: set[int] = set()
         self._first_unused = 0
         self._pending: set[int] = set()
@@ -218,7 +262,7 @@ class GaussNewton:
     def ask(self, n: int) -> list[Ask]:
         """Return up to `n` new points; an empty list means: tell me more first."""
         asks: list[Ask] = []
-        for descent in self._descents:
+        for descent in sorted(self._descents, key=_turn):
             while len(asks) < n and (ask := descent.ask(self._next_id())) is not None:
                 self._used.add(ask.id)
                 self._pending.add(ask.id)
@@ -230,7 +274,10 @@ class GaussNewton:
         self._used.add(ask.id)
         self._pending.discard(ask.id)
         descent = self._descent_of(ask)
+        before = descent.at
         descent.tell(ask, outcome)
+        if descent.at is not before:
+            self._part(descent)
         if descent.is_stuck(self._stuck) and self._restarts:
             self._restarts -= 1
             descent.begin(self._starts.next())
@@ -262,6 +309,11 @@ class GaussNewton:
         return not self._pending and all(descent.end is not None for descent in self._descents)
 
     @property
+    def descents(self) -> tuple[RunningDescent, ...]:
+        """The descents, in the order of their starts."""
+        return tuple(self._descents)
+
+    @property
     def ends(self) -> list[End | None]:
         """Why each descent ended, None for those that go on."""
         return [descent.end for descent in self._descents]
@@ -291,6 +343,20 @@ class GaussNewton:
                 return descent
         raise InputError(f"evaluation {ask.id} belongs to a stage this search has not: {ask.stage}")
 
+    def _part(self, moved: RunningDescent) -> None:
+        """Let only one go on of a descent that has moved and another at the place it came to.
+
+        It is the one that knows more of the place: that has ended there, or had more runs.
+        """
+        for other in self._descents:
+            gone = other is moved or other.end in (End.MET, End.FAILED)
+            if gone or not moved.has_met(other, self._meet):
+                continue
+            if other.end is not None or (moved.end is None and other.told >= moved.told):
+                moved.leave()
+                return
+            other.leave()
+
     def _next_id(self) -> int:
         while self._first_unused in self._used:
             self._first_unused += 1
@@ -302,12 +368,20 @@ def _cost(seen: Seen) -> float:
     return seen.outcome.cost
 
 
-class _Starts:
-    """Where descents begin: the start of the fit, then Sobol points."""
+def _turn(descent: RunningDescent) -> tuple[bool, float]:
+    """Return what descents are sorted by: who goes first where workers are few."""
+    looked_at = descent.told >= FIRST_LOOK
+    return looked_at, descent.lowest if looked_at else 0.0
 
-    def __init__(self, domain: Domain, seed: int, start: Vector | None) -> None:
+
+class _Starts:
+    """Where descents begin: the start of the fit, then Sobol points, `ahead` drawn at once."""
+
+    def __init__(self, domain: Domain, seed: int, start: Vector | None, ahead: int) -> None:
         self._domain, self._seed = domain, seed
         self._start = None if start is None else domain.check(start, "start")
+        self._ahead = ahead - (start is not None)
+        self._points: Vector = np.empty((0, domain.dimension))
         self._drawn = 0
 
     def next(self) -> Vector:
@@ -316,5 +390,8 @@ class _Starts:
             start, self._start = self._start, None
             return start
         self._drawn += 1
-        point: Vector = sobol_design(self._drawn, self._domain, self._seed)[-1]
+        if self._drawn > len(self._points):
+            n = max(self._drawn, self._ahead)
+            self._points = sobol_design(n, self._domain, self._seed)
+        point: Vector = self._points[self._drawn - 1]
         return point

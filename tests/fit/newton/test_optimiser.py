@@ -1,6 +1,7 @@
 """Descents as an optimiser: that they repeat, resume, and do not disturb each other."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from lammpsfit.fit.design import sobol_design
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.newton.descent import End, GaussNewtonSettings
 from lammpsfit.fit.newton.local_model import LocalModel
-from lammpsfit.fit.newton.optimiser import STAGE, GaussNewton, MultistartSettings
+from lammpsfit.fit.newton.optimiser import FIRST_LOOK, STAGE, GaussNewton, MultistartSettings
 from lammpsfit.fit.run.ask_order import Eager, Ordered
 from lammpsfit.fit.run.records import as_told
 from lammpsfit.structure.fluctuations import Response
@@ -51,10 +52,11 @@ def linearise(runs, x):
 
 
 def optimiser(
-    starts=1, start=START, batch=1, restarts=20, constraint=None, stuck=np.inf, **descent
+    starts=1, start=START, batch=1, restarts=20, constraint=None, stuck=np.inf, meet=0.0, **descent
 ):
+    """Make a search whose descents do not meet, unless the test says at which distance."""
     descent = GaussNewtonSettings(batch=batch, patience=3, **descent)
-    settings = MultistartSettings(starts, restarts, stuck, descent)
+    settings = MultistartSettings(starts, restarts, stuck, meet, descent)
     return GaussNewton(2, settings, linearise, SEED, constraint, start)
 
 
@@ -108,6 +110,52 @@ def test_all_descents_arrive(workers, batch):
     for stage in stages:
         nearest = min(np.abs(ask.x - TRUTH).max() for ask, _ in told if ask.stage == stage)
         assert nearest < 0.02
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_of_descents_that_meet_one_goes_on(workers):
+    alone, several = optimiser(starts=3), optimiser(starts=3, meet=1.0)
+    apart, told = search(alone, workers), search(several, workers)
+    assert several.done
+    assert sorted(several.ends) == sorted([End.QUIET, End.MET, End.MET])
+    assert len(told) < len(apart)
+    (last,) = (d for d in several.descents if d.end is End.QUIET)
+    assert np.abs(last.at.x - TRUTH).max() < 0.02
+    for gone in several.descents:
+        assert np.abs(gone.at.x - last.at.x).max() < 0.1
+    assert several.ranking(1)[0].cost == pytest.approx(alone.ranking(1)[0].cost, abs=0.01)
+
+
+def test_what_a_descent_had_asked_before_it_met_another_is_still_taken_in():
+    several = optimiser(starts=2, meet=np.inf)
+    first, second = several.ask(2)
+    several.tell(first, outcome(first))
+    late = several.ask(2)[0]
+    assert late.stage == first.stage
+    several.tell(second, outcome(second))  # both had one evaluation: the one that moved leaves
+    assert several.ends == [None, End.MET]
+    several.tell(late, outcome(late))
+    again = Ask(7, second.x, second.stage, origin=second.id, keep=True)
+    several.tell(again, outcome(again))
+    assert [seen.id for seen in several.descents[1].trail.runs] == [second.id, 7]
+    assert several.ends == [None, End.MET]
+    assert {ask.stage for ask in several.ask(9)} == {STAGE}
+
+
+def test_after_a_first_look_the_lowest_goes_first():
+    several = optimiser(starts=3, start=np.array([0.05, 0.05]))
+    told = search(several, workers=1, fails=never)
+    counts, costs = Counter(), {}
+    for ask, result in told:
+        if counts[ask.stage] >= FIRST_LOOK:
+            rest = [
+                d for d in several.descents if counts[d.stage] < d.told and d.stage != ask.stage
+            ]
+            assert all(counts[d.stage] >= FIRST_LOOK for d in rest)
+            assert all(costs[ask.stage] <= costs[d.stage] for d in rest)
+        counts[ask.stage] += 1
+        costs[ask.stage] = min(result.cost, costs.get(ask.stage, np.inf))
+    assert max(counts.values()) > FIRST_LOOK
 
 
 def test_asks_are_kept_and_numbered_without_gaps():
