@@ -6,10 +6,14 @@ Three measurements:
   sleep for a fixed time in the real child. The loop around them is the real search of
   `lammpsfit/fit/run/loop.py`, with optimiser, samples on disk and journal.
 - *simulated*: 64, 256 and 1024 workers on a clock. An evaluation takes 60 s +- 20 % of it and
-  returns a sample of realistic size with an analytic cost in 10 dimensions; the search, the
-  guard, the journal and its syncs, the pickling of tasks and answers are real, and the time
-  they take goes by on the clock too. So the share of busy workers comes out, and the seconds of
-  the master per evaluation, with 1000 and with 10 000 points told before.
+  returns a sample of realistic size; the search, the guard, the journal, the pickling of tasks and
+  answers are real, and the CPU time they take goes by on the clock too. So the share of busy
+  workers comes out, and the seconds of the master per evaluation. *design* and *explore* are
+  stages of the search of the paper, with an analytic cost in 10 dimensions, explore with 1000 and
+  with 10 000 points told before. *descents* is gauss-newton with 10 parameters, half as many
+  starts as workers and two steps at a time. Its samples have the frames of one real run (300
+  atoms, 200 frames), whatever the point: the minimum is everywhere, and all runs of a descent are
+  pooled at each step, which is the most the master can be asked for.
 - *journal*: reading 100 000 records.
 
 Where the master needs s seconds per evaluation, 60 / s workers keep it busy without a pause:
@@ -42,12 +46,14 @@ from lammpsfit.farm.local import LocalFarm
 from lammpsfit.farm.parsl_farm import ParslFarm
 from lammpsfit.fit import Ask
 from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.problem import build_problem
 from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.fit.run.search import search
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target.evaluate import Evaluate
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "silica" / "paper.toml"
@@ -56,6 +62,7 @@ FREE += ["D_Si-O", "D_O-O", "D_Si-Si"]
 SECONDS = 60.0
 WORKERS, POINTS = (64, 256, 1024), (1000, 10_000)
 BLOCKS = 10
+STAGES = ("design", "explore", "descents")
 
 
 # ruff: noqa: D102 (the methods are those of Farm and Monitor)
@@ -100,24 +107,36 @@ class Answer:
         return self.target.evaluation(sample)
 
 
+def never_run(atoms):
+    """Return a data file that is whole, in the place of a molten box: nobody runs it."""
+    rows = [f"{k + 1} 1 0.0 0.0 0.0 {k}.0" for k in range(atoms)]
+    speeds = [f"{k + 1} 0.0 0.0 0.0" for k in range(atoms)]
+    parts = ["", f"{atoms} atoms", "", "Atoms", "", *rows, "", "Velocities", "", *speeds, ""]
+    return "\n".join(parts)
+
+
 class Fitted:
     """A real fit of 10 parameters of silica in a folder of its own, but for the molten box."""
 
-    def __init__(self, folder, design):
-        job = read_job(EXAMPLE)
+    def __init__(self, folder, design=0, starts=0, sample=None):
+        self.sample = sample
+        job = read_job(EXAMPLE) if sample is None else short_job()
         first = next(iter(job.parameters.values())).model_copy(update={"min": 2.2, "max": 2.6})
         factor = next(p for p in job.parameters.values() if p.factor is not None)
         factor = factor.model_copy(update={"factor": 1.3})
-        strategy = job.strategy.model_copy(
-            update={"design": design, "plateau": 100_000, "explore": 100_000}
-        )
+        changes = {"design": design, "plateau": 100_000, "explore": 100_000}
+        if starts:
+            changes = {"name": "gauss-newton", "starts": starts, "batch": 2, "quiet": 10_000}
+        strategy = job.strategy.model_copy(update=changes)
         free = {name: first if name == "q_Si" else factor for name in FREE}
         job = job.model_copy(update={"parameters": free, "strategy": strategy})
         self.fit = open_fit(*open_run(create_run(folder, job).path))
-        box = self.fit.folder.structure(self.fit.problem.system.atoms)
-        box.write_text("no molten box is needed here\n")
+        atoms = self.fit.problem.system.atoms
+        self.fit.folder.structure(atoms).write_text(never_run(atoms))
 
     def answer(self, task, sleep=0.0):
+        if self.sample is not None:
+            return partial(task.target.evaluation, self.sample)
         return Answer(task.target, self.fit.space.unit(task.potential), task.seed, sleep)
 
     def search(self, farm, evaluations, stop=None):
@@ -191,7 +210,7 @@ class Clock:
         heapq.heappush(self.running, (self.now + length, key, length, sent))
         self.spans.append((self.now, self.now + length))
         self.sent += 1
-        self.last = time.perf_counter()
+        self.last = time.process_time()
 
     def wait(self, seconds):
         self.now += self._master()
@@ -207,7 +226,7 @@ class Clock:
             answer = pickle.dumps(self.fitted.answer(pickle.loads(sent))())
             back.append((key, length, answer))
             self.done += 1
-        self.last = time.perf_counter()
+        self.last = time.process_time()
         return [Finished(key, pickle.loads(a), length, 1) for key, length, a in back]
 
     @property
@@ -218,8 +237,8 @@ class Clock:
 
     def _master(self):
         """Return the real seconds the master spent since the last look, and count them."""
-        spent = 0.0 if self.last is None else time.perf_counter() - self.last
-        self.last = time.perf_counter()
+        spent = 0.0 if self.last is None else time.process_time() - self.last
+        self.last = time.process_time()
         self.master += spent
         return spent
 
@@ -244,16 +263,42 @@ def past(fitted, n):
         journal.write(lines)
 
 
-def simulated(workers, points, rounds):
+def short_job():
+    """Make a job of the real run whose frames all descents are told."""
+    job = read_job(EXAMPLE)
+    system = job.system.model_copy(update={"atoms": 300, "structure": "random"})
+    times = {"relax": 0.2, "sample": 2.0, "every_fs": 10.0, "blocks": 20}
+    protocol = job.protocol.model_copy(update=times)
+    return job.model_copy(update={"system": system, "protocol": protocol})
+
+
+def real_sample():
+    """Run the start potential once, frames kept."""
+    problem = build_problem(short_job())
+    task = Evaluate(
+        problem.potential, problem.protocol, problem.melted(), 1, problem.target, keep=True
+    )
+    with LocalFarm(1) as farm:
+        farm.submit("only", task, 3600.0)
+        while not (back := farm.wait(1.0)):
+            pass
+    return back[0].result.sample
+
+
+def simulated(stage, workers, points, evaluations, sample=None):
     with tempfile.TemporaryDirectory() as folder:
-        fitted = Fitted(Path(folder) / "run", design=999)
-        past(fitted, points)
+        path = Path(folder) / "run"
+        if stage == "descents":
+            fitted = Fitted(path, starts=workers // 2, sample=sample)
+        else:
+            fitted = Fitted(path, design=999 if stage == "explore" else 10_000)
+            past(fitted, points)
         farm = Clock(workers, fitted)
-        evaluations = max(60, min(round(rounds * workers), 400))
         fitted.search(farm, evaluations)
     # by tasks handed out: the points for the last that came back were not asked for any more
     cycles = farm.master / farm.sent
     return {
+        "stage": stage,
         "workers": workers,
         "points": points,
         "evaluations": farm.done,
@@ -261,6 +306,26 @@ def simulated(workers, points, rounds):
         "bottleneck": int(SECONDS / cycles),
         "busy": farm.share,
     }
+
+
+def print_simulated(stages, every_workers, rounds):
+    print(f"simulated, {SECONDS:g} s per evaluation, 10 dimensions")
+    print("| stage | told before | workers | evaluations | master | bottleneck at | busy |")
+    print("|---|--:|--:|--:|--:|--:|--:|", flush=True)
+    sample = real_sample() if "descents" in stages else None
+    clocks = []
+    for stage in stages:
+        for points in POINTS if stage == "explore" else (0,):
+            for workers in every_workers:
+                least, most = (0, 3000) if stage == "design" else (60, 400)
+                evaluations = max(least, min(round(rounds * workers), most))
+                clocks.append(r := simulated(stage, workers, points, evaluations, sample))
+                print(
+                    f"| {stage} | {points} | {workers} | {r['evaluations']} "
+                    f"| {r['master_s']:.3f} s | {r['bottleneck']} workers | {r['busy']:.1%} |",
+                    flush=True,
+                )
+    return clocks
 
 
 def real(kind, farm, seconds, evaluations):
@@ -342,10 +407,15 @@ def main():
     parser.add_argument("--workers", type=int, nargs="*", default=WORKERS, help="simulated")
     parser.add_argument("--json", type=Path, help="file for the numbers")
     parser.add_argument("--mpi-rank", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="simulated")
+    parser.add_argument("--simulated", action="store_true", help="simulated workers only")
     parser.add_argument("--real", action="store_true", help="real workers only")
     options = parser.parse_args()
     if options.mpi_rank:
         under_mpi(options)
+        return 0
+    if options.simulated:
+        print_simulated(options.stages, options.workers, options.rounds)
         return 0
     table = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     farms = [real("local", LocalFarm(2), options.task, options.evaluations)]
@@ -355,17 +425,7 @@ def main():
         print(f"{r['farm']:5s}  {r['workers']:7d}  {r['task_s']:.1f} s  {r['busy']:.1%}")
     if options.real:
         return 0
-    print(f"\nsimulated, {SECONDS:g} s per evaluation, 10 dimensions")
-    print("points  workers  master per evaluation  bottleneck at  busy", flush=True)
-    clocks = []
-    for points in POINTS:
-        for workers in options.workers:
-            clocks.append(r := simulated(workers, points, options.rounds))
-            print(
-                f"{points:6d}  {workers:7d}  {r['master_s']:19.3f} s"
-                f"  {r['bottleneck']:5d} workers  {r['busy']:.1%}",
-                flush=True,
-            )
+    clocks = print_simulated(options.stages, options.workers, options.rounds)
     journal = reading()
     print(f"\njournal: {journal['records']} records read in {journal['seconds']:.1f} s")
     if options.json:

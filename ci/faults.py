@@ -9,7 +9,10 @@ evaluations lost of those the journal held (must be 0), evaluations recorded twi
 processes left behind (must be 0), and the median time from the end of the strike until the next
 evaluation is in the journal, or, where runs were struck that are run again, all of them are.
 
-    python ci/faults.py [--times 10] [--only FAULT ...] [--transport local|mpi|parsl] [--json FILE]
+With ``--keep`` what was counted stays there, a file for each fault and transport; what is there is
+not struck again, so that the table can be made in pieces.
+
+    python ci/faults.py [--times 10] [--only FAULT ...] [--transport NAME ...] [--keep FOLDER]
 """
 
 import argparse
@@ -30,6 +33,7 @@ from statistics import median
 from victim import EVALUATION_S, PATIENCE_S, Victim, wait
 
 from lammpsfit.farm.journal import read_journal
+from lammpsfit.files import write_json
 
 TRANSPORTS = ("local", "mpi", "parsl")
 WORKERS = 2
@@ -310,13 +314,32 @@ def room(small: bool) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     if small:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "faults", str(folder)], check=True)
-    try:
-        yield folder
-    finally:
-        if small:
-            subprocess.run(["umount", str(folder)], check=True)
-        shutil.rmtree(folder)
-        shutil.rmtree(f"{folder}-parsl", ignore_errors=True)  # where Parsl has its logs
+    yield folder  # where something went wrong, it stays, to be looked at
+    if small:
+        subprocess.run(["umount", str(folder)], check=True)
+    shutil.rmtree(folder)
+    shutil.rmtree(f"{folder}-parsl", ignore_errors=True)  # where Parsl has its logs
+
+
+def kept(folder: Path | None, fault: str, transport: str, times: int) -> Tally:
+    """Measure one fault, or read what was counted when it was."""
+    if folder is None:
+        return measure(fault, transport, times)
+    file = folder / f"{transport}-{fault.replace(' ', '-')}.json"
+    if file.exists():
+        return Tally(**json.loads(file.read_text()))
+    tally = measure(fault, transport, times)
+    write_json(file, asdict(tally))
+    return tally
+
+
+def line(tally: Tally) -> str:
+    """Return the line of the table."""
+    counts = (tally.injected, tally.survived, tally.resumed, tally.lost, tally.twice)
+    numbers = " | ".join(map(str, (*counts, tally.orphans)))
+    recovery = f"{median(tally.recovery_s):.1f} s | {max(tally.recovery_s):.1f} s"
+    remarks = "; ".join(sorted(set(tally.remarks)))
+    return f"| {tally.fault} | {tally.transport} | {numbers} | {recovery} |{remarks}"
 
 
 def main() -> None:
@@ -324,25 +347,20 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--only", nargs="*", choices=FAULTS, default=FAULTS)
     parser.add_argument("--transport", nargs="*", choices=TRANSPORTS, default=TRANSPORTS)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER")
     options = parser.parse_args()
-    print(f"{'fault':<28}{'with':<7}{'struck':>7}{'went on':>9}{'resumed':>9}", end="")
-    print(f"{'lost':>6}{'twice':>7}{'orphans':>9}{'recovery':>10}")
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    heads = ("struck", "went on", "resumed", "lost", "twice", "left behind", "recovery", "longest")
+    print("| fault | with |", " | ".join(heads), "|")
+    print("|---|---|" + "---:|" * 8, flush=True)
     tallies = []
     for fault in options.only:
         for transport in options.transport:
             if not strikes(fault, transport):
                 continue
-            tally = measure(fault, transport, options.times)
-            tallies.append(tally)
-            print(
-                f"{fault:<28}{transport:<7}{tally.injected:>7}{tally.survived:>9}"
-                f"{tally.resumed:>9}{tally.lost:>6}{tally.twice:>7}{tally.orphans:>9}"
-                f"{median(tally.recovery_s):>8.1f} s  {'; '.join(sorted(set(tally.remarks)))}",
-                flush=True,
-            )
-    if options.json:
-        options.json.write_text(json.dumps([asdict(tally) for tally in tallies], indent=1))
+            tallies.append(kept(options.keep, fault, transport, options.times))
+            print(line(tallies[-1]), flush=True)
     if any(t.lost or t.twice or t.orphans or t.remarks for t in tallies):
         raise SystemExit("something was lost, repeated, left behind or misnamed")
 

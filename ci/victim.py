@@ -21,11 +21,14 @@ GONE_S = {"local": 5.0, "mpi": 5.0, "parsl": 20.0}
 """Seconds after which what is left of a fit counts as left behind: nodes of Parsl that lost their
 master notice it by its silence."""
 
+MELT = "{ temperature = 6000.0, melt = 2.0, cool = 0.5, relax = 0.5 }"
+"""Shorter than anybody should: each fit is to be struck, not to be used."""
+
 JOB = f"""
 title = "faults"
 potential = "BKS"
 reference = {{ file = "{REFERENCE}" }}
-system = {{ formula = "SiO2", atoms = 306, density = 2.2 }}
+system = {{ formula = "SiO2", atoms = 306, density = 2.2, melt = {MELT} }}
 protocol = {{ temperature = 3600.0, relax = 0.1, sample = 0.32, every_fs = 10.0, blocks = 4 }}
 charges = {{ balance = "O" }}
 parameters = {{ q_Si = {{ factor = 1.1 }}, "A_O-O" = {{ factor = 1.1 }} }}
