@@ -28,7 +28,7 @@ from lammpsfit.report.facts import value_words
 from lammpsfit.structure.blocks import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
-SILICA = ROOT / "examples" / "silica"
+SILICA = Path("examples") / "silica"
 JOB = SILICA / "quick.toml"
 CRYSTALS = (SILICA / "alpha_quartz.cif", SILICA / "beta_cristobalite.cif")
 PAGE = ROOT / "docs" / "which_silica_potential.md"
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--until", help="time of day, hh:mm, at which the last run is stopped")
     parser.add_argument("--only-page", action="store_true", help="write the page, run nothing")
     options = parser.parse_args()
-    study = Study(options.folder, options.rate, options.atoms)
+    study = Study(options.folder.resolve(), options.rate, options.atoms)
     study.folder.mkdir(parents=True, exist_ok=True)
     until = None if options.until is None else clock(options.until)
     if not options.only_page:
@@ -278,7 +278,7 @@ class Study:
         print(time.strftime("%H:%M:%S"), *words, flush=True)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = subprocess.run(
-            [str(word) for word in words], check=False, stderr=subprocess.PIPE, text=True
+            [str(word) for word in words], cwd=ROOT, check=False, stderr=subprocess.PIPE, text=True
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         print(ended.stderr, end="", flush=True)

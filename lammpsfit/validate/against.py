@@ -60,7 +60,7 @@ class Measured:
         return means
 
     def distance(self, q: FloatArray, S: FloatArray) -> float:
-        """|S - measured| / |measured - 1| over the bins it covers."""
+        """Norm of S - measured over that of measured - 1, in the bins it covers."""
         inside = self.covers(q)
         wanted = self.at(q[inside])
         return float(np.linalg.norm(S[inside] - wanted) / np.linalg.norm(wanted - 1.0))
