@@ -144,6 +144,21 @@ TABLES = (
         ),
     ),
     Table(
+        "The glass at 300 K: structure",
+        (
+            Column(
+                "first peak of neutron S(q) (1/Å)",
+                "glass",
+                "glass",
+                "neutron S(q): first peak at",
+                "1.52",
+            ),
+            Column("its height", "glass", "glass", "neutron S(q): its height"),
+            Column("Si as Q4 (%)", "glass", "glass", "Si as Q4", "100"),
+            Column("Si-O-Si mean (°)", "glass", "glass", "Si-O-Si: mean angle", "151"),
+        ),
+    ),
+    Table(
         "Alpha-quartz at rest: cell",
         tuple(
             Column(*words)
@@ -178,21 +193,6 @@ TABLES = (
             "The cubic crystal of high temperatures is a mean over oxygen atoms that are off its "
             "ideal places. At 0 K most potentials leave it for a denser one, whose cell need not "
             "be cubic; where a = b = c, the angle Si-O-Si stays at 180°.",
-        ),
-    ),
-    Table(
-        "The glass at 300 K: structure",
-        (
-            Column(
-                "first peak of neutron S(q) (1/Å)",
-                "glass",
-                "glass",
-                "neutron S(q): first peak at",
-                "1.52",
-            ),
-            Column("its height", "glass", "glass", "neutron S(q): its height"),
-            Column("Si as Q4 (%)", "glass", "glass", "Si as Q4", "100"),
-            Column("Si-O-Si mean (°)", "glass", "glass", "Si-O-Si: mean angle", "151"),
         ),
     ),
 )
