@@ -211,6 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--potentials", nargs="*", default=list(POTENTIALS))
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES))
     parser.add_argument("--rate", type=float, default=10.0, help="cooling rate, K/ps")
     parser.add_argument("--atoms", type=int, default=648)
     parser.add_argument("--until", help="time of day, hh:mm, at which the last run is stopped")
@@ -221,7 +222,7 @@ def main() -> None:
     until = None if options.until is None else clock(options.until)
     if not options.only_page:
         for _ in range(ATTEMPTS):
-            for stage in STAGES:
+            for stage in options.stages:
                 for name in options.potentials:
                     if study.done(name, stage) is None and study.run(name, stage, until):
                         write(study)
