@@ -191,8 +191,8 @@ TABLES = (
         ),
         notes=(
             "The cubic crystal of high temperatures is a mean over oxygen atoms that are off its "
-            "ideal places. At 0 K most potentials leave it for a denser one, whose cell need not "
-            "be cubic; where a = b = c, the angle Si-O-Si stays at 180°.",
+            "ideal places. At 0 K some potentials leave it for a denser one with bent bridges; a "
+            "cell larger than that of experiment has Si-O-Si at 180°.",
         ),
     ),
 )

@@ -253,6 +253,13 @@ def validate(
     no_liquid: Annotated[
         bool, typer.Option("--no-liquid", help="skip the run of the liquid")
     ] = False,
+    temperature: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="also run the liquid at this temperature, K; with two or more, diffusion has an "
+            "activation energy"
+        ),
+    ] = None,
     quench: Annotated[
         float | None, typer.Option(help="also make a glass: cooling rate in K/ps")
     ] = None,
@@ -338,6 +345,7 @@ def validate(
         crystal or (),
         not no_liquid,
         against or (),
+        temperature or (),
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)
     plan = build_plan(request)

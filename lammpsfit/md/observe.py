@@ -50,6 +50,9 @@ class Part(StrEnum):
     CRYSTAL = "crystal"
     """Cell and stiffness of a crystal at rest."""
 
+    DIFFUSION = "diffusion"
+    """Displacements in the liquid at another temperature."""
+
 
 @dataclass(frozen=True)
 class Quench:

@@ -11,7 +11,7 @@ and the jackknife over the eighths is the standard error.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from scipy.fft import irfft, rfft
 from lammpsfit.errors import InputError
 from lammpsfit.structure.blocks import Estimate, jackknife_error
 from lammpsfit.structure.rdf import FloatArray
+from lammpsfit.units import BOLTZMANN_CONSTANT
 
 EINSTEIN_RANGE: Final = (0.25, 0.5)
 """Lags of the line that D is read off, as fractions of the run: long enough to leave the cage,
@@ -146,3 +147,35 @@ def _displacements(r: FloatArray) -> FloatArray:
     displacements: FloatArray = np.maximum(sums - 2 * products, 0.0) / (n - m)[:, None]
     displacements[0] = 0.0
     return displacements
+
+
+def activation_energy(temperatures: Sequence[float], coefficients: Sequence[Estimate]) -> Estimate:
+    """Fit D = D_0 exp(-E / kT), and return E in eV.
+
+    It is the weighted least squares of ln D over 1/kT. Where the points are further off the line
+    than their errors say, the error of E grows by as much.
+
+    Parameters
+    ----------
+    temperatures : sequence of float, K
+        Three or more.
+    coefficients : sequence of Estimate
+        D at each, in any unit, positive, with errors.
+
+    Returns
+    -------
+    Estimate
+        nan where a D is not positive or has no error.
+    """
+    D = np.array([one.mean for one in coefficients])
+    errors = np.array([one.error for one in coefficients])
+    if not (np.all(D > 0.0) and np.all(errors > 0.0)):
+        return Estimate(float("nan"), float("nan"))
+    beta = 1.0 / (BOLTZMANN_CONSTANT * np.asarray(temperatures, dtype=np.float64))
+    weights = (D / errors) ** 2
+    middle = weights @ beta / weights.sum()
+    spread = weights @ (beta - middle) ** 2
+    slope = weights @ ((beta - middle) * np.log(D)) / spread
+    rest = np.log(D) - weights @ np.log(D) / weights.sum() - slope * (beta - middle)
+    off = weights @ rest**2 / (D.size - 2)
+    return Estimate(float(-slope), float(np.sqrt(max(1.0, off) / spread)))

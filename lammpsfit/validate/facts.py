@@ -14,6 +14,7 @@ from lammpsfit.report.facts import Fact
 from lammpsfit.structure.blocks import Estimate, mean_and_error
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
+from lammpsfit.structure.diffusion import activation_energy
 from lammpsfit.structure.elasticity import Moduli, bulk_modulus, isotropic
 from lammpsfit.structure.network import LONGEST_RING, MOST_BRIDGES, mean_network
 from lammpsfit.structure.observables import Observables
@@ -51,6 +52,9 @@ def all_facts(plan: Plan, results: Results) -> list[Fact]:
     for part in dict.fromkeys(run.part for run in plan.runs):
         if part is Part.CRYSTAL:
             found += _crystals(plan, results)
+            continue
+        if part is Part.DIFFUSION:
+            found += [Fact(*row) for row in _temperatures(plan, results)]
             continue
         runs = sound(plan, results, part)
         if not runs:
@@ -353,6 +357,35 @@ def _diffusion(runs: Sound) -> Rows:
             "",
             {x: one.exponent for x, one in moved.items()},
         )
+
+
+def _temperatures(
+    plan: Plan, results: Results
+) -> Iterator[tuple[str, str, str, Mapping[str, Estimate]]]:
+    """Diffusion at each temperature, and the activation energy of it."""
+    runs = [*plan.of(Part.LIQUID), *plan.of(Part.DIFFUSION)]
+    own = plan.problem.protocol.temperature
+    at = sorted(
+        (own if run.temperature is None else run.temperature, run.part, run) for run in runs
+    )
+    name = f"diffusion, {at[0][0]:g} to {at[-1][0]:g} K, {plan.problem.system.density:g} g/cm³"
+    for species in plan.problem.system.species:
+        coefficients: dict[str, list[Estimate]] = {label: [] for label in plan.potentials}
+        for T, _, run in at:
+            there = {
+                x: one for x, found in results.items() if isinstance(one := found[run], Observation)
+            }
+            moved = {x: one.displacements[species] for x, one in there.items()}
+            D = {x: _scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
+            yield name, f"{species}: diffusion at {T:g} K", "10⁻⁵ cm²/s", D
+            exponents = {x: one.exponent for x, one in moved.items()}
+            yield name, f"{species}: d ln MSD / d ln t at {T:g} K", "", exponents
+            for label, value in D.items():
+                coefficients[label].append(value)
+        temperatures = [T for T, _, _ in at]
+        whole = {x: several for x, several in coefficients.items() if len(several) == len(at)}
+        energies = {x: activation_energy(temperatures, several) for x, several in whole.items()}
+        yield name, f"{species}: activation energy", "eV", energies
 
 
 def _first(which: int, width: float, x: FloatArray, y: FloatArray) -> float:

@@ -1,7 +1,7 @@
 """What is to be run for a validation: checked before any time is spent."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lammpsfit.config import ConfirmTable, Job, read_job
@@ -29,6 +29,9 @@ LONGER = 2.0
 
 MOST_RUNS = 100
 """Most glasses, and most crystals."""
+
+HOTTEST = 1e5
+"""Highest temperature in K."""
 
 MOST_CELL = 2000
 """Most atoms of a cell of a crystal."""
@@ -62,6 +65,8 @@ class Request:
         Files of crystals that are brought to rest.
     liquid
         Whether to run the liquid.
+    temperatures
+        Other temperatures in K at which the liquid's diffusion is measured.
     against
         Measured S(q), as :func:`~lammpsfit.validate.against.parse_measured` reads it.
     """
@@ -80,6 +85,7 @@ class Request:
     crystals: Sequence[Path] = ()
     liquid: bool = True
     against: Sequence[str] = ()
+    temperatures: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -92,11 +98,14 @@ class Run:
         What is observed.
     variant
         Which of this part, where there are several: the name of a crystal, the number of a glass
-        from the second on.
+        from the second on, a temperature.
+    temperature
+        Temperature in K, where it is not that of the job.
     """
 
     part: Part
     variant: str = ""
+    temperature: float | None = None
 
     def __str__(self) -> str:
         """Return what tables and messages call it."""
@@ -166,14 +175,17 @@ class Plan:
         """Make the task of a run. All potentials share the seeds of their runs."""
         part, potential = run.part, self.potentials[label]
         # those of the first run of a part are their own, whatever other runs there are
-        number = list(Part).index(part) + len(Part) * self.of(part).index(run)
+        number = list(Part).index(part) + MOST_RUNS * self.of(part).index(run)
         seed = run_seed(self.seed, Runs.VALIDATE, number)
         if part is Part.CRYSTAL:
             return Crystal(run.variant, potential, self.crystals[run.variant], seed)
+        protocol = self.problem.protocol
+        if run.temperature is not None:
+            protocol = replace(protocol.at_volume, temperature=run.temperature)
         return Observe(
-            part,
+            Part.LIQUID if part is Part.DIFFUSION else part,
             potential,
-            self.problem.protocol,
+            protocol,
             structure,
             seed,
             self.cutoffs,
@@ -209,7 +221,7 @@ def build_plan(request: Request) -> Plan:
         job.title,
         problem,
         _potentials(request.sources, problem),
-        _runs(request, crystals),
+        _runs(request, problem.protocol.temperature, crystals),
         request.quench,
         _cutoffs(problem, request.cutoffs),
         None if known is None else read_angle_table(known),
@@ -223,7 +235,7 @@ def build_plan(request: Request) -> Plan:
     return plan
 
 
-def _runs(request: Request, crystals: Iterable[str]) -> tuple[Run, ...]:
+def _runs(request: Request, temperature: float, crystals: Iterable[str]) -> tuple[Run, ...]:
     runs = [Run(Part.LIQUID)] if request.liquid else []
     runs += [Run(Part.DENSITY)] if request.density else []
     if not 1 <= request.glasses <= MOST_RUNS:
@@ -232,12 +244,29 @@ def _runs(request: Request, crystals: Iterable[str]) -> tuple[Run, ...]:
         runs += [Run(Part.GLASS, str(k) if k > 1 else "") for k in range(1, request.glasses + 1)]
     elif request.glasses > 1:
         raise InputError("--glasses says how many are made: add --quench RATE")
+    runs += [Run(Part.DIFFUSION, f"{T:g} K", T) for T in _temperatures(request, temperature)]
     runs += [Run(Part.CRYSTAL, name) for name in crystals]
     if not runs:
         raise InputError(
             "nothing is left to run: leave out --no-liquid, or add --quench or --crystal"
         )
     return tuple(runs)
+
+
+def _temperatures(request: Request, own: float) -> list[float]:
+    """Return the temperatures of further liquids: with that of the job, three or more."""
+    if not request.temperatures:
+        return []
+    others = list(dict.fromkeys(T for T in request.temperatures if own != T))
+    wrong = [T for T in others if not 0.0 < T < HOTTEST]
+    if wrong:
+        raise InputError(f"--temperature must be from 0 to {HOTTEST:g} K, got {wrong[0]:g}")
+    if not request.liquid or not 2 <= len(others) <= MOST_RUNS:
+        raise InputError(
+            "--temperature needs the run of the liquid and two other temperatures or more: three "
+            f"make an activation energy, got {len(others)} beside {own:g} K"
+        )
+    return others
 
 
 def _crystals(files: Sequence[Path]) -> dict[str, Configuration]:

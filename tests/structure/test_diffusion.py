@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lammpsfit.errors import InputError
-from lammpsfit.structure.diffusion import mean_squared_displacements
+from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.diffusion import activation_energy, mean_squared_displacements
 
 CELL = 20.0 * np.eye(3)
 
@@ -68,3 +69,23 @@ def test_of_atoms_in_one_place_no_error_is_known():
 def test_few_frames_are_refused():
     with pytest.raises(InputError, match="at least 8 frames, got 7"):
         msd(np.zeros((7, 2, 3)))
+
+
+def test_an_activation_energy_is_that_of_its_law():
+    T = np.array([2500.0, 3000.0, 3600.0, 4500.0])
+    D = 300.0 * np.exp(-1.7 / (8.617333262e-5 * T))
+    exact = activation_energy(T, [Estimate(x, 0.1 * x) for x in D])
+    assert exact.mean == pytest.approx(1.7, rel=1e-9)
+    # the scatter of fits to noisy points is the error that each of them states
+    rng = np.random.default_rng(5)
+    noisy = D * np.exp(0.1 * rng.normal(size=(2000, 4)))
+    found = [activation_energy(T, [Estimate(x, 0.1 * x) for x in row]).mean for row in noisy]
+    assert np.std(found) == pytest.approx(exact.error, rel=0.1)
+    # points that lie far off the line say more than their errors do
+    bent = activation_energy(T, [Estimate(x, 0.01 * x) for x in D * [1.0, 1.5, 1.5, 1.0]])
+    assert bent.error > 5 * activation_energy(T, [Estimate(x, 0.01 * x) for x in D]).error
+
+
+def test_without_motion_there_is_no_activation_energy():
+    stuck = [Estimate(1.0, 0.1), Estimate(-0.1, 0.2), Estimate(0.5, 0.1)]
+    assert np.isnan(activation_energy([1000.0, 2000.0, 3000.0], stuck).mean)

@@ -188,6 +188,26 @@ def test_kill_9_loses_only_what_was_running(whole, job_file, lammpsfit, tmp_path
 
 
 @pytest.mark.lammps
+def test_diffusion_has_an_activation_energy(here, lammpsfit):
+    done = lammpsfit(
+        "validate", "BKS", "--job", "job.toml", "-o", "out", *SHORT, "--no-npt",
+        "--temperature", 5000, "--temperature", 3000, cwd=Path.cwd(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    liquid, diffusion = json.loads(Path("out/validate.json").read_text())["facts"].values()
+    for name in ("Si", "O"):
+        D = [diffusion[f"{name}: diffusion at {T} K"]["values"]["BKS"] for T in (3000, 3600, 5000)]
+        assert D[1] == liquid[f"{name}: diffusion"]["values"]["BKS"]
+        energy = diffusion[f"{name}: activation energy"]["values"]["BKS"]
+        # of so short a run it is no property, but it lies between the slopes of its ends
+        rise = np.diff(np.log([one["mean"] for one in D])) / np.diff(
+            1 / (8.617333e-5 * np.array([3000, 3600, 5000]))
+        )
+        assert min(-rise) <= energy["mean"] <= max(-rise)
+        assert energy["error"] > 0
+
+
+@pytest.mark.lammps
 def test_crystals_stand_beside_their_files(here, lammpsfit):
     done = lammpsfit(
         "validate", "BKS", "CHIK", "--job", "job.toml", "-o", "out", "--workers", 1,

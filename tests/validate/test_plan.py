@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lammpsfit.config import read_job
+from lammpsfit.errors import InputError
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.forcefield import Species
 from lammpsfit.md.observe import Part, Quench
@@ -58,6 +59,20 @@ def test_further_glasses_and_crystals_leave_the_other_runs_as_they_are(job_file)
         assert repr(many.task("BKS", run, structure)) == repr(one.task("BKS", run, structure))
     assert len({many.task("BKS", run, structure).seed for run in many.runs}) == len(many.runs)
     assert many.task("BKS", many.runs[-1], structure).atoms == 192  # two cells of 7.17 Å each way
+
+
+def test_other_temperatures_are_liquids_at_the_density_of_the_job(job_file):
+    plan = build_plan(Request(["BKS"], job_file, temperatures=[4000.0, 3600.0, 3200.0]))
+    assert [str(run) for run in plan.runs[-2:]] == ["diffusion 4000 K", "diffusion 3200 K"]
+    task = plan.task("BKS", plan.runs[-1], Path("start.data"))
+    assert task.part is Part.LIQUID
+    assert task.protocol == replace(plan.problem.protocol, temperature=3200.0)
+    for wrong, message in (
+        ([4000.0], "got 1 beside 3600 K"),
+        ([4000.0, -1.0], "from 0 to 100000 K, got -1"),
+    ):
+        with pytest.raises(InputError, match=message):
+            build_plan(Request(["BKS"], job_file, temperatures=wrong))
 
 
 def test_bonds_join_opposite_charges(job_file):
