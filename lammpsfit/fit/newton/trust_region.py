@@ -28,6 +28,12 @@ RESTORATIONS = 10
 BUFFER = 1e-3
 """Margin in eV that a step is made to keep."""
 
+ITERATIONS = 20
+"""Of a search along the guard: more of them only follow its kinks."""
+
+PRECISION = 1e-6
+"""Of the lowest cost within the region, as a fraction of that here: far below the noise of any."""
+
 
 @dataclass(frozen=True, eq=False)
 class Quadratic:
@@ -80,7 +86,7 @@ def step(model: Quadratic, metric: Vector, x: Vector, radius: float, domain: Dom
                 jac=lambda z: ball.slope(z) / scale,
                 method="SLSQP",
                 constraints=conditions,
-                options={"maxiter": 50, "ftol": 1e-9},
+                options={"maxiter": ITERATIONS, "ftol": PRECISION},
             )
             tries.append(region.restore(found.x))
     steps = [best, *(region.nearest(z) for z in tries[1:]), np.zeros(d)]
