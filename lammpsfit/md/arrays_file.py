@@ -1,5 +1,7 @@
 """Arrays read from an ``.npz`` file that may be damaged, foreign or made to harm."""
 
+import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -20,6 +22,7 @@ KINDS: Final = "biufU"
 _ERRORS = (
     *(OSError, ValueError, KeyError, IndexError, TypeError, EOFError, OverflowError, MemoryError),
     *(RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, InputError, RunError),
+    *(SyntaxError, tokenize.TokenError),  # a header of an array is Python
 )
 
 
@@ -51,15 +54,18 @@ def reading_arrays(path: Path, remedy: str = "") -> Iterator[Mapping[str, Any]]:
 def _arrays(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(2, "no such file")
-    # opened here, since NumPy leaves open what turns out to be no archive
-    with path.open("rb") as file:
-        with zipfile.ZipFile(file) as archive:
-            total = sum(member.file_size for member in archive.infolist())
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        total = sum(member.file_size for member in members)
         if total > LARGEST:
             raise ValueError(f"its arrays must have at most {LARGEST} bytes, got {total}")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as data:
-            found = {name: data[name] for name in data.files}
+        # each is unpacked to its end before NumPy sees it: only there its checksum is looked at
+        found: dict[str, Any] = {
+            member.filename.removesuffix(".npy"): np.lib.format.read_array(
+                io.BytesIO(archive.read(member)), allow_pickle=False
+            )
+            for member in members
+        }
     for name, array in found.items():
         if array.dtype.kind not in KINDS:
             raise ValueError(f"{name} must be numbers or names, got {array.dtype}")

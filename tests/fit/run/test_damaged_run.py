@@ -165,15 +165,26 @@ def bomb(path):
 
 def huge_shape(path):
     """A header that asks for far more than there is."""
-    content = arrays(path)
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         buffer, {"descr": "<f8", "fortran_order": False, "shape": (2**40, 2**20)}
     )
-    del content["r"]
+    with_member(path, "r", buffer.getvalue() + bytes(64))
+
+
+def null_in_a_header(path):
+    """A header is read as Python, whose errors differ between versions."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ones(3))
+    with_member(path, "r", buffer.getvalue().replace(b"'shape'", b"'sh\0pe'"))
+
+
+def with_member(path, name, packed):
+    content = arrays(path)
+    del content[name]
     npz(path, content)
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("r.npy", buffer.getvalue() + bytes(64))
+        archive.writestr(f"{name}.npy", packed)
 
 
 def without(name):
@@ -202,6 +213,7 @@ BAD_SAMPLES = {
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("precious"),
     "a huge shape": huge_shape,
+    "a null in a header": null_in_a_header,
     "objects": changed("r", lambda v: np.array([{}, []], dtype=object)),
     "complex": changed("r", lambda v: v + 1j),
     "times": changed("r", lambda v: v.astype("timedelta64[s]")),
