@@ -6,6 +6,10 @@ from typing import Final
 FITTED: Final = "fit"
 """Label of the fitted potential in tables, results and pages."""
 
+WARM: Final = "warm"
+"""Stage of evaluations that an earlier run made, and kind of the records of those whose potentials
+lie outside of the space."""
+
 MEMBER: Final = "member"
 """Label of the potentials that are as good as the fitted one, with their number after it."""
 

@@ -109,7 +109,9 @@ def _facts(view: RunView) -> Iterator[tuple[str, str, str]]:
     none = f"{status['failed']} failed" + (
         f", {status['censored']} given up" if status["censored"] else ""
     )
-    yield "evaluations", str(len(view.records)), none
+    if view.taken_over:
+        none += f"; {view.taken_over} more from an earlier run"
+    yield "evaluations", str(len(view.records) - view.taken_over), none
     yield "MD work", count_words(view.atom_steps), "atoms × steps, with confirmations"
     yield "wall time", time_words(view.wall_s), "search and confirmations"
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lammpsfit.forcefield import Potential
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target import Column, Curve, Curves
-from lammpsfit.words import FITTED
+from lammpsfit.words import FITTED, WARM
 
 FloatArray = NDArray[np.float64]
 Record = Mapping[str, Any]
@@ -309,6 +309,11 @@ class RunView:
     def best(self) -> Shown | None:
         """The fit, where it has a cost."""
         return self.shown[0] if self.shown and self.shown[0].label == FITTED else None
+
+    @property
+    def taken_over(self) -> int:
+        """Number of evaluations that an earlier run made."""
+        return sum(record["stage"] == WARM for record in self.records)
 
     @property
     def free(self) -> int:

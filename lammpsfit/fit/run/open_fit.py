@@ -20,13 +20,14 @@ from lammpsfit.fit.run.conditions import Conditions, Samples, samples_of
 from lammpsfit.fit.run.job_killers import Suspect, find_suspects
 from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.record_models import sound_records
-from lammpsfit.fit.run.records import WARM, as_told
+from lammpsfit.fit.run.records import as_told
 from lammpsfit.fit.run.run_folder import RunFolder, evaluations
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.md.structure_file import check_structure
 from lammpsfit.structure.rdf import FloatArray, canonical_pair
 from lammpsfit.target import Evaluation
+from lammpsfit.words import WARM
 
 
 class Monitor(Protocol):

@@ -12,9 +12,9 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from lammpsfit.child.failure import Reason
 from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, Record
-from lammpsfit.fit.run.records import WARM
 from lammpsfit.models import Count, Fields, Finite, first_wrong
 from lammpsfit.target.objective import STRUCTURE
+from lammpsfit.words import WARM
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,6 @@ from lammpsfit.fit.base import Ask, Outcome
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import Cost
 from lammpsfit.target import Evaluation, Reached
-
-WARM: Final = "warm"
-"""Stage of evaluations that an earlier run made, and kind of the records of those whose potentials
-lie outside of the space."""
 
 
 def evaluation_record(

@@ -14,14 +14,14 @@ from lammpsfit.fit.run.build import build_optimiser
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.job_killers import start_of
 from lammpsfit.fit.run.open_fit import Fit, Monitor
-from lammpsfit.fit.run.records import WARM, evaluation_record
+from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.result import failures
 from lammpsfit.fit.run.warm_start import hand_on
 from lammpsfit.fit.seeds import Runs, run_seed
 from lammpsfit.forcefield import Potential
 from lammpsfit.target import Evaluation
 from lammpsfit.target.evaluate import Evaluate, EvaluateSeveral
-from lammpsfit.words import FITTED
+from lammpsfit.words import FITTED, WARM
 
 
 def search(

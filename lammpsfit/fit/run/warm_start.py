@@ -30,7 +30,7 @@ from lammpsfit.fit.base import Ask, Outcome, Vector
 from lammpsfit.fit.newton.optimiser import GaussNewton
 from lammpsfit.fit.run.conditions import Condition, Conditions, Samples
 from lammpsfit.fit.run.open_fit import Fit, open_fit
-from lammpsfit.fit.run.records import WARM, evaluation_record
+from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.run_folder import open_run
 from lammpsfit.forcefield import ParameterSpace, Potential, dump_potential
 from lammpsfit.forcefield.potential_file import parse_potential
@@ -41,6 +41,7 @@ from lammpsfit.md.sample_file import CONFIGURATION, load_sample, save_sample
 from lammpsfit.structure.blocks import block_means
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target import Evaluation, Target, Term
+from lammpsfit.words import WARM
 
 FIRST: Final = 900_000
 """Number of the first of them; those of the new search begin at 0 as always."""

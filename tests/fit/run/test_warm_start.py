@@ -16,11 +16,12 @@ from lammpsfit.fit.newton.local_model import Fluctuations
 from lammpsfit.fit.run.build import build_conditions, build_optimiser, build_space
 from lammpsfit.fit.run.loop import run_fit
 from lammpsfit.fit.run.open_fit import open_fit
-from lammpsfit.fit.run.records import WARM
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.fit.run.warm_start import FIRST, hand_on, recall
 from lammpsfit.md.sample_file import load_sample
+from lammpsfit.report.run_page import run_page
 from lammpsfit.run_pages import view_run
+from lammpsfit.words import WARM
 
 pytestmark = pytest.mark.lammps
 
@@ -130,6 +131,7 @@ def test_other_bounds_a_freed_parameter_and_more_terms_leave_samples_true(old, j
     view = view_run(tmp_path / "new")
     assert len(view.records) == RUNS + 2
     assert view.state == "finished"
+    assert f"{RUNS} more from an earlier run" in run_page(view)
 
 
 def test_where_a_parameter_is_frozen_samples_are_pooled_beside(old, job_file, tmp_path):
