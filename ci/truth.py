@@ -38,8 +38,8 @@ LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
 POTENTIALS = ("SHIK", "BKS", "CHIK", "ML-ALL", "ML", "ML-SiO", "Teter", "PMMCS", "BKS-Ewald")
 """Those of the library that hold Si and O, in the order they are run."""
 
-RELAX, SAMPLE = 5, 15
-"""ps of each run before the first frame, and of sampling."""
+TIMES = {"crystals": (5, 15), "liquid": (5, 15), "glass": (3, 6)}
+"""ps of each run before the first frame, and of sampling; no crystal takes any."""
 
 STOPPED = 75
 """Exit code of a command that the time of day ended."""
@@ -259,7 +259,8 @@ class Study:
 
     def options(self, stage: str) -> list[str]:
         """Return the options of the command that set what is run."""
-        size = ["--atoms", self.atoms, "--relax", RELAX, "--sample", SAMPLE, "--workers", 1]
+        relax, sample = TIMES[stage]
+        size = ["--atoms", self.atoms, "--relax", relax, "--sample", sample, "--workers", 1]
         own = {
             "crystals": ["--no-liquid", *(f"--crystal={path}" for path in CRYSTALS)],
             "liquid": [],
@@ -343,11 +344,12 @@ def how(study: Study, records: Mapping[tuple[str, str], Mapping[str, Any]]) -> s
     machines = sorted({record["machine"] for record in records.values()})
     minutes = sum(record["cpu_s"] for record in records.values()) / 60
     when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "nothing was run yet"
+    liquid, glass = (" + ".join(map(str, TIMES[stage])) for stage in ("liquid", "glass"))
     return (
         f"{when}; {' and '.join(machines)}, {minutes:.0f} core minutes. {study.atoms} atoms, one "
-        f"run each; {RELAX} ps to relax and {SAMPLE} ps of sampling. Glasses are cooled from "
-        f"3600 K to 300 K at {study.rate:g} K/ps and zero pressure. All begin with the same "
-        "liquid, made with CHIK. Errors are standard errors within one run."
+        f"run each, all from the same liquid, made with CHIK. Liquids: {liquid} ps (to relax, to "
+        f"sample). Glasses: cooled from 3600 K to 300 K at {study.rate:g} K/ps and zero pressure, "
+        f"{glass} ps there. Errors are standard errors within one run."
     )
 
 
