@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -109,6 +110,18 @@ def test_invariants_beside_a_kernel_and_alone(
     check = export_model(model, tmp_path / "out", find_lammps())
     assert check.agrees
     assert check.errors < 1e-6
+
+
+@pytest.mark.parametrize(("found", "agrees"), [(0.1, True), (0.1003, False)])
+def test_errors_are_compared_on_all_configurations(monkeypatch, found, agrees):
+    """Those of a perfect crystal are zero, and rounding in LAMMPS."""
+    exact = {"crystal": 0.0, "hot": 0.1}
+    monkeypatch.setattr(
+        export, "errors_at_atoms", lambda model, posterior, frame: np.array([[exact[frame], 0, 0]])
+    )
+    here = [SimpleNamespace(errors=np.array([[error, 0.0]])) for error in (4e-7, found)]
+    apart = export._errors_apart(None, None, tuple(exact), here)
+    assert (apart <= export.ERRORS_TOLERANCE) == agrees
 
 
 def test_descriptors_the_plugin_does_not_know(exported, monkeypatch):
