@@ -10,10 +10,10 @@ Three measurements:
   answers are real, and the CPU time they take goes by on the clock too. So the share of busy
   workers comes out, and the seconds of the master per evaluation. *design* and *explore* are
   stages of the search of the paper, with an analytic cost in 10 dimensions, explore with 1000 and
-  with 10 000 points told before. *descents* is gauss-newton with 10 parameters, half as many
-  starts as workers and two steps at a time. Its samples have the frames of one real run (300
-  atoms, 200 frames), whatever the point: the minimum is everywhere, and all runs of a descent are
-  pooled at each step, which is the most the master can be asked for.
+  with 10 000 points told before. *descents* is gauss-newton with 10 parameters and as many
+  starts as workers. Its samples have the frames of one real run (300 atoms, 200 frames), whatever
+  the point: the minimum is everywhere, and all runs of a descent are pooled at each step, which is
+  the most the master can be asked for.
 - *journal*: reading 100 000 records.
 
 Where the master needs s seconds per evaluation, 60 / s workers keep it busy without a pause:
@@ -126,7 +126,7 @@ class Fitted:
         factor = factor.model_copy(update={"factor": 1.3})
         changes = {"design": design, "plateau": 100_000, "explore": 100_000}
         if starts:
-            changes = {"name": "gauss-newton", "starts": starts, "batch": 2, "quiet": 10_000}
+            changes = {"name": "gauss-newton", "starts": starts, "quiet": 10_000}
         strategy = job.strategy.model_copy(update=changes)
         free = {name: first if name == "q_Si" else factor for name in FREE}
         job = job.model_copy(update={"parameters": free, "strategy": strategy})
@@ -289,7 +289,7 @@ def simulated(stage, workers, points, evaluations, sample=None):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run"
         if stage == "descents":
-            fitted = Fitted(path, starts=workers // 2, sample=sample)
+            fitted = Fitted(path, starts=workers, sample=sample)
         else:
             fitted = Fitted(path, design=999 if stage == "explore" else 10_000)
             past(fitted, points)

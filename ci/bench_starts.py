@@ -6,7 +6,7 @@ descent's best point is then run three times as long with a fresh seed, which ra
 without the luck of the search. Both go on from what is in the folder, so that they can be made
 in pieces.
 
-    python ci/bench_starts.py --keep FOLDER [--limit-s SECONDS]
+    python ci/bench_starts.py --keep FOLDER [--limit-s SECONDS] [--ends]
     python ci/bench_starts.py --keep FOLDER --table
 
 Descents that begin at Sobol points go their own ways until two meet: any n of them are a fit with n
@@ -122,21 +122,20 @@ def best_of(trail: Trail) -> tuple[Seen, float] | None:
     return None
 
 
-def confirm(keep: Path, stop: Stop) -> None:
+def confirm(fit: Fit, search: GaussNewton, keep: Path, stop: Stop) -> None:
     """Run the best point of each descent again, for longer, one after the other."""
-    fit = open_fit(*open_run(keep / "run"))
     longer = ConfirmTable(sample=LONGER * fit.job.protocol.sample)
     problem = fit.problem.of_size(longer)
     file = keep / "confirmed.json"
     done = read_json(file) if file.exists() else {}
-    for number, running in enumerate(told(fit).descents):
+    for number, running in enumerate(search.descents):
         best = best_of(running.trail)
         if best is None or str(number) in done:
             continue
         if (why := stop()) is not None:
             raise StoppedError(f"stopped ({why}) with {len(done)} ends confirmed")
         seen = best[0]
-        box = fit.folder.configuration(seen.id, MAIN)
+        box = fit.folder.configuration(f"{seen.id:06d}", MAIN)
         potential = fit.space.potential(seen.x)
         task = Evaluate(potential, problem.protocol, box, SEED + number, problem.target)
         with LocalFarm[Evaluation](1) as farm:
@@ -150,13 +149,12 @@ def confirm(keep: Path, stop: Stop) -> None:
         print(f"end of descent {number + 1}: {done[str(number)]}", flush=True)
 
 
-def descents(keep: Path) -> list[Descent]:
-    """Read what each descent did, those that have an end confirmed."""
-    fit = open_fit(*open_run(keep / "run"))
+def descents(fit: Fit, search: GaussNewton, keep: Path) -> list[Descent]:
+    """Read what each descent did."""
     file = keep / "confirmed.json"
     confirmed = read_json(file) if file.exists() else {}
     found = []
-    for number, running in enumerate(told(fit).descents):
+    for number, running in enumerate(search.descents):
         records = [r for r in fit.records if r["stage"] == running.stage]
         costs = [r["cost"] for r in records if r["status"] == "ok"]
         best = best_of(running.trail)
@@ -169,11 +167,10 @@ def descents(keep: Path) -> list[Descent]:
     return found
 
 
-def meetings(keep: Path) -> list[list[int]]:
-    """Return which descents have met: ends nearer than runs that are pooled, numbers from 1."""
-    fit = open_fit(*open_run(keep / "run"))
+def meetings(search: GaussNewton) -> list[list[int]]:
+    """Return whose best points are no farther apart than runs that are pooled, from 1."""
     groups: list[list[int]] = []
-    ends = [(n + 1, d, best_of(d.trail)) for n, d in enumerate(told(fit).descents)]
+    ends = [(n + 1, d, best_of(d.trail)) for n, d in enumerate(search.descents)]
     known = {n: (d.trail, best[0]) for n, d, best in ends if best is not None}
 
     def near(a: int, b: int) -> bool:
@@ -206,9 +203,9 @@ def best_of_n(costs: Sequence[float], n: int) -> tuple[float, float, float]:
     return float(weights @ ordered), median, high
 
 
-def table(keep: Path) -> None:
+def table(fit: Fit, search: GaussNewton, keep: Path) -> None:
     """Print what was found."""
-    every = descents(keep)
+    every = descents(fit, search, keep)
     print("| descent | evaluations | failed | R at its start % | search % | confirmed % | end |")
     print("|---|" + "--:|" * 5 + "---|")
     for one in every:
@@ -217,9 +214,9 @@ def table(keep: Path) -> None:
             f"| {100 * one.searched:.2f} | {100 * one.confirmed:.2f} ± {100 * one.error:.2f} "
             f"| {one.ended} |"
         )
-    groups = meetings(keep)
+    groups = meetings(search)
     print(f"\nmet at their ends: {[g for g in groups if len(g) > 1] or 'none'}")
-    spread = [one for one in every if one.number > 1]
+    spread = [one for one in every if one.number > 1 and np.isfinite(one.confirmed)]
     costs = [one.confirmed for one in spread]
     best = min(spread, key=lambda one: one.confirmed)
     as_good = sum(
@@ -246,18 +243,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--limit-s", type=float, help="stop cleanly after so long")
+    parser.add_argument("--ends", action="store_true", help="search no more, run the ends again")
     parser.add_argument("--table", action="store_true", help="print what is there")
     options = parser.parse_args()
-    if not options.table:
-        options.keep.mkdir(parents=True, exist_ok=True)
-        with Stop(options.limit_s) as stop:
-            try:
-                search(options.keep / "run", stop)
-                confirm(options.keep, stop)
-            except StoppedError as stopped:
-                print(stopped)
-                return
-    table(options.keep)
+    path = options.keep / "run"
+    with Stop(options.limit_s) as stop:
+        try:
+            if not (options.table or options.ends):
+                options.keep.mkdir(parents=True, exist_ok=True)
+                search(path, stop)
+            fit = open_fit(*open_run(path))
+            known = told(fit)
+            if not options.table:
+                confirm(fit, known, options.keep, stop)
+        except StoppedError as stopped:
+            print(stopped)
+            return
+    table(fit, known, options.keep)
 
 
 if __name__ == "__main__":

@@ -305,7 +305,7 @@ def _radius(
 
 
 def length(s: Vector, F: Vector) -> float:
-    """Return the length |s|_F of a step, shape (d,), in the metric F, shape (d, d)."""
+    """Return the length of a step, shape (d,), in the metric F, shape (d, d)."""
     return float(np.sqrt(max(0.0, float(s @ F @ s))))
 
 
