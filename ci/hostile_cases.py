@@ -27,6 +27,7 @@ from lammpsfit.structure.rdf import PartialRdf
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "examples" / "silica" / "gr_aimd_3600K.csv"
+QUARTZ = ROOT / "examples" / "silica" / "alpha_quartz.cif"
 XYZ = '2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nSi 0 0 0\nO {x} 0 0\n'
 JOB = """title = "small"
 potential = "mine.toml"
@@ -82,6 +83,9 @@ class Case:
 def make_home(home: Path) -> None:
     """Make the folder that every case begins with: a job, its files, and a run of it."""
     shutil.copy(REFERENCE, home / "gr.csv")
+    shutil.copy(QUARTZ, home / "quartz.cif")
+    waves = "\n".join(f"{0.1 * k:.1f},{1.0 + 0.5 * np.sin(k):.4f}" for k in range(1, 120))
+    (home / "sq.csv").write_text(f"q (1/Å),S\n{waves}\n")
     (home / "mine.toml").write_text(dump_potential(load_potential("BKS")))
     (home / "job.toml").write_text(JOB)
     (home / "gap.toml").write_text(GAP_JOB)
@@ -231,6 +235,8 @@ SPECIALS = {
     "/dev/zero": lambda path: path.symlink_to("/dev/zero"),
 }
 DRY = ("fit", "job.toml", "-o", "new", "--dry-run")
+WARM = (*DRY, "--warm", "run")
+VALIDATE = ("validate", "BKS", "--job", "job.toml", "-o", "new")
 GAP_DRY = ("gap", "fit", "gap.toml", "-o", "new", "--dry-run")
 READ = {
     "job.toml": DRY,
@@ -241,6 +247,11 @@ READ = {
     "gap.toml": GAP_DRY,
     "model.json": ("gap", "evaluate", "model.json", "t.xyz"),
     "one.xyz": (*MD, "--time", "0.1"),
+    "sq.csv": (*VALIDATE, "--against", "neutron=sq.csv"),
+    "quartz.cif": (*VALIDATE, "--no-liquid", "--no-npt", "--crystal", "quartz.cif"),
+    "run/journal.jsonl": WARM,
+    "run/job.toml": WARM,
+    "run/inputs/start.toml": WARM,
 }
 MODELS = (
     ("gap", "export", "model.json", "-o", "new"),
@@ -383,6 +394,29 @@ def absurd_work() -> Iterator[Case]:
         yield Case("value", f"--element {value[:5]}", line)
 
 
+def absurd_glass() -> Iterator[Case]:
+    """Every number of a validation, and what it is compared with; splines and earlier runs."""
+    quench = (*VALIDATE, "--quench", "400")
+    for option, value in (
+        *(("--quench", x) for x in ("0", "-1", "nan", "1e308", "1e-300")),
+        *(("--quench-to", x) for x in ("-1", "nan", "1e308")),
+        *(("--quench-pressure", x) for x in ("nan", "1e308")),
+        *(("--glasses", x) for x in ("0", "-1", "1000000000")),
+        *(("--temperature", x) for x in ("-1", "nan", "1e308")),
+        *(("--atoms", x) for x in ("0", "1000000000000")),
+        *(("--against", x) for x in ("sq.csv", "gamma=sq.csv", "neutron=", "neutron:x=sq.csv")),
+        *(("--crystal", x) for x in ("nowhere", "pipe", "full", "/dev/zero")),
+    ):
+        yield Case("value", f"{option} {value}", (*quench, option, value))
+    for knots in ("[]", "[1.0]", "[2.0, 1.5, 1.0, 0.5, 0.1]", "[1.0, nan, 2.0, 3.0, 4.0]", "'x'"):
+        change = changing("job.toml", "splines", '"Si-O"', knots)
+        yield Case("value", f"splines {knots}", DRY, change)
+    change = changing("job.toml", "splines", '"Si-X"', "[1.0, 1.5, 2.0, 2.5, 3.0]")
+    yield Case("value", "splines of no pair", DRY, change)
+    for folder in ("nowhere", "notes.txt", "pipe", "full", "job.toml", "/dev/zero"):
+        yield Case("value", f"--warm {folder}", (*DRY, "--warm", folder))
+
+
 def changing_text(file: str, old: str, new: str) -> Callable[[Path], None]:
     """Replace a text of a file, which must hold it."""
 
@@ -480,6 +514,7 @@ def every_case() -> list[Case]:
         *absurd(),
         *absurd_options(),
         *absurd_work(),
+        *absurd_glass(),
         *damaged(),
         *printing(),
         *misused(),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -54,6 +54,10 @@ class Part(StrEnum):
     """Displacements in the liquid at another temperature."""
 
 
+FASTEST: Final = 1e5
+"""K/ps; beyond it there are no more than some tens of steps, and no glass."""
+
+
 @dataclass(frozen=True)
 class Quench:
     """How a glass is made.
@@ -70,7 +74,8 @@ class Quench:
     Raises
     ------
     InputError
-        If rate or temperature is not positive, or the pressure no number.
+        If rate or temperature is not positive, the rate above :data:`FASTEST`, or the pressure no
+        number.
     """
 
     rate: float
@@ -82,6 +87,10 @@ class Quench:
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"the {name} of a quench must be positive ({unit}), got {value}")
+        if self.rate > FASTEST:
+            raise InputError(
+                f"the rate of a quench must be at most {FASTEST:g} K/ps, got {self.rate:g}"
+            )
         if self.pressure is not None and not abs(self.pressure) <= HIGHEST:
             raise InputError(
                 f"the pressure of a quench must be between ± {HIGHEST:g} bar, got {self.pressure}"

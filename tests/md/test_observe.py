@@ -249,6 +249,7 @@ def test_a_box_that_grows_without_end_holds_no_liquid(problem, structure, monkey
     [
         (0.0, 300.0, r"rate of a quench must be positive \(K/ps\), got 0.0"),
         (float("nan"), 300.0, "rate of a quench must be positive"),
+        (1e308, 300.0, r"rate of a quench must be at most 100000 K/ps, got 1e\+308"),
         (10.0, -1.0, r"temperature of a quench must be positive \(K\), got -1.0"),
     ],
 )
