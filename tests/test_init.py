@@ -133,8 +133,7 @@ def test_every_potential_of_silica_can_begin(name, tmp_path):
     (tmp_path / "job.toml").write_text(new_job(known, load_potential(name), name))
     job, space = built(tmp_path / "job.toml")
     charges = [one for one in space.names if one.startswith("q_")]
-    pairwise = load_potential(name).coulomb.pairwise
-    assert charges == (["q_Si"] if pairwise else [])
+    assert charges == ["q_Si"]
     assert all(one.lower < one.upper for one in space.free)
     assert space.base.name == name
     assert job.title == "SiO2"

@@ -77,7 +77,7 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
     """
     known = conditions.potential.parameters
     free, ties = [], []
-    for name, table in _named(job, conditions.potential).items():
+    for name, table in _named(job, conditions.potential):
         if name not in known:
             raise InputError(
                 f"[parameters]: no parameter {quoted(name)}: {suggestion(name, known)}"
@@ -106,23 +106,24 @@ def build_space(job: Job, conditions: Conditions) -> ParameterSpace:
     return space
 
 
-def _named(job: Job, potential: Potential) -> dict[str, ParameterTable]:
-    """Return the entries of ``[parameters]`` by name: that of a spline is one for each coefficient.
+def _named(job: Job, potential: Potential) -> list[tuple[str, ParameterTable]]:
+    """Name the entries of ``[parameters]``: that of a spline is one for each coefficient.
 
-    Coefficients that have an entry of their own keep it.
+    Coefficients that have an entry of their own keep it. A name that is given twice is here twice.
     """
-    given = {potential.parameter_name(name): table for name, table in job.parameters.items()}
-    found: dict[str, ParameterTable] = {}
-    for name, table in given.items():
+    given = [(potential.parameter_name(name), table) for name, table in job.parameters.items()]
+    own = {name for name, _ in given}
+    found: list[tuple[str, ParameterTable]] = []
+    for name, table in given:
         symbol, _, pair = name.rpartition("_")
         terms = potential.pairs.get(pair, ()) if symbol == COEFFICIENTS else ()
         members = [f"{c}_{pair}" for t in terms if t.form.knots for c in t.form.parameter_names]
         if name in potential.parameters or not members:
-            found[name] = table
+            found.append((name, table))
         elif table.tied_to is not None:
             raise InputError(f"{name} stands for {len(members)} coefficients: tie them one by one")
         else:
-            found |= {member: table for member in members if member not in given}
+            found += [(member, table) for member in members if member not in own]
     return found
 
 
