@@ -250,22 +250,22 @@ cutoff = 10.0
 
 [species.Si]
 mass = 28.0855
-charge = 1.6
+charge = 1.73
 
 [species.O]
 mass = 15.9994
-charge = -0.8
+charge = -0.865
 
 [pairs.Si-Si]
 buckingham = { A = 2798.0, rho = 0.226896285, C = 0.0 }
 repulsion = { D = 3423204.0 }
 
 [pairs.Si-O]
-buckingham = { A = 23108.0, rho = 0.2000, C = 139.7 }
+buckingham = { A = 23108.0, rho = 0.1970, C = 139.7 }
 repulsion = { D = 66.0 }
 
 [pairs.O-O]
-buckingham = { A = 1120.5, rho = 0.3600, C = 40.0 }
+buckingham = { A = 1300.0, rho = 0.3457, C = 32.0 }
 repulsion = { D = 16800.0 }
 """
 
