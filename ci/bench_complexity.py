@@ -12,10 +12,10 @@ What is finished is not run again. ``--stage search`` only fits, ``--stage table
 import argparse
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Final
 
+from commands import PROGRAM
 from matplotlib.ticker import FuncFormatter
 
 from lammpsfit.config import read_job
@@ -28,7 +28,6 @@ from lammpsfit.validate.known import REFERENCE
 ROOT: Final = Path(__file__).resolve().parent.parent
 SILICA: Final = ROOT / "examples" / "silica"
 FIGURES: Final = SILICA / "figures"
-BIN: Final = Path(sys.executable).parent
 FITS: Final = ("fit4", "fit7", "fit10")
 
 SPLINE: Final = "spline"
@@ -121,7 +120,7 @@ def job_of(potential: Path, keep: Path, **numbers: Any) -> Path:
 
 def run(*arguments: object) -> None:
     """Run a command of lammpsfit; it goes on where it was stopped."""
-    subprocess.run([BIN / "lammpsfit", *map(str, arguments)], check=True)
+    subprocess.run([PROGRAM, *map(str, arguments)], check=True)
 
 
 def main() -> None:

@@ -45,7 +45,7 @@ from lammpsfit.farm.launch import launched
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.farm.parsl_farm import ParslFarm
 from lammpsfit.fit import Ask
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.problem import build_problem
 from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.run_folder import create_run, open_run
@@ -66,22 +66,6 @@ STAGES = ("design", "explore", "descents")
 
 
 # ruff: noqa: D102 (the methods are those of Farm and Monitor)
-
-
-class Silent:
-    """A monitor that shows nothing."""
-
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        pass
-
-    def finished(self, record):
-        pass
-
-    def end(self):
-        pass
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from lammpsfit.farm.local import LocalFarm
 from lammpsfit.farm.stop import Stop
 from lammpsfit.farm.sturdy import SturdyFarm
 from lammpsfit.files import write_json
-from lammpsfit.fit.newton.descent import End, Seen, Trail, ranked
+from lammpsfit.fit.newton.descent import End, Seen, Trail, length, ranked
 from lammpsfit.fit.newton.optimiser import GaussNewton
 from lammpsfit.fit.run.build import build_optimiser
 from lammpsfit.fit.run.loop import run_fit
@@ -175,8 +175,8 @@ def meetings(search: GaussNewton) -> list[list[int]]:
     def near(a: int, b: int) -> bool:
         (one, here), (other, there) = known[a], known[b]
         s = here.x - there.x
-        reach = one.settings.reach
-        return max(s @ one.metric(here) @ s, s @ other.metric(there) @ s) <= reach**2
+        metrics = one.metric(here), other.metric(there)
+        return max(length(s, F) for F in metrics) <= one.settings.reach
 
     for number in known:
         joined = [group for group in groups if any(near(number, other) for other in group)]
@@ -216,6 +216,9 @@ def table(fit: Fit, search: GaussNewton, keep: Path) -> None:
     groups = meetings(search)
     print(f"\nmet at their ends: {[g for g in groups if len(g) > 1] or 'none'}")
     spread = [one for one in every if one.ended == ENDS[End.QUIET] and np.isfinite(one.confirmed)]
+    if not spread:
+        print("no descent has come to a minimum and been run again yet")
+        return
     costs = [one.confirmed for one in spread]
     best = min(spread, key=lambda one: one.confirmed)
     as_good = sum(

@@ -17,15 +17,13 @@ parameters come where nothing but the forces counts, in seconds:
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from commands import go_on, result_of
 from scipy.optimize import least_squares
 
 from lammpsfit.config import read_job
@@ -106,18 +104,10 @@ compare = ["CHIK"]
 
 def fit(keep: Path, name: str, atoms: int, evaluations: int, until: float) -> None:
     """Run the fit of one weight, or go on with it."""
-    job, folder = keep / f"{name}.toml", RunFolder(keep / name)
-    if _result(folder).get("status") == "finished":
-        return
+    job = keep / f"{name}.toml"
     if not job.exists():
         job.write_text(_job(name, atoms, evaluations), encoding="utf-8")
-    what = ["resume", folder.path] if folder.journal.exists() else ["fit", job, "-o", folder.path]
-    seconds = max(1, int(until - time.monotonic()))
-    command = [Path(sys.executable).with_name("lammpsfit"), *what, "--walltime", str(seconds)]
-    # 75: stopped before its end, the next call goes on
-    code = subprocess.run([*map(str, command), "--workers", "1"], check=False).returncode
-    if code not in (0, 75):
-        raise SystemExit(code)
+    go_on(job, RunFolder(keep / name), until)
 
 
 def _job(name: str, atoms: int, evaluations: int) -> str:
@@ -162,13 +152,6 @@ def alone() -> str:
     return "\n".join([*lines, "", f"{frames} frames; {values}"])
 
 
-def _result(folder: RunFolder) -> dict[str, Any]:
-    content: dict[str, Any] = (
-        json.loads(folder.result.read_text("utf-8")) if folder.result.exists() else {}
-    )
-    return content
-
-
 def table(keep: Path) -> str:
     """Make the table of the fits that are finished."""
     lines = [
@@ -177,7 +160,7 @@ def table(keep: Path) -> str:
     ]
     start = None
     for name in WEIGHTS:
-        result = _result(RunFolder(keep / name))
+        result = result_of(RunFolder(keep / name))
         if result.get("status") != "finished":
             continue
         best = result["best"]["evaluation"]

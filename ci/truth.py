@@ -16,13 +16,14 @@ import os
 import platform
 import resource
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from commands import PROGRAM, STOPPED
 
 from lammpsfit.report.facts import value_words
 from lammpsfit.structure.blocks import Estimate
@@ -33,16 +34,12 @@ JOB = SILICA / "quick.toml"
 CRYSTALS = (SILICA / "alpha_quartz.cif", SILICA / "beta_cristobalite.cif")
 PAGE = ROOT / "docs" / "which_silica_potential.md"
 BEGIN, END = "<!-- begin: ci/truth.py -->", "<!-- end: ci/truth.py -->"
-LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
 
 POTENTIALS = ("SHIK", "BKS", "CHIK", "ML-ALL", "ML", "ML-SiO", "Teter", "PMMCS", "BKS-Ewald")
 """Those of the library that hold Si and O, in the order they are run."""
 
 TIMES = {"crystals": (5, 15), "liquid": (5, 15), "glass": (3, 6)}
 """ps of each run before the first frame, and of sampling; no crystal takes any."""
-
-STOPPED = 75
-"""Exit code of a command that the time of day ended."""
 
 STAGES = ("crystals", "liquid", "glass")
 """What is run of every potential, in this order."""
@@ -274,7 +271,7 @@ class Study:
         if left < 60:
             return False
         out = self.folder / name
-        words = [LAMMPSFIT, "validate", name, "--job", JOB, "-o", out, *self.options(stage)]
+        words = [PROGRAM, "validate", name, "--job", JOB, "-o", out, *self.options(stage)]
         if math.isfinite(left):
             words += ["--walltime", str(int(left))]
         print(time.strftime("%H:%M:%S"), *words, flush=True)

@@ -18,20 +18,20 @@ Everything is kept in the folder --keep: a twin that is there is resumed, a fini
 """
 
 import argparse
-import json
 import math
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from commands import call, go_on, result_of
 
 from lammpsfit.fit.run.run_folder import RunFolder
 from lammpsfit.reference import read_rdf_table
 from lammpsfit.structure.cost import cost
 
-PROGRAM: Final = Path(sys.executable).with_name("lammpsfit")
 EVALUATIONS: Final = 40
 GOAL: Final = 1.3
 """R of the fit over R between two runs of the truth."""
@@ -403,9 +403,7 @@ def pressure(path: Path) -> tuple[float, float]:
 
 def fit(name: str, twin: Twin, folder: Path, until: float) -> None:
     """Run the fit, or go on with it."""
-    run, job = RunFolder(folder / "fit"), folder / "job.toml"
-    if result(run).get("status") == "finished":
-        return
+    job = folder / "job.toml"
     if not job.exists():
         (folder / "start.toml").write_text(twin.start, encoding="utf-8")
         job.write_text(
@@ -425,22 +423,7 @@ def fit(name: str, twin: Twin, folder: Path, until: float) -> None:
             ),
             encoding="utf-8",
         )
-    what = ["resume", run.path] if run.journal.exists() else ["fit", job, "-o", run.path]
-    left = max(1, int(until - time.monotonic()))
-    call(*what, "--walltime", left, "--workers", 1)
-
-
-def call(*words: object) -> None:
-    """Call lammpsfit; a fit that was stopped before its end goes on with the next call."""
-    code = subprocess.run([str(PROGRAM), *map(str, words)], check=False).returncode
-    if code not in (0, 75):
-        raise SystemExit(code)
-
-
-def result(run: RunFolder) -> dict[str, Any]:
-    """Return the result of a fit; nothing where there is none."""
-    found: dict[str, Any] = json.loads(run.result.read_text("utf-8")) if run.result.exists() else {}
-    return found
+    go_on(job, RunFolder(folder / "fit"), until)
 
 
 def table(keep: Path) -> str:
@@ -452,7 +435,7 @@ def table(keep: Path) -> str:
     ]
     for name in TWINS:
         folder = keep / name.replace(", ", "-")
-        found = result(RunFolder(folder / "fit"))
+        found = result_of(RunFolder(folder / "fit"))
         if found.get("status") != "finished":
             lines.append(f"| {name} | not run | | | | | |")
             continue

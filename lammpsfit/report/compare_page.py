@@ -139,7 +139,7 @@ def _numbers(name: str, view: RunView) -> list[object]:
         cost_words(*view.best.total) if view.best is not None and view.best.ok else UNKNOWN,
         percent(fields.get("cost_corrected", math.nan)),
         "yes" if view.best is not None and view.best.confirmed else "no",
-        len(view.records) - view.taken_over,
+        view.evaluated,
         sum(record["status"] == "failed" for record in view.records),
         count_words(view.atom_steps),
         time_words(view.wall_s),

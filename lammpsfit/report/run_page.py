@@ -111,7 +111,7 @@ def _facts(view: RunView) -> Iterator[tuple[str, str, str]]:
     )
     if view.taken_over:
         none += f"; {view.taken_over} more from an earlier run"
-    yield "evaluations", str(len(view.records) - view.taken_over), none
+    yield "evaluations", str(view.evaluated), none
     yield "MD work", count_words(view.atom_steps), "atoms × steps, with confirmations"
     yield "wall time", time_words(view.wall_s), "search and confirmations"
 

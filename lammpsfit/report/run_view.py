@@ -316,6 +316,11 @@ class RunView:
         return sum(record["stage"] == WARM for record in self.records)
 
     @property
+    def evaluated(self) -> int:
+        """Number of evaluations that this run made."""
+        return len(self.records) - self.taken_over
+
+    @property
     def free(self) -> int:
         """Number of free parameters."""
         return len(self.points.names)

@@ -54,7 +54,7 @@ def _run_data(view: RunView) -> dict[str, Any]:
         "title": view.title,
         "state": view.state,
         "parameters": list(view.points.names),
-        "evaluations": len(view.records) - view.taken_over,
+        "evaluations": view.evaluated,
         "cost": fields.get("cost"),
         "objective": None if best is None or not best.ok else best.total[0],
         "minimised": view.points.what,

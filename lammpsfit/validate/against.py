@@ -17,15 +17,10 @@ from lammpsfit.models import checked
 from lammpsfit.structure.observables import Q_MAX, Q_WIDTH
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.target.term import Setting
-from lammpsfit.target.terms.total_scattering import read_factor
-
-PROBES: Final = {"neutron": "neutron", "xray": "X-ray"}
-"""What is scattered, as options name it and as tables do."""
+from lammpsfit.target.terms.total_scattering import POINTS, read_factor
+from lammpsfit.validate.totals import PROBES
 
 QUANTITIES: Final = get_args(TotalScatteringTable.model_fields["quantity"].annotation)
-
-POINTS: Final = 10
-"""Points of the file, interpolated, that make what is wanted in a bin of q."""
 
 
 @dataclass(frozen=True, eq=False)

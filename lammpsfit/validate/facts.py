@@ -49,7 +49,7 @@ Sound = Mapping[str, Observation]
 def all_facts(plan: Plan, results: Results) -> list[Fact]:
     """Make the facts of every part."""
     found: list[Fact] = []
-    for part in dict.fromkeys(run.part for run in plan.runs):
+    for part in plan.parts:
         if part is Part.CRYSTAL:
             found += _crystals(plan, results)
             continue
@@ -79,6 +79,12 @@ def sound(plan: Plan, results: Results, part: Part) -> dict[str, Observation]:
 def _sound(results: Mapping[Run, Result], runs: Sequence[Run]) -> list[Observation]:
     found = (results[run] for run in runs)
     return [one for one in found if isinstance(one, Observation)]
+
+
+def _of_run(results: Results, run: Run) -> dict[str, Observation]:
+    """Return what came of one run of each potential, where it did not fail."""
+    every = ((label, found[run]) for label, found in results.items())
+    return {label: one for label, one in every if isinstance(one, Observation)}
 
 
 def heading(plan: Plan, part: Part) -> str:
@@ -309,10 +315,8 @@ SMALL = 0.01
 def _crystals(plan: Plan, results: Results) -> Iterator[Fact]:
     """Cells, densities and elastic constants of crystals at rest, beside the cells of the files."""
     for run in plan.of(Part.CRYSTAL):
-        runs = {x: found[run] for x, found in results.items()}
-        there = {x: one for x, one in runs.items() if isinstance(one, Observation)}
-        if there:
-            for row in _crystal(plan, run, there):
+        if runs := _of_run(results, run):
+            for row in _crystal(plan, run, runs):
                 yield Fact(f"{run.variant}, 0 K, zero pressure", *row)
 
 
@@ -372,10 +376,8 @@ def _temperatures(
     for species in plan.problem.system.species:
         coefficients: dict[str, list[Estimate]] = {label: [] for label in plan.potentials}
         for T, _, run in at:
-            there = {
-                x: one for x, found in results.items() if isinstance(one := found[run], Observation)
-            }
-            moved = {x: one.displacements[species] for x, one in there.items()}
+            runs_at = _of_run(results, run)
+            moved = {x: one.displacements[species] for x, one in runs_at.items()}
             D = {x: _scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
             yield name, f"{species}: diffusion at {T:g} K", "10⁻⁵ cm²/s", D
             exponents = {x: one.exponent for x, one in moved.items()}

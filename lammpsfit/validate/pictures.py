@@ -26,7 +26,7 @@ LEAST_DENSITY = 1e-4
 def all_pictures(plan: Plan, results: Results) -> list[Picture]:
     """Make the pictures of every part."""
     found: list[Picture] = []
-    for part in dict.fromkeys(run.part for run in plan.runs):
+    for part in plan.parts:
         if part in (Part.CRYSTAL, Part.DIFFUSION):
             continue
         runs = sound(plan, results, part)

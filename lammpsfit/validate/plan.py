@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lammpsfit.config import ConfirmTable, Job, read_job
+from lammpsfit.config import HOTTEST, ConfirmTable, Job, read_job
 from lammpsfit.errors import InputError
 from lammpsfit.fit.run.problem import Problem, build_problem
 from lammpsfit.fit.run.run_folder import potential_of
@@ -29,9 +29,6 @@ LONGER = 2.0
 
 MOST_RUNS = 100
 """Most glasses, and most crystals."""
-
-HOTTEST = 1e5
-"""Highest temperature in K."""
 
 MOST_CELL = 2000
 """Most atoms of a cell of a crystal."""
@@ -160,6 +157,11 @@ class Plan:
     def units(self) -> list[tuple[str, Run]]:
         """All runs: the first one of every potential first."""
         return [(label, run) for run in self.runs for label in self.potentials]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is observed of each, in the order of the runs."""
+        return tuple(dict.fromkeys(run.part for run in self.runs))
 
     def of(self, part: Part) -> list[Run]:
         """Return the runs of a part."""

@@ -36,11 +36,11 @@ class Store:
 
     def path(self, label: str, task: Observe | Crystal) -> Path:
         """Name of the file of a run, without its suffix: ``.npz``, or ``.json`` if it failed."""
-        name = re.sub(r"[^\w.+-]", "_", label)
         if isinstance(task, Crystal):
-            crystal = re.sub(r"[^\w.+-]", "_", task.name)
-            return self.folder / f"{name}-{Part.CRYSTAL}-{crystal}-{_crystal_key(task)}"
-        return self.folder / f"{name}-{task.part}-{_key(task)}"
+            name = f"{label}-{Part.CRYSTAL}-{task.name}-{_crystal_key(task)}"
+        else:
+            name = f"{label}-{task.part}-{_key(task)}"
+        return self.folder / re.sub(r"[^\w.+-]", "_", name)
 
     def load(self, label: str, task: Observe | Crystal) -> Result | None:
         """Return what came of a run; None if it was not finished.

@@ -1,11 +1,16 @@
 """Total structure factors of a run, as neutrons and X-rays see it."""
 
+from typing import Final
+
 import numpy as np
 
 from lammpsfit.errors import InputError
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.structure.scattering import pair_weights
+
+PROBES: Final = {"neutron": "neutron", "xray": "X-ray"}
+"""What is scattered, as options name it and as tables do."""
 
 
 def totals(structure: Observables) -> dict[str, FloatArray]:
@@ -15,7 +20,7 @@ def totals(structure: Observables) -> dict[str, FloatArray]:
     """
     factors, numbers = structure.factors, structure.numbers
     found = {}
-    for probe, radiation in (("neutron", "neutron"), ("X-ray", "xray")):
+    for radiation, probe in PROBES.items():
         try:
             weights = pair_weights(radiation, numbers, factors.pairs, factors.q)
         except InputError:

@@ -24,6 +24,7 @@ class FrameMemory:
     def __init__(self, space: ParameterSpace) -> None:
         self._space = space
         self._known: WeakKeyDictionary[Frames, dict[tuple[str, bytes], Any]] = WeakKeyDictionary()
+        self._texts: dict[int, tuple[Potential, bytes]] = {}
 
     def energies(self, frames: Frames, points: Sequence[Vector | Potential]) -> Vector:
         """Return the energy of each frame in eV at each point, shape (n_frames, n_points).
@@ -31,7 +32,7 @@ class FrameMemory:
         A potential stands for itself: it may lie outside of the space.
         """
         known = self._known.setdefault(frames, {})
-        keys = [("energies", _key(one)) for one in points]
+        keys = [("energies", self._key(one)) for one in points]
         new = {key: one for key, one in zip(keys, points, strict=True) if key not in known}
         if new:
             potentials = (
@@ -73,6 +74,10 @@ class FrameMemory:
         found: Vector | None = known[key]
         return found
 
-
-def _key(one: Vector | Potential) -> bytes:
-    return dump_potential(one).encode() if isinstance(one, Potential) else one.tobytes()
+    def _key(self, one: Vector | Potential) -> bytes:
+        """Return what tells a point from others; a potential is written out once."""
+        if not isinstance(one, Potential):
+            return one.tobytes()
+        if id(one) not in self._texts:  # it is kept, so that no other has its id
+            self._texts[id(one)] = one, dump_potential(one).encode()
+        return self._texts[id(one)][1]

@@ -7,7 +7,7 @@ death.
 """
 
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import Fit, Monitor, open_fit
+from lammpsfit.fit.run.open_fit import Fit, Monitor, Silent, open_fit
 from lammpsfit.fit.run.result import FitResult
 from lammpsfit.fit.run.run_folder import RunFolder, create_run, open_run
 
@@ -16,6 +16,7 @@ __all__ = [
     "FitResult",
     "Monitor",
     "RunFolder",
+    "Silent",
     "create_run",
     "open_fit",
     "open_run",

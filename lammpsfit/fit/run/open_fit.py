@@ -46,6 +46,10 @@ class Monitor(Protocol):
         """End the part of the work."""
 
 
+class Silent(Monitor):
+    """A monitor that shows nothing."""
+
+
 @dataclass
 class Fit:
     """An open fit. Made by :func:`open_fit`; run by :func:`lammpsfit.fit.run.loop.run_fit`.

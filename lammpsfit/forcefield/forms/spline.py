@@ -10,7 +10,7 @@ chapter X.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -46,7 +46,7 @@ class _Spline:
 
     knots: tuple[float, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the coefficients: ``c1``, ``c2``, ..."""
         return tuple(f"c{k}" for k in range(1, len(self.knots)))
@@ -104,7 +104,7 @@ class _Spline:
             rows = rise[:-1] * rows[:-1] + fall[1:] * rows[1:]
         return rows
 
-    @property
+    @cached_property
     def _extended(self) -> Array:
         """The knots with those further in and out that the first and last B-splines reach to."""
         first, last = (np.diff(self.knots)[k] for k in (0, -1))

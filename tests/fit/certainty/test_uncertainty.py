@@ -20,7 +20,7 @@ from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.newton.local_model import Fluctuations, LocalModel
 from lammpsfit.fit.run.ensemble import members, uncertainty_of
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.result import finished
 from lammpsfit.fit.run.run_folder import create_run, open_run
@@ -492,23 +492,14 @@ def test_a_finished_fit_lists_its_uncertainty(fit):
     )
 
 
-class Silent:
+class Labels(Silent):
     """A monitor that keeps the labels it sees."""
 
     def __init__(self):
         self.labels = []
 
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        pass
-
     def finished(self, record):
         self.labels.append(record.get("label"))
-
-    def end(self):
-        pass
 
 
 @pytest.mark.lammps
@@ -518,7 +509,7 @@ def test_members_of_the_ensemble_are_run_once(tmp_path, job_file, structure):
     folder = create_run(tmp_path / "run", job.model_copy(update={"protocol": longer}))
     results, seen = [], []
     for _ in range(2):
-        monitor = Silent()
+        monitor = Labels()
         fit = open_fit(*open_run(folder.path))
         result = run_fit(fit, LocalFarm(1), monitor, lambda: None)
         results.append(result.summary["uncertainty"])

@@ -20,7 +20,7 @@ from lammpsfit.fit.run.build import build_conditions, build_constraint, build_op
 from lammpsfit.fit.run.conditions import Conditions
 from lammpsfit.fit.run.ensemble import uncertainty_of
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.fit.run.search import _task
 from lammpsfit.forcefield.guard import collapse
@@ -300,22 +300,6 @@ def test_a_failure_names_its_condition_and_is_that_of_all(error, reason, detail)
 
 
 # With LAMMPS
-
-
-class Silent:
-    """A monitor that sees nothing."""
-
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        pass
-
-    def finished(self, record):
-        pass
-
-    def end(self):
-        pass
 
 
 def run(path):

@@ -24,32 +24,13 @@ from lammpsfit.farm.journal import read_journal
 from lammpsfit.farm.local import LocalFarm
 from lammpsfit.fit.run import result, search
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.forcefield import dump_potential, load_potential
 
 pytestmark = pytest.mark.lammps
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
-
-
-class Silent:
-    """A monitor that counts what it sees."""
-
-    def __init__(self):
-        self.parts, self.seen = [], []
-
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        self.parts.append((what, total, done))
-
-    def finished(self, record):
-        self.seen.append(record)
-
-    def end(self):
-        pass
 
 
 def opened(path, job_file, **changes):

@@ -13,7 +13,7 @@ from lammpsfit.fit.paper.explore import since_improvement
 from lammpsfit.fit.paper.line_search import not_worse
 from lammpsfit.fit.paper.surrogate import Data, Modeller
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.run_folder import create_run, open_run
 
 RACED = PaperSettings(
@@ -198,23 +198,14 @@ def test_races_that_are_none_are_refused(race):
 # With LAMMPS
 
 
-class Silent:
-    """A monitor that sees nothing, and a stop after some evaluations."""
+class Limited(Silent):
+    """A monitor that shows nothing, and a stop after some evaluations."""
 
     def __init__(self, limit=10**6):
         self.left = limit
 
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        pass
-
     def finished(self, record):
         self.left -= 1
-
-    def end(self):
-        pass
 
     def stop(self):
         return None if self.left > 0 else "enough"
@@ -246,7 +237,7 @@ def test_a_raced_fit_counts_what_it_gave_up_and_resumes_to_the_bit(job_text, str
     job = read_job(tmp_path / "job.toml")
     for name in ("whole", "cut"):
         create_run(tmp_path / name, job)
-    numbers = fit_of(tmp_path / "whole", Silent())["evaluations"]
+    numbers = fit_of(tmp_path / "whole", Limited())["evaluations"]
     whole = evaluations_of(tmp_path / "whole")
     given_up = [record for record in whole if record["status"] == "censored"]
     assert 2 <= len(given_up) == numbers["censored"]
@@ -255,7 +246,7 @@ def test_a_raced_fit_counts_what_it_gave_up_and_resumes_to_the_bit(job_text, str
     for record in given_up:
         assert record["given_up"]["bound"] > record["given_up"]["level"]
         assert record["atom_steps"] < full
-    fit_of(tmp_path / "cut", Silent(4))
+    fit_of(tmp_path / "cut", Limited(4))
     assert len(evaluations_of(tmp_path / "cut")) == 4
-    fit_of(tmp_path / "cut", Silent())
+    fit_of(tmp_path / "cut", Limited())
     assert evaluations_of(tmp_path / "cut") == whole

@@ -11,7 +11,7 @@ from lammpsfit.farm.local import LocalFarm
 from lammpsfit.fit.certainty.curves import curve_errors
 from lammpsfit.fit.run.build import build_conditions, build_space
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.forcefield import load_potential
 from lammpsfit.report.run_page import run_page
@@ -94,22 +94,6 @@ def test_what_is_wrong_is_refused_in_a_line(job_of, splines, parameters, message
     with pytest.raises(InputError, match=message) as caught:
         space_of(job_of(**{key: text for key, text in given.items() if text is not None}))
     assert "\n" not in str(caught.value)
-
-
-class Silent:
-    """A monitor that sees nothing."""
-
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        pass
-
-    def finished(self, record):
-        pass
-
-    def end(self):
-        pass
 
 
 @pytest.mark.lammps
