@@ -169,8 +169,11 @@ class Frames:
         U = self._sum(lambda pair, r: np.stack([p.energy(pair, r) for p in potentials], axis=1))
         if self.coulomb is None:
             return U
-        scales = np.array([self._scale(potential.charges) for potential in potentials])
-        return U + np.outer(self.coulomb, scales**2)
+        scales = [
+            self._scale(p.charges) if p.coulomb is not None and not p.coulomb.pairwise else 0.0
+            for p in potentials
+        ]
+        return U + np.outer(self.coulomb, np.square(scales))
 
     def gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
         """Return dU/du of each frame at the point `u`, in eV, shape (n_frames, d)."""

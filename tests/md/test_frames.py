@@ -178,6 +178,9 @@ def test_coulomb_energies_scale_with_the_square_of_the_charges(style, structure,
     energies = frames.energies([space.potential([u]) for u in (0.2, 0.9)])[-1]
     expected = [same.lammps(space.potential([u]))[0] for u in (0.2, 0.9)]
     assert np.diff(energies) == pytest.approx(np.diff(expected), rel=1e-6)
+    # a sum over pairs has the charges in its curves, and nothing of this energy
+    bks, without = load_potential("BKS"), replace(frames, coulomb=None)
+    np.testing.assert_array_equal(frames.energies([bks]), without.energies([bks]))
     h = 0.05  # the energy is a parabola: central differences are exact
     up, down = (same.lammps(space.potential(same.u + s * h)) for s in (1, -1))
     slope, push = ((a - b) / (2 * h) for a, b in zip(up, down, strict=True))

@@ -40,7 +40,7 @@ def search(
     monitor.begin("search", total, fit.evaluated)
     _try_suspects(fit, farm, journal, monitor, stop, structures)
     if isinstance(optimiser, GaussNewton):
-        hand_on(fit, optimiser)
+        hand_on(fit, optimiser, monitor.say)
     ahead, ours = fit.job.farm.ordered, [r for r in fit.records if r["stage"] != WARM]
     order: AskOrder = (
         Eager(optimiser, ours, fit.told)

@@ -15,7 +15,7 @@ import dataclasses
 import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -158,15 +158,16 @@ def take_in(fit: Fit, memories: list[Memory]) -> None:
                 number += 1
 
 
-def hand_on(fit: Fit, optimiser: GaussNewton) -> None:
-    """Tell an optimiser what was taken over."""
+def hand_on(fit: Fit, optimiser: GaussNewton, tell: Callable[[str], None]) -> None:
+    """Tell an optimiser what was taken over, and people what cannot be read any more."""
     told = [fit.told(record) for record in fit.records if record["stage"] == WARM]
     beside = []
     for k, record in enumerate(fit.beside, 1):
         potential = parse_potential(record["potential"], f"{fit.folder.journal}, {WARM} record")
         try:
             samples = fit.samples(f"{record['id']:06d}")
-        except InputError:
+        except InputError as error:
+            tell(f"evaluation {record['id']} is left out: {error}")
             continue
         made = {
             one.name: replace(
@@ -176,8 +177,8 @@ def hand_on(fit: Fit, optimiser: GaussNewton) -> None:
             for one in fit.conditions.every
         }
         ask = Ask(-k, np.array(record["x"]), WARM, keep=True)
-        cost, error = record["objective"]
-        beside.append((ask, Outcome(cost, error, run=made)))
+        cost, its_error = record["objective"]
+        beside.append((ask, Outcome(cost, its_error, run=made)))
     if told or beside:
         optimiser.recall(told, beside)
 
@@ -237,6 +238,7 @@ def _recalled(old: Fit, record: Record, conditions: Conditions, space: Parameter
         except InputError:
             raise _LeftOutError("their samples are gone or damaged") from None
         made_with = potential.for_composition(one.problem.system.composition)
+        _check_sums(space.base, made_with, sample)
         samples[one.name] = _as_made_here(sample, made_with, one, was[one.name])
         exact = exact and files[one.name].is_file()
     return Recalled(record, samples, x, None if exact else potential, files)
@@ -258,15 +260,27 @@ def _place(space: ParameterSpace, potential: Potential) -> tuple[Vector, bool]:
     r = np.linspace(PROBED[0], cutoff, PROBED[1], endpoint=False)
     curves = ((there.energy(pair, r), potential.energy(pair, r)) for pair in there.pair_names)
     same = all(np.allclose(U, V, rtol=SAME, atol=SAME) for U, V in curves)
-    return point, same and there.charges == _rounded_like(there, potential)
+    charges = there.charges
+    alike = all(math.isclose(q, charges[name]) for name, q in potential.charges.items())
+    return point, same and alike
 
 
-def _rounded_like(there: Potential, potential: Potential) -> dict[str, float]:
-    """Return the charges of a potential, those of the other where they are the same."""
-    return {
-        name: there.charges[name] if math.isclose(charge, there.charges[name]) else charge
-        for name, charge in potential.charges.items()
-    }
+def _check_sums(ours: Potential, theirs: Potential, sample: Sample) -> None:
+    """Refuse a sample whose energies in potentials of ours its frames do not tell.
+
+    Raises
+    ------
+    _LeftOutError
+        If one of the Coulomb sums is none over pairs, and the other is not the same, or the frames
+        do not have its energies.
+    """
+    sums = [one.coulomb for one in (ours, theirs)]
+    if all(one is None or one.pairwise for one in sums):
+        return
+    if sums[0] != sums[1]:
+        raise _LeftOutError("another Coulomb sum, and one of them is none over pairs")
+    if sample.frames is not None and sample.frames.coulomb is None:
+        raise _LeftOutError("their frames have no Coulomb energies")
 
 
 def _as_made_here(sample: Sample, potential: Potential, ours: Condition, was: Target) -> Sample:

@@ -15,9 +15,10 @@ from lammpsfit.farm.local import LocalFarm
 from lammpsfit.fit.newton.local_model import Fluctuations
 from lammpsfit.fit.run.build import build_conditions, build_optimiser, build_space
 from lammpsfit.fit.run.loop import run_fit
-from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.open_fit import Silent, open_fit
 from lammpsfit.fit.run.run_folder import create_run, open_run
-from lammpsfit.fit.run.warm_start import FIRST, hand_on, recall
+from lammpsfit.fit.run.warm_start import FIRST, _check_sums, _LeftOutError, hand_on, recall
+from lammpsfit.forcefield.coulomb import COULOMB_SUMS
 from lammpsfit.md.sample_file import load_sample
 from lammpsfit.report.run_page import run_page
 from lammpsfit.run_pages import view_run
@@ -27,22 +28,6 @@ pytestmark = pytest.mark.lammps
 
 RUNS = 4
 ANGLES = Path(__file__).parents[3] / "examples" / "silica" / "bond_angles_3600K.csv"
-
-
-class Silent:
-    """A monitor that sees nothing."""
-
-    def say(self, line):
-        pass
-
-    def begin(self, what, total, done):
-        pass
-
-    def finished(self, record):
-        pass
-
-    def end(self):
-        pass
 
 
 def finish(fit):
@@ -126,7 +111,7 @@ def test_other_bounds_a_freed_parameter_and_more_terms_leave_samples_true(old, j
     again = open_fit(*open_run(tmp_path / "new"))
     assert (again.evaluated, len(again.records)) == (2, RUNS + 2)
     optimiser = build_optimiser(job, again.conditions, again.space)
-    hand_on(again, optimiser)
+    hand_on(again, optimiser, pytest.fail)
     np.testing.assert_allclose(optimiser.ask(1)[0].x, new[0]["x"], atol=1e-6)
     view = view_run(tmp_path / "new")
     assert len(view.records) == RUNS + 2
@@ -171,6 +156,23 @@ def test_a_sample_that_is_gone_is_left_out(old, job_file, tmp_path):
     words = recalled(path, job_with(job_file)).words
     assert words.startswith(f"{RUNS - 2} of {RUNS} evaluations")
     assert words.endswith("left out: their samples are gone or damaged (2)")
+
+
+def test_energies_that_frames_do_not_tell_leave_samples_out(old):
+    fit = open_fit(*open_run(old))
+    sample = load_sample(fit.folder.sample("000000"))
+    pairwise = fit.problem.potential
+    periodic, coarser = (
+        replace(pairwise, coulomb=COULOMB_SUMS["pppm"](8.0, accuracy)) for accuracy in (1e-5, 1e-3)
+    )
+    energies = replace(sample.frames, coulomb=np.ones(len(sample.frames)))
+    _check_sums(pairwise, pairwise, sample)
+    _check_sums(periodic, periodic, replace(sample, frames=energies))
+    with pytest.raises(_LeftOutError, match="no Coulomb energies"):
+        _check_sums(periodic, periodic, sample)
+    for one, other in ((pairwise, periodic), (periodic, pairwise), (periodic, coarser)):
+        with pytest.raises(_LeftOutError, match="another Coulomb sum"):
+            _check_sums(one, other, replace(sample, frames=energies))
 
 
 @pytest.mark.parametrize(
