@@ -78,11 +78,11 @@ def _heading(view: RunView) -> Markup:
         if view.state == "finished" else "state open"
     )  # fmt: skip
     names = ", ".join(view.points.names)
-    sources = list_words([" ".join(one.source[:1]) for one in view.conditions])
+    wanted = list_words([words for one in view.conditions for words in one.wanted])
     systems = "; ".join(one.system for one in view.conditions)
     fitted = (
         f"{view.free} parameter{'s' if view.free != 1 else ''} of the potential {view.start.name} "
-        f"({names}), fitted to: {sources}. Each evaluation: {systems}. Search: {view.search}."
+        f"({names}), fitted to: {wanted}. Each evaluation: {systems}. Search: {view.search}."
     )
     return join(
         [

@@ -82,8 +82,10 @@ class Condition:
         Whether it is the first.
     system
         The system and its run, in words.
+    wanted
+        What it is fitted to, in words.
     source
-        What the reference says of itself, by lines.
+        What the reference of g(r) says of itself, by lines; empty where there is none.
     reference
         The g(r) wanted; None where none is.
     definition
@@ -97,6 +99,7 @@ class Condition:
     name: str
     main: bool
     system: str
+    wanted: Sequence[str]
     source: Sequence[str]
     reference: PartialRdf | None
     definition: str

@@ -39,7 +39,7 @@ from lammpsfit.report.run_view import (
 from lammpsfit.run_pages.slices import surrogate_slices
 from lammpsfit.target import MAIN, Evaluation
 from lammpsfit.versions import FIT_PACKAGES, versions
-from lammpsfit.words import FITTED, list_words
+from lammpsfit.words import FITTED
 
 AT_BOUND: Final = 5e-3
 """Distance from a bound, as a fraction of the range, that counts as being there."""
@@ -323,7 +323,7 @@ def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) 
 
 def _condition(name: str, problem: Problem) -> Condition:
     system, protocol, target = problem.system, problem.protocol, problem.target
-    source: Sequence[str] = [list_words([term.column.label for term in target.others])]
+    source: Sequence[str] = ()
     if problem.reference is not None:
         source = problem.reference.header or (problem.reference.path.name,)
     structure = target.structure
@@ -331,6 +331,7 @@ def _condition(name: str, problem: Problem) -> Condition:
         name=name,
         main=name == MAIN,
         system=_system_words(system, protocol),
+        wanted=problem.wanted,
         source=source,
         reference=None if structure is None else structure.reference,
         definition="" if structure is None else structure.definition,

@@ -129,6 +129,12 @@ class Problem:
             return float(heights(self.box.cell).min()) / 2
         return self.system.box_length(self.potential.masses) / 2
 
+    @property
+    def wanted(self) -> list[str]:
+        """What is reproduced, in words: the first line of the reference, and the other terms."""
+        first = [] if self.reference is None else [*self.reference.header, self.reference.path.name]
+        return [*first[:1], *(term.column.label for term in self.target.others)]
+
     def _check_cutoff(self, potential: Potential) -> None:
         half = self._half_box()
         if potential.outer_cutoff > half:

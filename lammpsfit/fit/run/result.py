@@ -12,7 +12,6 @@ from lammpsfit.files import write_json, write_text
 from lammpsfit.fit.run.confirm import Result
 from lammpsfit.fit.run.ensemble import uncertainty_block
 from lammpsfit.fit.run.open_fit import Fit
-from lammpsfit.fit.run.problem import Problem
 from lammpsfit.fit.run.records import result_fields
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.target import Evaluation
@@ -100,7 +99,7 @@ def finished(
     others: dict[str, Result] = {
         name: result for name, result in pooled.items() if name not in candidates
     }
-    sources = "; ".join(_source(one.problem) for one in fit.conditions.every)
+    sources = "; ".join(", ".join(one.problem.wanted) for one in fit.conditions.every)
     potential = replace(
         potential,
         name=_name(fit),
@@ -169,14 +168,6 @@ def _cost_words(best: Evaluation) -> list[str]:
         words.append(f"{name}: {found}" if len(conditions) > 1 else found)
     costs = [one.cost for one in conditions.values() if one.cost is not None]
     return words + list(dict.fromkeys(cost.definition for cost in costs))
-
-
-def _source(problem: Problem) -> str:
-    """Say what is reproduced: the first line of the reference, else the terms."""
-    reference = problem.reference
-    if reference is None:
-        return ", ".join(column.label for column in problem.target.columns)
-    return reference.header[0] if reference.header else reference.path.name
 
 
 def unfinished(fit: Fit, why: str) -> FitResult:
