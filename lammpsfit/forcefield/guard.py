@@ -37,12 +37,12 @@ hole, unless the charges of the pair repel each other.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield.coulomb import CoulombSum
@@ -60,9 +60,6 @@ runs still fail, the search learns where by itself; the guard saves it the hopel
 SAFE_BARRIER = 45.0
 """The same for a search that does not learn where runs fail: 14 eV at 3600 K, which BKS (49 kT),
 CHIK (none) and ML (53 kT) have, and which few runs get over."""
-
-_SLOPE = 1e-4
-"""Half the length in the cube over which margins are differentiated: curves are linear there."""
 
 _FLOOR_KT = 10.0
 _TRAP_KT = 5.0
@@ -153,7 +150,7 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
     r, V = _grid(potential.cutoff, potential.coulomb)
     return Guard(
         {
-            pair: _judge(*_curves(potential, pair, r, V), kT, barrier)
+            pair: _judge(*_curves(potential, pair, r, V), kT, barrier).found
             for pair in potential.pair_names
         }
     )
@@ -181,8 +178,8 @@ def margin_slopes(
 ) -> Array:
     """Return the derivatives of the guard's margins at one point of the unit cube, shape (d,).
 
-    The curves move as dU/du says, so that no other potential is made; extremes of a curve that
-    move along r do not count in first order.
+    A margin is a function of a curve at a few distances, see :func:`_judge`: by the chain rule it
+    moves with dU/du there. At a kink, where two conditions bind at once, it is the slope of one.
 
     Returns
     -------
@@ -193,21 +190,22 @@ def margin_slopes(
     potential = space.potential(u)
     r, V = _grid(potential.cutoff, potential.coulomb)
     slopes = np.zeros((len(potential.pair_names), space.dim))
-    charges, charge_slopes = potential.charges, space.charge_gradient(u)
+    ewald = potential.coulomb is not None and potential.pair_coulomb is None
+    charges, charge_slopes = potential.charges, space.charge_gradient(u) if ewald else {}
     for k, pair in enumerate(potential.pair_names):
-        _, U, core, repelling = _curves(potential, pair, r, V)
-        dU = space.gradient(u, pair, r)
-        d_core = dU - space.gradient(u, pair, r, core=False)
-        if potential.coulomb is not None and potential.pair_coulomb is None:
+        judged = _judge(*_curves(potential, pair, r, V), kT, barrier)
+        at = judged.bins
+        if not at.size:
+            continue
+        dU = space.gradient(u, pair, r[at])
+        slopes[k] = dU @ judged.of_energy
+        if judged.of_core.any():
+            without = space.gradient(u, pair, r[at], core=False)
+            slopes[k] += (dU - without) @ judged.of_core
+        if ewald:
             a, b = split_pair(pair)
             moved = charge_slopes[a] * charges[b] + charges[a] * charge_slopes[b]
-            dU = dU + np.outer(moved, V)
-        for axis in np.flatnonzero(dU.any(axis=1)):
-            ends = (
-                _judge(r, U + h * dU[axis], core + h * d_core[axis], repelling, kT, barrier).margin
-                for h in (_SLOPE, -_SLOPE)
-            )
-            slopes[k, axis] = (next(ends) - next(ends)) / (2 * _SLOPE)
+            slopes[k] += moved * (V[at] @ judged.of_energy)
     return slopes
 
 
@@ -245,45 +243,101 @@ def _curves(
     return r, U, core, charges > 0.0 and potential.coulomb is not None
 
 
-def _judge(
-    r: Array, U: Array, core: Array, repelling: bool, kT: float, barrier: float
-) -> PairGuard:
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What was found on a curve, and how its margin follows from the curve.
+
+    Attributes
+    ----------
+    found
+        What was found.
+    bins
+        The distances that decide, as indices on the grid, shape (m,); none where the margin is
+        the same for all curves about this one.
+    of_energy, of_core
+        Derivatives of the margin in U and in the core's part of it there, shape (m,).
+    """
+
+    found: PairGuard
+    bins: NDArray[np.int64]
+    of_energy: Array
+    of_core: Array
+
+
+def _judge(r: Array, U: Array, core: Array, repelling: bool, kT: float, barrier: float) -> _Judged:
     required = barrier * kT
     well, peak = _inner_well(U)
     if peak is None:
         bottom = int(np.argmin(U))
         if bottom == 0:
             reason = "nothing holds the atoms apart: U falls all the way in"
-            return PairGuard(math.nan, 0.0, 0.0, 0.0, -required, reason)
-        return _without_barrier(float(core[bottom]), kT)
+            return _judged(PairGuard(math.nan, 0.0, 0.0, 0.0, -required, reason))
+        return _without_barrier(bottom, core, kT)
     if not repelling and well > 0 and core[well] <= kT:
-        return _without_barrier(float(core[well]), kT)
+        return _without_barrier(well, core, kT)
     outer = peak + int(np.argmin(U[peak:]))
-    top, low = _vertex(U, peak), _vertex(U, outer)
-    height, depth = top - low, top - _vertex(U, well)
+    (top, of_top), (low, of_low), (bottom_of_well, of_well) = (
+        _vertex(U, i) for i in (peak, outer, well)
+    )
+    height, depth = top - low, top - bottom_of_well
     # the core counts as far as the inner well is populated: in full where it lies as low as the
     # outer one, not at all from 1 kT above on. So the margin is continuous where they swap.
     populated = min(max(1.0 - (height - depth) / kT, 0.0), 1.0)
-    shallow = kT - max(depth, populated * float(core[well]))
-    empty = min(height - depth - _FLOOR_KT * kT, _TRAP_KT * kT - depth)
-    inner = max(height - required, empty, shallow)
+    held = float(core[well])
     at_rest = float(core[outer])
-    margin = min(inner, kT - at_rest, kT)
+    # each with its derivatives in the energies of the peak, of the outer minimum and of the
+    # inner well, and in the core's energies of both minima
+    partly = held / kT if 0.0 < populated < 1.0 else 0.0
+    shallow = min(
+        (kT - depth, (-1.0, 0.0, 1.0, 0.0, 0.0)),
+        (kT - populated * held, (0.0, -partly, partly, 0.0, -populated)),
+    )
+    empty = min(
+        (height - depth - _FLOOR_KT * kT, (0.0, -1.0, 1.0, 0.0, 0.0)),
+        (_TRAP_KT * kT - depth, (-1.0, 0.0, 1.0, 0.0, 0.0)),
+    )
+    inner = max((height - required, (1.0, -1.0, 0.0, 0.0, 0.0)), empty, shallow)
+    margin, (by_top, by_low, by_well, by_rest, by_held) = min(
+        inner, (kT - at_rest, (0.0, 0.0, 0.0, -1.0, 0.0)), (kT, (0.0,) * 5)
+    )
     reason = (
         f"barrier of {height:.3g} eV ({height / kT:.3g} kT) at {r[peak]:.3g} Å in front of a "
         f"well {depth:.3g} eV deep"
     )
-    if inner < 0.0:
+    if inner[0] < 0.0:
         reason += f": less than {required:.3g} eV ({barrier:g} kT)"
     elif margin < 0.0:
         reason = _held_by_core(at_rest)
-    return PairGuard(float(r[peak]), height, depth, at_rest, margin, reason)
+    found = PairGuard(float(r[peak]), height, depth, at_rest, margin, reason)
+    moves: list[tuple[int, float, float]] = [(outer, 0.0, by_rest), (well, 0.0, by_held)]
+    for i, by, of in ((peak, by_top, of_top), (outer, by_low, of_low), (well, by_well, of_well)):
+        moves += [(i + k, by * x, 0.0) for k, x in zip(_around(of), of, strict=True)]
+    return _judged(found, moves)
 
 
-def _without_barrier(core: float, kT: float) -> PairGuard:
-    margin = kT - core
-    reason = "U rises all the way in" if margin >= 0.0 else _held_by_core(core)
-    return PairGuard(math.nan, math.inf, 0.0, core, margin, reason)
+def _around(of: tuple[float, ...]) -> tuple[int, ...]:
+    """Return the indices from that of an extreme on of what its value depends on."""
+    return (-1, 0, 1) if len(of) == 3 else (0,)
+
+
+def _judged(found: PairGuard, moves: Sequence[tuple[int, float, float]] = ()) -> _Judged:
+    """Return a finding with what its margin depends on: index, derivatives in U and in the core."""
+    some = [move for move in moves if move[1] or move[2]]
+    return _Judged(
+        found,
+        np.array([move[0] for move in some], dtype=np.int64),
+        np.array([move[1] for move in some]),
+        np.array([move[2] for move in some]),
+    )
+
+
+def _without_barrier(bottom: int, core: Array, kT: float) -> _Judged:
+    """Judge a curve without a hole, whose minimum is at the index `bottom`."""
+    at_rest = float(core[bottom])
+    margin = kT - at_rest
+    reason = "U rises all the way in" if margin >= 0.0 else _held_by_core(at_rest)
+    found = PairGuard(math.nan, math.inf, 0.0, at_rest, margin, reason)
+    return _judged(found, [(bottom, 0.0, -1.0)])
 
 
 def _held_by_core(core: float) -> str:
@@ -296,7 +350,7 @@ def _inner_well(U: Array) -> tuple[int, int | None]:
     The inner edge of the grid counts as a minimum where U falls towards it.
     The second is None where U rises from there to the outer edge.
     """
-    rising = np.diff(U) > 0.0
+    rising = U[1:] > U[:-1]
     well = int(np.argmax(rising))
     if not rising[well]:
         return len(U) - 1, None
@@ -305,12 +359,18 @@ def _inner_well(U: Array) -> tuple[int, int | None]:
     return well, (well + step if falling[step] else None)
 
 
-def _vertex(U: Array, i: int) -> float:
-    """Return the extreme value of the parabola through three points around index i."""
+def _vertex(U: Array, i: int) -> tuple[float, tuple[float, ...]]:
+    """Return the extreme value of the parabola through three points around index i.
+
+    With it come its derivatives in U at these three, or in U at i where it stands alone.
+    """
     if i in (0, len(U) - 1):
-        return float(U[i])
+        return float(U[i]), (1.0,)
     left, middle, right = U[i - 1 : i + 2].tolist()
     curvature = left - 2.0 * middle + right
     if curvature == 0.0:
-        return float(middle)
-    return float(middle - (right - left) ** 2 / (8.0 * curvature))
+        return middle, (1.0,)
+    tilt = (right - left) / (4.0 * curvature)
+    outward = 2.0 * tilt * tilt
+    value = middle - (right - left) ** 2 / (8.0 * curvature)
+    return value, (outward + tilt, 1.0 - 2.0 * outward, outward - tilt)

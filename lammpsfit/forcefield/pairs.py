@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations_with_replacement
 
 from lammpsfit.errors import InputError
@@ -38,6 +39,7 @@ def pair_name(a: str, b: str, order: Sequence[str]) -> str:
     return f"{first}-{second}"
 
 
+@lru_cache(maxsize=1024)
 def split_pair(pair: str) -> tuple[str, str]:
     """Return the two species of a pair name.
 
@@ -59,6 +61,11 @@ def split_pair(pair: str) -> tuple[str, str]:
 
 def ordered_pair(pair: str, order: Sequence[str]) -> str:
     """Return `pair` spelled in the order of the species: ``"O-Si"`` becomes ``"Si-O"``."""
+    return _ordered(pair, tuple(order))
+
+
+@lru_cache(maxsize=1024)
+def _ordered(pair: str, order: tuple[str, ...]) -> str:
     return pair_name(*split_pair(pair), order)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -130,6 +131,10 @@ class Potential:
     @property
     def parameters(self) -> dict[str, float]:
         """All named parameters: charges ``q_Si`` (where there is Coulomb), then ``A_Si-O``, ..."""
+        return dict(self._named)
+
+    @cached_property
+    def _named(self) -> dict[str, float]:
         charges = {f"q_{name}": s.charge for name, s in self.species.items()}
         named = charges if self.coulomb else {}
         for pair, terms in self.pairs.items():
@@ -237,8 +242,11 @@ class Potential:
         InputError
             If a name is not among :attr:`parameters`, or a value is not allowed.
         """
-        known = self.parameters
-        values = {self.parameter_name(name): value for name, value in values.items()}
+        known = self._named
+        values = {
+            name if name in known else self.parameter_name(name): value
+            for name, value in values.items()
+        }
         for name in values:
             if name not in known:
                 raise InputError(

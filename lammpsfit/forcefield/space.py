@@ -17,7 +17,7 @@ from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 
 LATEST: Final = 16
-"""Potentials that a space remembers: the same point is asked for pair by pair."""
+"""Points that a space remembers: the same one is asked for pair by pair."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ class ParameterSpace:
     composition: Mapping[str, int] | None = None
     _balance_weights: dict[str, float] = field(init=False, repr=False, compare=False)
     _latest: dict[tuple[float, ...], Potential] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _latest_moves: dict[tuple[float, ...], list[dict[str, float]]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -184,8 +187,16 @@ class ParameterSpace:
 
     def _derivatives(self, u: ArrayLike) -> list[dict[str, float]]:
         """Return, for each axis k, dparameter/du_k of every parameter that moves with it."""
+        point = tuple(self._point(u))
+        if point not in self._latest_moves:
+            if len(self._latest_moves) >= LATEST:
+                self._latest_moves.clear()
+            self._latest_moves[point] = self._moves(point)
+        return self._latest_moves[point]
+
+    def _moves(self, point: tuple[float, ...]) -> list[dict[str, float]]:
         rows = []
-        for free, x in zip(self.free, self._point(u), strict=True):
+        for free, x in zip(self.free, point, strict=True):
             moves = {free.name: free.derivative(x)}
             for tie in self.ties:
                 if tie.to == free.name:
@@ -216,9 +227,10 @@ class ParameterSpace:
         point = np.asarray(u, dtype=float)
         if point.shape != (self.dim,):
             raise ValueError(f"u must have the shape ({self.dim},), got {point.shape}")
-        if not np.all((point >= -ROUNDING) & (point <= 1.0 + ROUNDING)):
+        values: list[float] = point.tolist()
+        if not all(-ROUNDING <= x <= 1.0 + ROUNDING for x in values):
             raise ValueError(f"u must lie in the unit cube, got {point}")
-        return [float(x) for x in np.clip(point, 0.0, 1.0)]
+        return [min(max(x, 0.0), 1.0) for x in values]
 
     def _check_names(self) -> None:
         known = self.base.parameters

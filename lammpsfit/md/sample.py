@@ -68,6 +68,9 @@ class Sample:
         Change of the density over the sampled part in g/cm³; None where the volume was constant.
     made_with
         The potential of the run, where a search that uses it has no such point.
+    packed
+        Content of its file, where it was made ready where the run was, see
+        :mod:`lammpsfit.md.sample_file`.
     """
 
     rdf: PartialRdf
@@ -84,6 +87,7 @@ class Sample:
     density: FloatArray | None = None
     density_drift: Estimate | None = None
     made_with: Potential | None = None
+    packed: bytes | None = field(default=None, repr=False)
 
     @property
     def mean_density(self) -> Estimate | None:

@@ -1,8 +1,15 @@
-"""Samples on disk: one ``.npz`` file each, put in place in one step."""
+"""Samples on disk: one ``.npz`` file each, put in place in one step.
 
+Packing takes longer than all else about a file. Whoever ran a sample packs it, see
+:func:`packed`, so that the master of many workers only has to write it.
+"""
+
+import io
+import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,6 +32,9 @@ OBSERVED, MEASURED = "observed ", "measured "
 CONFIGURATION = ".data"
 """Suffix of the last configuration beside its sample."""
 
+LEVEL: Final = 1
+"""Of zlib: a seventh of the time of its default, for files that are a tenth longer."""
+
 
 def save_sample(path: Path, sample: Sample) -> None:
     """Write a sample; a kill leaves the whole file or none.
@@ -32,6 +42,29 @@ def save_sample(path: Path, sample: Sample) -> None:
     The last configuration, where it was kept, goes into a LAMMPS data file of the same name.
     """
     path.parent.mkdir(exist_ok=True)
+    if sample.configuration is not None:
+        write_text(path.with_suffix(CONFIGURATION), sample.configuration)
+    content = sample.packed or _content(sample)
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+def packed(sample: Sample) -> Sample:
+    """Return a sample with the content of its file."""
+    return replace(sample, packed=_content(sample))
+
+
+def _content(sample: Sample) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as archive:
+        for name, array in _arrays(sample).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    return file.getvalue()
+
+
+def _arrays(sample: Sample) -> dict[str, Any]:
+    """Return what is kept of a sample, by name."""
     arrays: dict[str, Any] = {
         "pairs": np.array(sample.rdf.pairs),
         "r": sample.rdf.r,
@@ -57,10 +90,7 @@ def save_sample(path: Path, sample: Sample) -> None:
             arrays["coulomb"] = frames.coulomb
             arrays["charges"] = np.array([frames.charges[name] for name in frames.atoms])
         arrays |= {MEASURED + name: values for name, values in frames.measured.items()}
-    if sample.configuration is not None:
-        write_text(path.with_suffix(CONFIGURATION), sample.configuration)
-    with replacing(path) as part, part.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    return arrays
 
 
 def load_sample(path: Path) -> Sample:

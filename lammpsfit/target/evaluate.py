@@ -10,6 +10,7 @@ from lammpsfit.md.potential_text import Realisation
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.racing import GivenUp, least_cost
 from lammpsfit.md.sample import sample
+from lammpsfit.md.sample_file import packed
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target.objective import Evaluation, Target, together
 
@@ -62,6 +63,8 @@ class Evaluate:
             self.target.observables,
         )
         result = self.target.completed(result, self.potential)
+        if self.keep:
+            result = packed(result)
         return self.target.evaluation(result, self._given_up(result.rdf))
 
     def _given_up(self, rdf: PartialRdf) -> GivenUp | None:

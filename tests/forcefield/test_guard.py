@@ -175,9 +175,15 @@ def test_a_spline_may_shape_a_curve_but_dig_no_hole():
     assert not held.sound
 
 
-@pytest.mark.parametrize(("name", "spline"), [("BKS", False), ("BKS", True), ("BKS-Ewald", False)])
-def test_slopes_are_those_of_the_margins(name, spline):
-    """Against differences of margins, at points where both sides agree: margins have kinks."""
+@pytest.mark.parametrize(
+    ("name", "spline", "temperature"),
+    [("BKS", False, T), ("BKS", True, T), ("BKS-Ewald", False, T), ("ML", False, 3 * T)],
+)
+def test_slopes_are_those_of_the_margins(name, spline, temperature):
+    """Against differences of margins, at points where both sides agree: margins have kinks.
+
+    What decides is the barrier, the core, or, where it is hot, how empty and shallow a well is.
+    """
     base = load_potential(name)
     if spline:
         base = with_spline(base, "O-O", (0.8, 1.1, 1.4, 1.7, 2.0, 2.4, 3.0))
@@ -198,12 +204,12 @@ def test_slopes_are_those_of_the_margins(name, spline):
     rng = np.random.default_rng(3)
     compared = 0
     for u in 0.3 + 0.3 * rng.random((16, space.dim)):
-        slopes = margin_slopes(space, u, T)
-        for axis, shift in enumerate(1e-4 * np.eye(space.dim)):
-            here, up, down = margins(space, [u, u + shift, u - shift], T)
-            ahead, behind = (up - here) / 1e-4, (here - down) / 1e-4
+        slopes = margin_slopes(space, u, temperature)
+        for axis, shift in enumerate(1e-5 * np.eye(space.dim)):
+            here, up, down = margins(space, [u, u + shift, u - shift], temperature)
+            ahead, behind = (up - here) / 1e-5, (here - down) / 1e-5
             smooth = np.abs(ahead - behind) <= 1e-2 * (1e-3 + np.abs(ahead))
             middle = (ahead + behind) / 2
-            np.testing.assert_allclose(slopes[smooth, axis], middle[smooth], rtol=2e-3, atol=1e-5)
+            np.testing.assert_allclose(slopes[smooth, axis], middle[smooth], rtol=1e-6, atol=1e-6)
             compared += np.count_nonzero(smooth & (middle != 0))
-    assert compared > 40
+    assert compared > 25

@@ -17,7 +17,7 @@ from lammpsfit.md.melt import Melting, melted_structure
 from lammpsfit.md.potential_text import pair_lines, species_lines
 from lammpsfit.md.protocol import Protocol
 from lammpsfit.md.sample import _fallen, sample
-from lammpsfit.md.sample_file import load_sample, save_sample
+from lammpsfit.md.sample_file import load_sample, packed, save_sample
 from lammpsfit.md.session import session, workplace
 from lammpsfit.md.system import System
 from lammpsfit.structure.rdf import PartialRdf
@@ -275,9 +275,10 @@ def test_a_kept_configuration_is_a_start(taken):
 
 
 @pytest.mark.lammps
-def test_frames_come_back_from_files(taken, tmp_path):
+@pytest.mark.parametrize("by", ["whoever ran it", "whoever keeps it"])
+def test_frames_come_back_from_files(taken, tmp_path, by):
     path = tmp_path / "7.npz"
-    save_sample(path, taken.sample)
+    save_sample(path, packed(taken.sample) if by == "whoever ran it" else taken.sample)
     loaded, frames = load_sample(path).frames, taken.frames
     assert loaded.histogram == frames.histogram
     assert list(loaded.atoms.items()) == list(frames.atoms.items())

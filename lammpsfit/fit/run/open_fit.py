@@ -84,6 +84,7 @@ class Fit:
     suspects: list[Suspect] = field(default_factory=list)
     deadline: float = math.inf
     notes: list[str] = field(default_factory=list)
+    _fresh: dict[str, Samples] = field(default_factory=dict)
     _opened: float = field(default_factory=time.monotonic)
     _wall_before: float = 0.0
 
@@ -124,6 +125,8 @@ class Fit:
     def told(self, record: Record) -> tuple[Ask, Outcome]:
         """Turn a record into what the optimiser is told, with the run where it was kept.
 
+        A run that is just back is told as it came, any other as it is on the disk: the same.
+
         Raises
         ------
         InputError
@@ -131,7 +134,8 @@ class Fit:
         """
         ask, outcome = as_told(record)
         if ask.keep and outcome.ok:
-            outcome = replace(outcome, run=self.samples(f"{ask.id:06d}"))
+            name = f"{ask.id:06d}"
+            outcome = replace(outcome, run=self._fresh.pop(name, None) or self.samples(name))
         return ask, outcome
 
     def samples(self, name: str) -> Samples:
@@ -165,10 +169,19 @@ class Fit:
                 sound.append(record)
         self.records = sound
 
-    def save(self, name: str, evaluation: Evaluation) -> None:
-        """Keep the samples of an evaluation or a confirmation."""
-        for condition, sample in samples_of(evaluation).items():
+    def save(self, name: str, evaluation: Evaluation, *, tell: bool = False) -> None:
+        """Keep the samples of an evaluation or a confirmation; in memory too, if it is to `tell`.
+
+        They leave the memory as soon as they are told.
+        """
+        samples = samples_of(evaluation)
+        for condition, sample in samples.items():
             save_sample(self.folder.sample(name, condition), sample)
+        if tell:
+            self._fresh[name] = {
+                condition: replace(sample, configuration=None, packed=None)
+                for condition, sample in samples.items()
+            }
 
     def potential(self, record: Record) -> Potential:
         """Make the potential of a record of the search."""

@@ -133,7 +133,7 @@ def _record(fit: Fit, journal: JournalWriter, ask: Ask, result: Result, seconds:
     """Keep the samples of an evaluation, then make its record."""
     if isinstance(result, Evaluation):
         journal.check_alone()
-        fit.save(f"{ask.id:06d}", result)
+        fit.save(f"{ask.id:06d}", result, tell=ask.keep)
     seed = run_seed(fit.job.seed, Runs.SEARCH, ask.id)
     record = evaluation_record(ask, fit.space.values(ask.x), seed, result, seconds)
     return record | {"wall": round(fit.wall, 3)}

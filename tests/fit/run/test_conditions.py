@@ -365,6 +365,28 @@ def test_a_run_goes_on_from_the_configuration_of_its_own_condition(fitted):
 
 
 @pytest.mark.lammps
+def test_a_run_that_is_just_back_is_told_as_it_is_on_the_disk(fitted, tmp_path):
+    path = shutil.copytree(fitted[0], tmp_path / "run")
+    fit = open_fit(*open_run(path))
+    record, kept = fit.records[0], fit.samples("000000")
+    fit.save("000000", fit.conditions.evaluation(kept), tell=True)
+    file = path / "samples" / "000000.npz"
+    content = file.read_bytes()
+    file.unlink()
+    _, outcome = fit.told(record)
+    assert list(outcome.run) == [MAIN, "2500K"]
+    for condition, sample in kept.items():
+        told = outcome.run[condition]
+        assert np.array_equal(told.frames.counts, sample.frames.counts)
+        assert np.array_equal(told.rdf.blocks, sample.rdf.blocks)
+        assert told.packed is None
+    with pytest.raises(InputError, match="no such file"):  # it has left the memory
+        fit.told(record)
+    file.write_bytes(content)
+    fit.told(record)
+
+
+@pytest.mark.lammps
 def test_the_model_of_a_run_holds_the_residuals_of_all(fitted):
     path, _ = fitted
     fit = open_fit(*open_run(path))
