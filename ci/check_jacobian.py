@@ -1,28 +1,33 @@
 """Are derivatives from the fluctuations of one run those of independent runs? Ask the MD.
 
-At CHIK, in a small box of silica at 3600 K, the derivatives of g(r), of the pressure and of every
-other term of a target in the charge and in A, rho and C of every pair are found twice: from the
-fluctuations of runs at CHIK, and as central differences of runs with that parameter raised and
-lowered. A pull is their difference over the root of the sum of the squared errors, of unit variance
-if the derivatives are right. With n runs at each end errors are uncertain themselves, which makes
-the mean square of pulls some (n - 1)/(n - 2).
+In a small box of liquid, the derivatives of g(r), of the pressure and of every other term of a
+target are found twice for each parameter: from the fluctuations of runs in the middle, and as
+central differences of runs with that parameter raised and lowered. A pull is their difference over
+the root of the sum of the squared errors, of unit variance if the derivatives are right. With n
+runs at each end errors are uncertain themselves, which makes the mean square of pulls some
+(n - 1)/(n - 2).
+
+The liquids are silica at 3600 K, in the charge and in A, rho and C of every pair of CHIK, and
+argon-krypton, 108 atoms at 110 K, in ln ε and ln σ of all pairs: that shares nothing with silica,
+and a run takes seconds. --npt lets the box change, at zero pressure and at 1000 bar.
 
 Errors come from the scatter of whole runs with velocities of their own. Blocks of 2.5 ps of one run
-would not do: means of runs of 25 ps scatter with about three times the variance that these tell.
+of silica would not do: means of runs of 25 ps scatter with about three times the variance that
+these tell.
 
-The step of the differences has the length |s|_F = 1 in the metric F = β² cov(dU/dθ) of the runs at
-CHIK: as far as energies tell, the ends are one standard deviation away. Averages move by no more
-than |s|_F standard deviations of a single frame, so a shorter step drowns in noise; and frames of
-the middle are still typical at the ends (a fraction exp(-|s|²) of them counts), so a longer one
+The step of the differences has the length |s|_F = 1 in the metric F = β² cov(dU/dθ) of the runs in
+the middle: as far as energies tell, the ends are one standard deviation away. Averages move by no
+more than |s|_F standard deviations of a single frame, so a shorter step drowns in noise; and frames
+of the middle are still typical at the ends (a fraction exp(-|s|²) of them counts), so a longer one
 leaves the linear range. Even so differences are the noisier route: slow modes of the liquid scatter
-them, whereas in products with dU/dθ, which is fast, they average out. Runs at CHIK serve all
+them, whereas in products with dU/dθ, which is fast, they average out. Runs in the middle serve all
 parameters, so there are more of them, and what scatters is the differences, each its own.
 
 Single bins are noisy, and there are many. Compared are
 
-- the component of the gradient of R² (all bins, weighted by the residual at CHIK),
+- the component of the gradient of R² (all bins, weighted by the residual in the middle),
 - the pressure, which depends on the parameters itself, too,
-- g(r) in windows of 0.2 Å: the mean square of their pulls (neighbouring windows are correlated),
+- g(r) in windows of 0.2 or 0.25 Å: the mean square of their pulls (neighbours are correlated),
 - the change of all bins as a vector: cosine between both routes, and the length along the
   differences over that of the differences, with the noise taken out of the squares,
 - the residuals of every other term: coordination, bond angles, S(q) of neutrons and X-rays, T(r),
@@ -32,8 +37,8 @@ Single bins are noisy, and there are many. Compared are
 Runs are kept in the folder --keep and never made twice: the same command goes on where it was
 stopped, with a larger --runs it adds runs, with --only it does some of the parameters.
 
-    python ci/check_jacobian.py --keep FOLDER [--ps 20] [--runs 16] [--only q_Si ...] [--npt]
-        [--json FILE]
+    python ci/check_jacobian.py argon-krypton --keep FOLDER [--npt] [--json FILE]
+    python ci/check_jacobian.py silica --keep FOLDER [--runs 16] [--only q_Si ...]
 """
 
 import argparse
@@ -44,32 +49,27 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jacobian_liquids import LIQUIDS, Liquid, problem_of
 from numpy.typing import NDArray
 
-from lammpsfit.config import TermTables, read_job
 from lammpsfit.farm.local import LocalFarm, available_cores
-from lammpsfit.fit.run.problem import Problem, build_problem
+from lammpsfit.fit.run.problem import Problem
 from lammpsfit.forcefield import Free, ParameterSpace
 from lammpsfit.md.melt import melted_structure
-from lammpsfit.md.protocol import LEAST_BLOCKS, Ensemble, Protocol
+from lammpsfit.md.protocol import Ensemble
 from lammpsfit.md.sample import Sample
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import residual_scale
 from lammpsfit.structure.fluctuations import Response, linear_response
-from lammpsfit.structure.scattering import neutron_weights, xray_weights
-from lammpsfit.structure.structure_factor import transform
-from lammpsfit.target import Evaluation, Setting, Target, Term, build_terms
+from lammpsfit.target import Evaluation, Target, Term
 from lammpsfit.target.evaluate import Evaluate
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 from lammpsfit.units import BAR_PER_GPA, BOLTZMANN_CONSTANT
 
 FloatArray = NDArray[np.float64]
 
-JOB = Path(__file__).parent.parent / "examples" / "silica" / "quick.toml"
-ATOMS = 306  # half the box is 8.3 Å, just above the cutoff
 REACH = math.exp(0.5)  # bounds a factor e apart: the unit of the cube is that of ln θ
-WINDOW = 0.2
 BUSY = 20  # times longer than usual a run may take: what runs beside this is not known
 LEAST_G = 0.05  # windows where g is smaller hold too few pairs for an error
 
@@ -78,16 +78,11 @@ LEAST_G = 0.05  # windows where g is smaller hold too few pairs for an error
 class Settings:
     """What all runs of a folder have in common."""
 
+    liquid: str
     ps: float
     relax: float
     step: float
-    atoms: int = ATOMS
-    ensemble: Ensemble = "nvt"
-
-    @property
-    def protocol(self) -> Protocol:
-        """Protocol of every run."""
-        return Protocol(3600.0, self.relax, self.ps, blocks=LEAST_BLOCKS, ensemble=self.ensemble)
+    ensemble: Ensemble
 
 
 @dataclass(frozen=True)
@@ -99,20 +94,23 @@ class Summary:
     target
         What residuals are made with.
     residuals
-        Residuals at CHIK, shape (pairs * bins,).
+        Residuals in the middle, shape (pairs * bins,).
+    width
+        Of a window, Å.
     windows
         Which windows of g(r) are compared, shape (pairs, windows).
     """
 
     target: Target
     residuals: FloatArray
+    width: float
     windows: NDArray[np.bool_]
 
     def __call__(self, g: FloatArray) -> FloatArray:
         """Return R² (linear part), windows and residuals, shape (n, K), of g, (n, pairs, bins)."""
         scale = residual_scale(self.target.reference, self.target.structure.weights)
         y = ((g - self.target.reference.g) * scale[:, None]).reshape(len(g), -1)
-        seen = into_windows(g, self.target.reference.dr)[:, self.windows]
+        seen = into_windows(g, self.width, self.target.reference.dr)[:, self.windows]
         return np.hstack([2.0 * (y @ self.residuals)[:, None], seen, y])
 
     @property
@@ -123,24 +121,27 @@ class Summary:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("liquid", choices=LIQUIDS)
     parser.add_argument("--keep", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--ps", type=float, default=20.0, help="sampled ps of each run")
-    parser.add_argument("--relax", type=float, default=10.0, help="ps before that")
+    parser.add_argument("--ps", type=float, help="sampled ps of each run: 20, or 80 of argon")
+    parser.add_argument("--relax", type=float, help="ps before that: 10, or 20")
     parser.add_argument("--step", type=float, default=1.0, help="|s|_F of the differences")
     parser.add_argument("--runs", type=int, default=16, help="runs at each point")
-    parser.add_argument("--base-runs", type=int, help="runs at CHIK, by default 4 times as many")
+    parser.add_argument("--base-runs", type=int, help="in the middle, by default 4 times as many")
     parser.add_argument("--workers", type=int, default=available_cores())
     parser.add_argument("--only", nargs="+", metavar="PARAM", help="parameters to compare")
-    parser.add_argument("--npt", action="store_true", help="at zero pressure, and the density")
+    parser.add_argument("--npt", action="store_true", help="at constant pressure, and the density")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
 
     ensemble: Ensemble = "npt" if options.npt else "nvt"
-    settings = Settings(options.ps, options.relax, options.step, ensemble=ensemble)
+    liquid = LIQUIDS[options.liquid]
+    ps, relax = options.ps or liquid.sample, options.relax or liquid.relax
+    settings = Settings(options.liquid, ps, relax, options.step, ensemble)
     folder: Path = options.keep
     check_settings(folder, settings)
     problem = set_up(settings, folder)
-    space = space_around(problem)
+    space = space_around(liquid, problem)
     names = options.only or list(space.names)
     if unknown := set(names) - set(space.names):
         raise SystemExit(f"unknown: {', '.join(unknown)}; known: {', '.join(space.names)}")
@@ -150,7 +151,7 @@ def main() -> None:
         raise SystemExit("errors need at least two runs at each point")
     middle = space.unit(space.base)
     run_all(folder, problem, space, {"base": middle}, base_runs, options.workers)
-    summary = summarise(problem, samples(folder, "base", base_runs))
+    summary = summarise(problem, liquid.window, samples(folder, "base", base_runs))
     g, pressure = fluctuations(problem, space, samples(folder, "base", base_runs), summary)
     others = other_terms(problem, space, samples(folder, "base", base_runs))
     steps = choose_steps(folder, space, g.metric, settings.step)
@@ -186,69 +187,21 @@ def check_settings(folder: Path, settings: Settings) -> None:
         raise SystemExit(f"{folder} holds runs with {theirs}, asked for are {ours}: use another")
 
 
-def write_curves(problem: Problem, folder: Path) -> TermTables:
-    """Write curves of diffraction, made of the reference, and say which terms there are."""
-    rdf, numbers = problem.target.reference, problem.system.counts
-    masses = {name: kind.mass for name, kind in problem.potential.species.items()}
-    density = problem.system.atoms / problem.system.box_length(masses) ** 3
-    q = np.arange(0.8, 15.0, 0.1)
-    radiations = {
-        "neutron": neutron_weights(numbers, rdf.pairs),
-        "xray": xray_weights(numbers, rdf.pairs, q),
-    }
-    for radiation, weights in radiations.items():
-        S = 1 + np.sum(weights * (transform(rdf.r, rdf.g, density, q) - 1), axis=0)
-        np.savetxt(folder / f"sq_{radiation}.csv", np.transpose([q, S]))
-    T = 4 * np.pi * density * rdf.r * np.sum(radiations["neutron"] * rdf.g, axis=0)
-    np.savetxt(folder / "t_neutron.csv", np.transpose([rdf.r, T]))
-    angle = {"file": JOB.parent / "bond_angles_3600K.csv", "whose": "aimd"}
-    return TermTables.model_validate(
-        {
-            "coordination": [
-                {"centre": "Si", "neighbour": "O", "cutoff": 2.2, "value": 4.0},
-                {"centre": "O", "neighbour": "O", "cutoff": 3.2, "value": 7.0},
-            ],
-            "angle_distribution": [
-                angle | {"angle": name, "cutoffs": {"Si-O": 2.2}} for name in ("Si-O-Si", "O-Si-O")
-            ],
-            "total_scattering": [
-                {"radiation": name, "file": folder / f"sq_{name}.csv"} for name in radiations
-            ],
-            "total_rdf": [
-                {
-                    "radiation": "neutron",
-                    "file": folder / "t_neutron.csv",
-                    "quantity": "T",
-                    "r_min": 1.0,
-                }
-            ],
-            "density": {"value": 2.2} if problem.protocol.ensemble == "npt" else None,
-        }
-    )
-
-
 def set_up(settings: Settings, folder: Path) -> Problem:
     """Make the small box and its target, with pairs in the order of frames."""
-    problem = build_problem(read_job(JOB))
+    problem = problem_of(settings.liquid, folder, settings.relax, settings.ps, settings.ensemble)
     reference = problem.target.reference.reorder(problem.potential.pair_names)
-    system = replace(problem.system, atoms=settings.atoms)
-    problem = replace(problem, system=system, protocol=settings.protocol)
-    tables = write_curves(problem, folder)
-    others = build_terms(tables, Setting(problem.potential, system, problem.protocol))
-    return replace(
-        problem,
-        target=Target(PairDistribution(reference), others),
-        melting=replace(problem.melting, structure="random"),  # of any number of atoms
-    ).checked()
+    others = problem.target.others
+    return replace(problem, target=Target(PairDistribution(reference), others))
 
 
-def space_around(problem: Problem) -> ParameterSpace:
-    """Make the space of ln θ around CHIK."""
-    base = problem.load("CHIK")
+def space_around(liquid: Liquid, problem: Problem) -> ParameterSpace:
+    """Make the space of ln θ: bounds a factor e apart, so that the cube's unit is that of ln θ."""
+    base = problem.potential
     known = base.parameters
-    names = ["q_Si", *(f"{p}_{pair}" for pair in base.pair_names for p in ("A", "rho", "C"))]
-    free = [Free(name, known[name] / REACH, known[name] * REACH) for name in names]
-    return ParameterSpace(base, free, balance="O", composition=problem.system.composition)
+    free = [Free(name, known[name] / REACH, known[name] * REACH) for name in liquid.names()]
+    composition = problem.system.composition
+    return ParameterSpace(base, free, balance=liquid.balance, composition=composition)
 
 
 def run_all(
@@ -259,7 +212,7 @@ def run_all(
     runs: int,
     workers: int,
 ) -> None:
-    """Make the runs that are not there yet; those at CHIK keep their frames."""
+    """Make the runs that are not there yet; those in the middle keep their frames."""
     structure = melted_structure(problem.melt_potential, problem.system, problem.melting)
     waiting = [(run, point) for run in range(runs) for point in points]
     waiting = [key for key in waiting if not file_of(folder, *key).exists()]
@@ -297,31 +250,31 @@ def samples(folder: Path, point: str, runs: int) -> Iterator[Sample]:
     return (load_sample(file_of(folder, run, point)) for run in range(runs))
 
 
-def into_windows(g: FloatArray, dr: float) -> FloatArray:
+def into_windows(g: FloatArray, wide: float, dr: float) -> FloatArray:
     """Average g, shape (..., bins), over windows, shape (..., windows)."""
-    width = round(WINDOW / dr)
+    width = round(wide / dr)
     n = g.shape[-1] // width
     windows: FloatArray = g[..., : n * width].reshape(*g.shape[:-1], n, width).mean(axis=-1)
     return windows
 
 
-def summarise(problem: Problem, base: Iterator[Sample]) -> Summary:
-    """Fix what is compared by the mean g(r) at CHIK."""
+def summarise(problem: Problem, width: float, base: Iterator[Sample]) -> Summary:
+    """Fix what is compared by the mean g(r) in the middle."""
     g = np.mean([one.rdf.g for one in base], axis=0)
     reference = problem.target.reference
     residuals = (g - reference.g) * residual_scale(reference)[:, None]
-    windows = into_windows(g, reference.dr) > LEAST_G
-    return Summary(problem.target, residuals.ravel(), windows)
+    windows = into_windows(g, width, reference.dr) > LEAST_G
+    return Summary(problem.target, residuals.ravel(), width, windows)
 
 
 def fluctuations(
     problem: Problem, space: ParameterSpace, base: Iterator[Sample], summary: Summary
 ) -> tuple[Response, Response]:
-    """Find the derivatives of the summary and of the pressure (GPa) from the runs at CHIK."""
+    """Find the derivatives of the summary and of the pressure (GPa) from the runs in the middle."""
     u, beta = space.unit(space.base), 1.0 / (BOLTZMANN_CONSTANT * problem.protocol.temperature)
     rows = []
     for run, one in enumerate(base):
-        assert one.frames is not None  # runs at CHIK keep them
+        assert one.frames is not None  # runs in the middle keep them
         dP = one.frames.pressure_gradient(space, u) / BAR_PER_GPA
         P, label = one.frames.pressure / BAR_PER_GPA, np.full(len(one.frames), run)
         rows.append((summary(one.frames.g()), P, dP, one.frames.gradient(space, u), label))
@@ -335,13 +288,13 @@ def fluctuations(
 def other_terms(
     problem: Problem, space: ParameterSpace, base: Iterator[Sample]
 ) -> dict[str, Response]:
-    """Find the derivatives of the residuals of the other terms from the runs at CHIK."""
+    """Find the derivatives of the residuals of the other terms from the runs in the middle."""
     u, beta = space.unit(space.base), 1.0 / (BOLTZMANN_CONSTANT * problem.protocol.temperature)
     terms = problem.target.observables
     values: dict[str, list[FloatArray]] = {term.name: [] for term in terms}
     dU, labels = [], []
     for run, one in enumerate(base):
-        assert one.frames is not None  # runs at CHIK keep them
+        assert one.frames is not None  # runs in the middle keep them
         dU.append(one.frames.gradient(space, u))
         labels.append(np.full(len(one.frames), run))
         for term in terms:

@@ -1,19 +1,20 @@
-"""What a force term does to a fit: g(r), forces, angles and pressure for several weights.
+"""What a term beside g(r) does to a fit, for several weights: forces, or bond angles.
 
-Ten parameters of CHIK are fitted to the g(r) of ab initio liquid silica, with the forces of
-``examples/silica/labelled.extxyz`` beside it. One fit for each weight; the first has none. Bond
-angles and pressure are seen by no fit. What is given is of the confirmation: runs of the best
-candidate with other seeds. The row of CHIK is the start.
+Ten parameters of CHIK are fitted to the g(r) of ab initio liquid silica. Beside it stands a term:
+the forces of ``examples/silica/labelled.extxyz``, or the distribution of Si-O-Si of the same
+liquid. One fit for each weight; the first has none. What is given is of the confirmation: runs of
+the best candidate with other seeds. The row of CHIK is the start. O-Si-O and the pressure are seen
+by no fit.
 
 Everything is kept in the folder --keep: a fit that is there is resumed, a finished one is left.
 
-    python ci/force_weights.py --keep FOLDER [--limit-s SECONDS]
-    python ci/force_weights.py --keep FOLDER --table
+    python ci/term_weights.py forces --keep FOLDER [--limit-s SECONDS]
+    python ci/term_weights.py angles --keep FOLDER --table
 
 Without any run: how far potentials of the library are off these forces, and how near their best
 parameters come where nothing but the forces counts, in seconds:
 
-    python ci/force_weights.py --alone
+    python ci/term_weights.py alone
 """
 
 import argparse
@@ -36,13 +37,18 @@ SILICA = Path(__file__).parent.parent / "examples" / "silica"
 UNSEEN: Final = 100.0
 """A weight so small that a term is shown and not fitted to."""
 
-WEIGHTS: Final = {"none": 1e4, "2": 2.0, "1": 1.0, "0.5": 0.5, "0.25": 0.25}
-"""rms error in eV/Å that counts as much as R = 1 %."""
+WEIGHTS: Final = {
+    "forces": {"none": 1e4, "2": 2.0, "1": 1.0, "0.5": 0.5, "0.25": 0.25},
+    "angles": {"none": UNSEEN, "2": 0.02, "1": 0.01, "0.5": 0.005, "0.25": 0.0025},
+}
+"""What counts as much as R = 1 %: an rms error in eV/Å; a share of the angles, named in percent."""
+
+UNITS: Final = {"forces": "eV/Å", "angles": "%"}
 
 KNOWN: Final = ("BKS", "CHIK", "ML", "ML-ALL", "SHIK")
 
 JOB = """
-title = "silica, forces {name}"
+title = "silica, {term} {name}"
 potential = "CHIK"
 
 [reference]
@@ -60,14 +66,14 @@ sample = 4.0
 
 [[frames]]
 file = "{silica}/labelled.extxyz"
-forces_per_percent = {per_percent}
+forces_per_percent = {forces}
 
 [[angle_distribution]]
 angle = "Si-O-Si"
 file = "{silica}/bond_angles_3600K.csv"
 whose = "aimd"
 cutoffs = {{ "Si-O" = 2.2 }}
-per_percent = {unseen}
+per_percent = {angles}
 
 [[angle_distribution]]
 angle = "O-Si-O"
@@ -102,30 +108,25 @@ compare = ["CHIK"]
 """
 
 
-def fit(keep: Path, name: str, atoms: int, evaluations: int, until: float) -> None:
+def fit(keep: Path, term: str, name: str, sizes: dict[str, int], until: float) -> None:
     """Run the fit of one weight, or go on with it."""
     job = keep / f"{name}.toml"
     if not job.exists():
-        job.write_text(_job(name, atoms, evaluations), encoding="utf-8")
+        job.write_text(_job(term, name, sizes), encoding="utf-8")
     go_on(job, RunFolder(keep / name), until)
 
 
-def _job(name: str, atoms: int, evaluations: int) -> str:
-    return JOB.format(
-        name=name,
-        silica=SILICA,
-        atoms=atoms,
-        evaluations=evaluations,
-        per_percent=WEIGHTS[name],
-        unseen=UNSEEN,
-    )
+def _job(term: str, name: str, sizes: dict[str, int]) -> str:
+    weights = {other: of[name if other == term else "none"] for other, of in WEIGHTS.items()}
+    return JOB.format(name=name, term=term, silica=SILICA, unseen=UNSEEN, **weights, **sizes)
 
 
 def alone() -> str:
     """Make the table of force errors, and find the least of ten parameters within their bounds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job.toml"
-        path.write_text(_job("1", 306, 1), encoding="utf-8")
+        sizes = {"atoms": 306, "evaluations": 1}
+        path.write_text(_job("forces", "1", sizes), encoding="utf-8")
         job = read_job(path)
         conditions = build_conditions(job)
     space = build_space(job, conditions)
@@ -152,24 +153,25 @@ def alone() -> str:
     return "\n".join([*lines, "", f"{frames} frames; {values}"])
 
 
-def table(keep: Path) -> str:
+def table(keep: Path, term: str) -> str:
     """Make the table of the fits that are finished."""
     lines = [
-        "| R = 1 % is worth | R (%) | forces (eV/Å) | Si-O-Si (%) | O-Si-O (%) | P (GPa) |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| R = 1 % is worth | R (%) | forces (eV/Å) | Si-O-Si (%) | O-Si-O (%) | P (GPa) "
+        "| evaluations |",
+        "|---|--:|--:|--:|--:|--:|--:|",
     ]
     start = None
-    for name in WEIGHTS:
+    for name in WEIGHTS[term]:
         result = result_of(RunFolder(keep / name))
         if result.get("status") != "finished":
             continue
         best = result["best"]["evaluation"]
         for label, run in result["confirmed"].items():
             if label == "CHIK":
-                start = start or f"| (CHIK, the start) | {_row(run)} |"
+                start = start or f"| (CHIK, the start) | {_row(run)} | |"
             elif label.endswith(f"-{best}"):
-                words = "no forces" if name == "none" else f"{name} eV/Å"
-                lines.append(f"| {words} | {_row(run)} |")
+                words = "no such term" if name == "none" else f"{name} {UNITS[term]}"
+                lines.append(f"| {words} | {_row(run)} | {result['evaluations']['ok']} |")
     return "\n".join([*lines, *([start] if start else [])])
 
 
@@ -191,25 +193,26 @@ def _row(run: dict[str, Any]) -> str:
 def main() -> None:
     """Run what is left, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep", type=Path)
-    parser.add_argument("--alone", action="store_true", help="no runs: the forces by themselves")
+    parser.add_argument("what", choices=(*WEIGHTS, "alone"), help="the term; alone: no runs")
+    parser.add_argument("--keep", type=Path, help="folder of everything")
     parser.add_argument("--atoms", type=int, default=306)
     parser.add_argument("--evaluations", type=int, default=20)
     parser.add_argument("--limit-s", type=float, default=1e6)
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args()
-    if options.alone:
+    if options.what == "alone":
         print(alone())
         return
     if options.keep is None:
-        parser.error("give --keep FOLDER, or --alone")
+        parser.error("give --keep FOLDER")
     options.keep.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + options.limit_s
+    sizes = {"atoms": options.atoms, "evaluations": options.evaluations}
     if not options.table:
-        for name in WEIGHTS:
+        for name in WEIGHTS[options.what]:
             if time.monotonic() < until:
-                fit(options.keep, name, options.atoms, options.evaluations, until)
-    print(table(options.keep))
+                fit(options.keep, options.what, name, sizes, until)
+    print(table(options.keep, options.what))
 
 
 if __name__ == "__main__":
