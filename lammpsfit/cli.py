@@ -542,6 +542,7 @@ def _farm(
 ) -> "Farm[Any]":
     """Return a farm of workers: of this machine, of this MPI job, or of Parsl."""
     from lammpsfit.farm.launch import open_farm, open_parsl_farm
+    from lammpsfit.farm.parts import PartsFarm
     from lammpsfit.farm.sturdy import SturdyFarm
 
     wanted = parsl or job.farm.parsl
@@ -549,7 +550,7 @@ def _farm(
         farm = open_parsl_farm(context.obj, wanted, workers, warn)
     else:
         farm = open_farm(context.obj, workers, oversubscribe, job.farm.ranks_per_evaluation)
-    return SturdyFarm(farm, warn)
+    return PartsFarm(SturdyFarm(farm, warn))
 
 
 def main() -> None:

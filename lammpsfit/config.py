@@ -580,7 +580,11 @@ class LimitsTable(Model):
         None, ge=1, le=10**9, description="largest number of evaluations of the search"
     )
     evaluation_s: float | None = Field(
-        None, gt=0, le=1e9, description="seconds after which an evaluation is ended as hung"
+        None,
+        gt=0,
+        le=1e9,
+        description="seconds after which an evaluation, or the run of one of its conditions, is "
+        "ended as hung",
     )
 
 

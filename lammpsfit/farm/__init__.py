@@ -3,7 +3,8 @@
 In come tasks with their keys, out come results or failures, in the order in which they are ready
 (:class:`Farm`). The front door is :func:`open_farm`: processes of this machine
 (:class:`LocalFarm`), which is the default, or the ranks of ``mpiexec`` where it is started under
-one. :class:`JournalWriter` puts each result on disk before anyone hears of it.
+one. The conditions of one evaluation run beside each other (:mod:`lammpsfit.farm.parts`).
+:class:`JournalWriter` puts each result on disk before anyone hears of it.
 """
 
 from lammpsfit.farm.base import Farm, Finished

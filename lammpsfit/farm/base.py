@@ -22,16 +22,24 @@ class Finished(Generic[Result]):
     result
         Its result, or why it failed.
     seconds
-        Wall-clock time it took.
+        Wall-clock time it took; of a task that ran in parts, of all of them in sum.
     worker
         Number of the worker that ran it, from 1: under MPI its rank, with Parsl that of its node;
-        0 where nobody can tell any more.
+        0 where nobody can tell any more, or there were several.
     """
 
     key: Hashable
     result: Result | Failure
     seconds: float
     worker: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part of a task is submitted under: the key of the whole, and its own name."""
+
+    whole: Hashable
+    name: str
 
 
 class Farm(Protocol[Result]):

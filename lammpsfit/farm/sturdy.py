@@ -24,7 +24,7 @@ from typing import Final, Generic
 from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.child.process import Task
 from lammpsfit.errors import RunError
-from lammpsfit.farm.base import Farm, Finished, Result
+from lammpsfit.farm.base import Farm, Finished, Part, Result
 
 DEATHS: Final = frozenset({Reason.SEGFAULT, Reason.KILLED, Reason.CRASH})
 """Reasons that say nothing about who is to blame."""
@@ -130,7 +130,9 @@ class SturdyFarm(Generic[Result]):
             self._judge(back)
         self._resubmit()
         if not self._proven:
-            if len(self._held) >= HOPELESS or (self._held and idle_from_the_start):
+            # the parts of one task may all die of the same potential: they count as one
+            hopeless = len({_whole(back.key) for back in self._held}) >= HOPELESS
+            if hopeless or (self._held and idle_from_the_start):
                 raise RunError(
                     f"no run came back alive, and {len(self._held)} died twice "
                     f"({self._held[-1].result}): is the installation sound on every node? "
@@ -188,3 +190,7 @@ class SturdyFarm(Generic[Result]):
 
     def _has_room(self, avoid: int | None) -> bool:
         return self._farm.idle > 0 if avoid is None else self._farm.elsewhere(avoid)
+
+
+def _whole(key: Hashable) -> Hashable:
+    return key.whole if isinstance(key, Part) else key

@@ -84,17 +84,20 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class EvaluateSeveral:
-    """The task of one evaluation under several conditions, one after the other.
+    """The task of one evaluation under several conditions.
+
+    A farm may run its parts beside each other (:class:`lammpsfit.farm.parts.Divisible`). Called as
+    a whole, it runs one after the other, with the same result.
 
     Attributes
     ----------
-    tasks
+    parts
         By condition; the first is the main one.
     weights
         Weight of each condition in the objective.
     """
 
-    tasks: Mapping[str, Evaluate]
+    parts: Mapping[str, Evaluate]
     weights: Mapping[str, float]
 
     def __call__(self) -> Evaluation:
@@ -106,7 +109,7 @@ class EvaluateSeveral:
             If a run fails, with its condition and reason.
         """
         found = {}
-        for name, task in self.tasks.items():
+        for name, task in self.parts.items():
             try:
                 found[name] = task()
             except SimulationError as error:
@@ -114,4 +117,8 @@ class EvaluateSeveral:
                 raise SimulationError(failure.reason, f"{name}: {failure.detail}") from error
             except MemoryError as error:
                 raise SimulationError(Reason.OUT_OF_MEMORY, f"{name}: {error}") from error
-        return together(found, self.weights)
+        return self.joined(found)
+
+    def joined(self, results: Mapping[str, Evaluation]) -> Evaluation:
+        """Join what came of each condition."""
+        return together(results, self.weights)

@@ -1,7 +1,7 @@
 """The search: ask the optimiser, run, record, tell."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lammpsfit.errors import RunError, StoppedError
@@ -49,8 +49,7 @@ def search(
     )
     running: dict[int, Ask] = {}
     while (why := stop()) is None:
-        room = 0 if fit.late else min(farm.idle, limit - fit.evaluated - farm.busy)
-        for ask in order.ask(int(room)):
+        for ask in _wanted(fit, farm, order, limit):
             running[ask.id] = ask
             if fit.exposed:
                 journal.append(start_of(ask, order.note(ask)))
@@ -79,6 +78,17 @@ def search(
         f"{FITTED}-{candidate.ask.id}": fit.space.potential(candidate.ask.x)
         for candidate in optimiser.ranking(fit.job.confirm.candidates)
     }
+
+
+def _wanted(fit: Fit, farm: Farm[Evaluation], order: AskOrder, limit: float) -> Iterator[Ask]:
+    """Yield points while workers have nothing to do, each to be handed out before the next.
+
+    One with several conditions may take several workers.
+    """
+    while not fit.late and farm.idle and fit.evaluated + farm.busy < limit:
+        if not (asks := order.ask(1)):
+            return
+        yield from asks
 
 
 def _try_suspects(

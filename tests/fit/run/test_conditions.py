@@ -13,8 +13,10 @@ from lammpsfit.child.failure import Failure, Reason, SimulationError
 from lammpsfit.child.process import run_in_child
 from lammpsfit.config import Job, read_job
 from lammpsfit.errors import InputError
+from lammpsfit.farm.base import Part
 from lammpsfit.farm.journal import read_journal
 from lammpsfit.farm.local import LocalFarm
+from lammpsfit.farm.parts import PartsFarm
 from lammpsfit.fit.base import Ask
 from lammpsfit.fit.run.build import build_conditions, build_constraint, build_optimiser, build_space
 from lammpsfit.fit.run.conditions import Conditions
@@ -131,13 +133,13 @@ def test_each_condition_has_its_own_seed_and_potential(job_of, silicate, tmp_pat
     conditions = build_conditions(job_of([COOLER, silicate], **TETER))
     structures = {name: tmp_path / name for name in conditions.names}
     task = conditions.task(conditions.potential, structures, 7)
-    assert list(task.tasks) == [MAIN, "2500K", "Na2Si2O5"]
-    assert task.tasks[MAIN].seed == 7
-    assert len({one.seed for one in task.tasks.values()}) == 3
+    assert list(task.parts) == [MAIN, "2500K", "Na2Si2O5"]
+    assert task.parts[MAIN].seed == 7
+    assert len({one.seed for one in task.parts.values()}) == 3
     assert task == conditions.task(conditions.potential, structures, 7)
-    assert [one.structure for one in task.tasks.values()] == list(structures.values())
+    assert [one.structure for one in task.parts.values()] == list(structures.values())
     assert list(conditions.potential.species) == ["Na", "Si", "O"]
-    species = [list(one.potential.species) for one in task.tasks.values()]
+    species = [list(one.potential.species) for one in task.parts.values()]
     assert species == [["Si", "O"], ["Si", "O"], ["Na", "Si", "O"]]
     assert conditions.whole.name == "Na2Si2O5"
 
@@ -169,7 +171,7 @@ def test_one_charge_may_follow_from_each_composition(job_of, silicate, tmp_path)
     space = build_space(job, conditions)
     structures = {name: tmp_path / name for name in conditions.names}
     task = conditions.task(space.potential([0.9, 0.2]), structures, 7)
-    silica, silicate = (one.potential.parameters for one in task.tasks.values())
+    silica, silicate = (one.potential.parameters for one in task.parts.values())
     assert silica["q_Si"] == silicate["q_Si"]
     assert silica["q_O"] == pytest.approx(-silica["q_Si"] / 2)
     assert silicate["q_O"] == pytest.approx(-(2 * silica["q_Si"] + 2 * silicate["q_Na"]) / 5)
@@ -315,7 +317,7 @@ def records(path, kind="evaluation"):
 def several_job(job_file):
     """Two temperatures, with a pressure wanted at the lower one, from 306 atoms each."""
     content = read_job(job_file).model_dump()
-    content["strategy"] = {"name": "gauss-newton"}
+    content["strategy"] = {"name": "gauss-newton", "batch": 1}
     content["limits"] = {"evaluations": 3}
     content["confirm"] |= {"repeats": 2, "ensemble": 1}
     content["also"] = [COOLER | {"pressure": {"value": -2000.0, "per_percent": 4000.0}}]
@@ -351,6 +353,29 @@ def test_every_evaluation_tells_of_every_condition(fitted):
     assert inputs >= {"start-306.data", "start-306-2500K.data", "reference-2500K.csv"}
 
 
+class Noting(LocalFarm):
+    """Workers that note which of them ran what."""
+
+    def wait(self, seconds):
+        finished = super().wait(seconds)
+        self.ran = getattr(self, "ran", {}) | {back.key: back.worker for back in finished}
+        return finished
+
+
+@pytest.mark.lammps
+def test_two_workers_bring_the_same_numbers_as_one(fitted, job_file, tmp_path):
+    path, _ = fitted
+    again, farm = create_run(tmp_path / "run", several_job(job_file)).path, Noting(2)
+
+    def stop():
+        return "three are enough" if len(records(again)) == 3 else None
+
+    run_fit(open_fit(*open_run(again)), PartsFarm(farm), Silent(), stop)
+    assert records(again) == records(path)
+    parts = [[farm.ran[Part(k, name)] for name in (MAIN, "2500K")] for k in range(3)]
+    assert [sorted(workers) for workers in parts] == [[1, 2]] * 3
+
+
 @pytest.mark.lammps
 def test_a_run_goes_on_from_the_configuration_of_its_own_condition(fitted):
     path, _ = fitted
@@ -358,10 +383,10 @@ def test_a_run_goes_on_from_the_configuration_of_its_own_condition(fitted):
     assert records(path)[1]["origin"] == 0
     ask = Ask(9, np.array(records(path)[1]["x"]), "descent", origin=0, keep=True)
     task, hung = _task(fit, ask, {})
-    names = [one.structure.name for one in task.tasks.values()]
+    names = [one.structure.name for one in task.parts.values()]
     assert names == ["000000.data", "000000-2500K.data"]
     assert hung == pytest.approx(fit.conditions.timeout)
-    assert all(one.keep for one in task.tasks.values())
+    assert all(one.keep for one in task.parts.values())
 
 
 @pytest.mark.lammps
