@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from lammpsfit.gap.descriptors.base import (
     cutoff_function,
     per_neighbour,
 )
+from lammpsfit.gap.descriptors.harmonics import harmonics, harmonics_with_slopes
 from lammpsfit.gap.graph import Graph
 
 
@@ -51,16 +51,20 @@ class Angular:
         channels = n_species * self.count
         return len(self.degrees) * channels * (channels + 1) // 2
 
-    def moments(self, parameters: Parameters, vectors: Array, species: Array, count: int) -> Array:
-        """Return what each neighbour adds to the A_alm, shape (n, k, channels, harmonics)."""
-        r = jnp.linalg.norm(vectors, axis=-1)
+    def radial(self, parameters: Parameters, r: Array, species: Array, count: int) -> Array:
+        """Return each radial function of the distances, shape (n, k, channels)."""
         width = self.cutoff * jnp.exp(per_neighbour(parameters["angular_eta"], species))
         centre = self.cutoff * per_neighbour(parameters["angular_centre"], species)
         R = jnp.exp(-(((r[..., None] - centre) / width) ** 2))
         R = R * cutoff_function(r, self.cutoff)[..., None]
         R = by_species(R, species, count)
-        R = R.reshape(*R.shape[:2], -1)
-        return R[..., None] * harmonics(vectors / r[..., None], self.degrees)[:, :, None, :]
+        return R.reshape(*R.shape[:2], -1)
+
+    def moments(self, parameters: Parameters, vectors: Array, species: Array, count: int) -> Array:
+        """Return the A_alm, shape (n, channels, harmonics)."""
+        r = jnp.linalg.norm(vectors, axis=-1)
+        R = self.radial(parameters, r, species, count)
+        return jnp.einsum("ikc,ikh->ich", R, harmonics(vectors / r[..., None], self.degrees))
 
     def invariants(self, A: Array) -> Array:
         """Return the descriptors of the A_alm, shapes (n, channels, harmonics), (n, length)."""
@@ -89,7 +93,7 @@ class Angular:
         """Return the descriptors of every atom, shape (n, length)."""
         vectors = jnp.asarray(graph.vectors)[:, : graph.near]
         species = jnp.asarray(graph.neighbour_species)[:, : graph.near]
-        return self.invariants(self.moments(parameters, vectors, species, n_species).sum(axis=1))
+        return self.invariants(self.moments(parameters, vectors, species, n_species))
 
     def slopes(self, parameters: Parameters, graph: Graph, n_species: int) -> tuple[Array, Array]:
         """Return the descriptors, and their derivatives in the vector to each near neighbour.
@@ -99,61 +103,18 @@ class Angular:
         """
         vectors = jnp.asarray(graph.vectors)[:, : graph.near]
         species = jnp.asarray(graph.neighbour_species)[:, : graph.near]
+        r = jnp.linalg.norm(vectors, axis=-1)
 
-        def added(vectors: Array) -> Array:
-            return self.moments(parameters, vectors, species, n_species)
+        def radial(r: Array) -> Array:
+            return self.radial(parameters, r, species, n_species)
 
-        def along(direction: Array) -> Array:
-            step = jnp.broadcast_to(direction, vectors.shape)
-            moved: Array = jax.jvp(added, (vectors,), (step,))[1]
-            return moved
-
-        A = added(vectors).sum(axis=1)
-        dA = jnp.moveaxis(jax.vmap(along)(jnp.eye(3)), 0, 2)
-        n, near = vectors.shape[:2]  # dA: (n, near, 3, channels, harmonics)
+        R, dR = jax.jvp(radial, (r,), (jnp.ones_like(r),))
+        Y, dY = harmonics_with_slopes(vectors, self.degrees)
+        A = jnp.einsum("ikc,ikh->ich", R, Y)
+        n, near = r.shape
+        outwards = (vectors / r[..., None])[..., None, None] * (dR[..., None] * Y[:, :, None])[
+            :, :, None
+        ]
+        dA = outwards + R[:, :, None, :, None] * dY[:, :, :, None]
         slope = self.changes(A, dA.reshape(n, near * 3, *dA.shape[3:]))
         return self.invariants(A), slope.reshape(n, near, 3, -1)
-
-
-def harmonics(unit: Array, degrees: tuple[int, ...]) -> Array:
-    """Real harmonics of unit vectors with sum_m Y_lm(u) Y_lm(v) = P_l(u.v).
-
-    Parameters
-    ----------
-    unit : array, shape (..., 3)
-    degrees
-        The l, in the order of the result.
-
-    Returns
-    -------
-    array, shape (..., sum of 2 l + 1)
-        Polynomials in the components, so that they are smooth at the poles.
-    """
-    x, y, z = unit[..., 0], unit[..., 1], unit[..., 2]
-    highest = max(degrees)
-    cosine, sine = [jnp.ones_like(x)], [jnp.zeros_like(x)]  # (x + iy)^m
-    for _ in range(highest):
-        c, s = cosine[-1], sine[-1]
-        cosine.append(x * c - y * s)
-        sine.append(x * s + y * c)
-    legendre = _reduced_legendre(z, highest)
-    columns = []
-    for degree in degrees:
-        columns.append(legendre[degree, 0])
-        for m in range(1, degree + 1):
-            norm = math.sqrt(2.0 * math.factorial(degree - m) / math.factorial(degree + m))
-            columns += [norm * legendre[degree, m] * f[m] for f in (cosine, sine)]
-    return jnp.stack(columns, axis=-1)
-
-
-def _reduced_legendre(z: Array, highest: int) -> dict[tuple[int, int], Array]:
-    """P_l^m(z) / (1 - z^2)^(m/2), without the sign (-1)^m, by the upward recursion in l."""
-    P: dict[tuple[int, int], Array] = {}
-    for m in range(highest + 1):
-        P[m, m] = jnp.full_like(z, math.prod(range(1, 2 * m, 2)))
-        for degree in range(m + 1, highest + 1):
-            below = P.get((degree - 2, m), jnp.zeros_like(z))
-            P[degree, m] = ((2 * degree - 1) * z * P[degree - 1, m] - (degree + m - 1) * below) / (
-                degree - m
-            )
-    return P

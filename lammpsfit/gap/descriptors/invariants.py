@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.gap.backend import Array, jax, jnp
-from lammpsfit.gap.descriptors.angular import harmonics
 from lammpsfit.gap.descriptors.base import (
     Parameters,
     by_species,
     cutoff_function,
     per_neighbour,
 )
+from lammpsfit.gap.descriptors.harmonics import harmonics, harmonics_with_slopes
 from lammpsfit.gap.graph import Graph
 
 FloatArray = NDArray[np.float64]
@@ -108,19 +108,11 @@ class Invariants:
         r = jnp.linalg.norm(vectors, axis=-1)
         R, dR = jax.jvp(lambda r: self.radial(parameters, r, species), (r,), (jnp.ones_like(r),))
         R, dR = (by_species(x, species, n_species) for x in (R, dR))
-        Y = self._harmonics(vectors)
-
-        def along(direction: Array) -> Array:
-            step = jnp.broadcast_to(direction, vectors.shape)
-            moved: Array = jax.jvp(self._harmonics, (vectors,), (step,))[1]
-            return moved
-
-        dY = jnp.moveaxis(jax.vmap(along)(jnp.eye(3)), 0, 2)
+        Y, dY = harmonics_with_slopes(vectors, self.degrees)
         A = jnp.einsum("iksn,ikh->insh", R, Y)
-        D = self.changes(A)
         n, k = r.shape
         moved = jnp.concatenate([Y[:, :, None], dY], axis=2).reshape(n, 4 * k, -1)
-        X = jnp.einsum("ixh,incsh->ixsnc", moved, D)
+        X = self.changes(A, moved)
         X = X.reshape(n, k, 4, *X.shape[2:])  # (n, k, 4, species, count, invariants)
         unit = (vectors / r[..., None])[..., None, None]
         slope = unit * (dR[..., None] * X[:, :, 0]).sum(axis=2)[:, :, None]
@@ -137,25 +129,46 @@ class Invariants:
         third = (one * two * three) @ weights
         return jnp.concatenate([A[..., 0], _flat(second), _flat(third)], axis=-1)
 
-    def changes(self, A: Array) -> Array:
-        """Return the derivatives of :meth:`invariants`, shape (..., c, species, h)."""
-        S, H = A.shape[-2:]
+    def changes(self, A: Array, moved: Array) -> Array:
+        """Return the changes of :meth:`invariants` with those of the A_nslm of each species alone.
+
+        Parameters
+        ----------
+        A : array, shape (n, count, species, h)
+        moved : array, shape (n, x, h)
+            Changes of the A_nslm of any radial function.
+
+        Returns
+        -------
+        array, shape (n, x, species, count, invariants)
+        """
+        n, x = moved.shape[:2]
+        count, S = A.shape[1:3]
         s, t = np.triu_indices(S)
-        own, of_degree = np.eye(S), degrees_of(self.pair_degree, H).T
-        first = own[:, :, None] * np.eye(1, H)
-        second = own[s][:, :, None] * A[..., t, None, :] + own[t][:, :, None] * A[..., s, None, :]
-        second = second[..., None, :, :] * of_degree[:, None, :]  # (..., pairs, l, species, h)
+        own = np.eye(S)
+        first = jnp.broadcast_to(
+            moved[:, :, 0, None, None, None] * own[:, None], (n, x, S, count, S)
+        )
+        second = []
+        for degree in range(self.pair_degree + 1):  # the change of one takes harmonics of one alone
+            of_degree = slice(degree**2, (degree + 1) ** 2)
+            B = A[..., of_degree]
+            D = own[s][:, :, None] * B[..., t, None, :] + own[t][:, :, None] * B[..., s, None, :]
+            second.append(jnp.einsum("ixh,inpsh->ixsnp", moved[..., of_degree], D))
+        parts = [first, _flat(jnp.stack(second, axis=-1)), self._third_changes(A, moved)]
+        return jnp.concatenate(parts, axis=-1)
+
+    def _third_changes(self, A: Array, moved: Array) -> Array:
+        """Return those of the third order alone, shape (n, x, species, count, species triples)."""
         weights, Y = sphere(self.triple_degree)
         of_degree = degrees_of(self.triple_degree).T
         one, two, three = self._densities(A)
-        third = jnp.zeros(())
-        for place, (x, y) in enumerate(((two, three), (one, three), (one, two))):
-            third = third + ((x * y * weights) @ Y) * of_degree[np.array(self.triples)[:, place]]
-        third = jnp.pad(third, [(0, 0)] * (third.ndim - 1) + [(0, H - Y.shape[1])])
-        third = third[..., None, :] * own[:, None, :, None]  # (..., species, t, species, h)
-        lead = A.shape[:-2]
-        parts = [jnp.broadcast_to(first, (*lead, *first.shape)), jnp.asarray(second), third]
-        return jnp.concatenate([part.reshape(*lead, -1, S, H) for part in parts], axis=-3)
+        D = jnp.zeros(())
+        for place, (a, b) in enumerate(((two, three), (one, three), (one, two))):
+            D = D + ((a * b * weights) @ Y) * of_degree[np.array(self.triples)[:, place]]
+        found = jnp.einsum("ixh,insch->ixsnc", moved[..., : Y.shape[1]], D)
+        own = jnp.eye(A.shape[2])[:, None, :, None]
+        return _flat(own * found[..., None, :])
 
     def _densities(self, A: Array) -> list[Array]:
         """Return rho_a, rho_b, rho_c of each triple, each (..., species, triples, points)."""
@@ -196,18 +209,18 @@ def sphere(degree: int) -> tuple[FloatArray, FloatArray]:
     ring = np.sqrt(1.0 - height**2)
     unit = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
     with jax.ensure_compile_time_eval():  # a constant, also where it is first asked for in a trace
-        Y = np.asarray(harmonics(jnp.asarray(unit), tuple(range(degree + 1))))
+        Y = np.asarray(_harmonics(jnp.asarray(unit), tuple(range(degree + 1))))
     return np.repeat(weight, len(phi)) / len(phi), Y
 
 
-def degrees_of(degree: int, length: int | None = None) -> FloatArray:
-    """Return which harmonic is of which degree, as ones and zeros, shape (length, degree + 1).
+_harmonics = partial(jax.jit, static_argnums=1)(harmonics)
 
-    By default there are those up to the degree; more have none.
-    """
+
+def degrees_of(degree: int) -> FloatArray:
+    """Return which harmonic is of which degree, as ones and zeros, shape (h, degree + 1)."""
     each = np.repeat(np.arange(degree + 1), 2 * np.arange(degree + 1) + 1)
-    found = (each[:, None] == np.arange(degree + 1)).astype(np.float64)
-    return np.pad(found, ((0, (length or len(each)) - len(each)), (0, 0)))
+    found: FloatArray = (each[:, None] == np.arange(degree + 1)).astype(np.float64)
+    return found
 
 
 def _flat(values: Array) -> Array:
