@@ -3,14 +3,15 @@
 Splits are those of gap_splits.py. Parameters of descriptors are optimised once, on 15 frames of
 the first 120 fs (half of which still heat up), which are in no split.
 
-soap, polymlp, pod
-    Peers; each has a file gap_peer_NAME.py, which says what it needs to be installed.
+soap, polymlp, pod, snap, uf3, mace
+    Peers; each has a file gap_peer_NAME.py, which says what it needs to be installed. What stands
+    after the name is the size of the model.
 original, radial
     Eight radial functions with the eta of the literature, and with optimised ones.
 angular
     Radial and angular functions, optimised.
-invariants
-    Invariants of up to four atoms in a dot-product kernel, as they are.
+invariants, invariants-trained
+    Invariants of up to four atoms in a dot-product kernel, as they are and optimised.
 
 Each piece of work is a file under ``--keep``; what is there is not done again.
 
@@ -50,9 +51,25 @@ JOBS = {
     "radial": "radial.toml",
     "angular": "angular.toml",
     "invariants": "invariants.toml",
+    "invariants-trained": "invariants.toml",
 }
-PEERS = {"soap": "bench_gap_soap", "polymlp": "gap_peer_polymlp", "pod": "gap_peer_pod"}
-"""Modules with ``fit_and_predict(train, test, folder)``: predictions, CPU seconds of the fit."""
+PEERS = {
+    "soap": ("bench_gap_soap",),
+    "polymlp-432": ("gap_peer_polymlp", "432"),
+    "polymlp-308": ("gap_peer_polymlp", "308"),
+    "pod-141": ("gap_peer_pod", "141"),
+    "pod-133": ("gap_peer_pod", "133"),
+    "pod-79": ("gap_peer_pod", "79"),
+    "pod-55": ("gap_peer_pod", "55"),
+    "snap-linear": ("gap_peer_snap", "linear"),
+    "snap-quadratic": ("gap_peer_snap", "quadratic"),
+    "uf3": ("gap_peer_uf3",),
+    "mace": ("gap_peer_mace",),
+}
+"""Modules with ``fit_and_predict(train, test, folder, *rest)``, and that rest.
+
+They return predictions and the CPU seconds of the fit.
+"""
 
 METHODS = (*PEERS, *JOBS)
 
@@ -89,13 +106,13 @@ def units(methods: Sequence[str], splits: Sequence[str]) -> Iterator[Unit]:
 
 def kind_of(method: str, data: Sequence[Frame], keep: Path, stop: Stop) -> Kind:
     """Return a method's descriptors; prepare them, or go on with it, where that is not done."""
-    result, job = keep / f"descriptors-{method}.json", read_gap_job(ALUMINIUM / JOBS[method])
+    result, job = keep / f"descriptors-{method}.json", job_of(method)
     learn = [data[k] for k in LEARN]
     descriptors, first = make_descriptors(job.descriptors.settings(), learn)
     if (found := read(result)) is not None:
         parameters = {name: np.array(values) for name, values in found["parameters"].items()}
         return Kind(descriptors, parameters, Hyperparameters.from_dict(found["hyper"]))
-    if method == "original" or not job.training.optimise:
+    if not job.training.optimise:
         options, offsets = job.fit_options(), fit_offsets(learn, descriptors.species)
         hyper = fit_hyperparameters(learn, descriptors, first, offsets, options)
         kind, steps = Kind(descriptors, first, hyper), {}
@@ -106,6 +123,14 @@ def kind_of(method: str, data: Sequence[Frame], keep: Path, stop: Stop) -> Kind:
     listed = {name: np.asarray(values).tolist() for name, values in kind.parameters.items()}
     write_json(result, {"parameters": listed, "hyper": kind.hyper.as_dict(), **steps})
     return kind
+
+
+def job_of(method: str) -> GapJob:
+    """Return the job of a method of ours."""
+    job = read_gap_job(ALUMINIUM / JOBS[method])
+    as_they_are = method in ("original", "invariants")
+    training = job.training.model_copy(update={"optimise": not as_they_are})
+    return job.model_copy(update={"training": training})
 
 
 def optimised(
@@ -135,9 +160,10 @@ def run_unit(unit: Unit, data: Sequence[Frame], keep: Path, stop: Stop) -> None:
     """Fit to the training frames, predict the test frames, and write the errors."""
     frames, test = unit.frames(data)
     if unit.method in PEERS:
-        peer = importlib.import_module(PEERS[unit.method])
+        module, *rest = PEERS[unit.method]
+        peer = importlib.import_module(module)
         with tempfile.TemporaryDirectory() as folder:
-            found, cpu = peer.fit_and_predict(frames, test, Path(folder))
+            found, cpu = peer.fit_and_predict(frames, test, Path(folder), *rest)
         errors = errors_of(test, found)
     else:
         kind = kind_of(unit.method, data, keep, stop)
@@ -154,7 +180,7 @@ def run_unit(unit: Unit, data: Sequence[Frame], keep: Path, stop: Stop) -> None:
 
 def fit_options(method: str) -> FitOptions:
     """Return the options of a method's job: theta, amplitude and noises are fitted."""
-    return replace(read_gap_job(ALUMINIUM / JOBS[method]).fit_options(), keep_training=False)
+    return replace(job_of(method).fit_options(), keep_training=False)
 
 
 def read(path: Path) -> dict[str, Any] | None:

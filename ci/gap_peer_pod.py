@@ -29,27 +29,28 @@ rcut {cutoff}
 bessel_polynomial_degree 4
 inverse_polynomial_degree {inverse}
 onebody 1
-twobody_number_radial_basis_functions 8
+twobody_number_radial_basis_functions {two}
 threebody_number_radial_basis_functions {three}
 threebody_angular_degree {three_degree}
 fourbody_number_radial_basis_functions {four}
 fourbody_angular_degree {four_degree}
 """
 
+LARGE = {"cutoff": 7.0, "inverse": 10, "two": 8, "three": 8, "three_degree": 6}
+LARGE |= {"four": 7, "four_degree": 4}
+
 TAKEN = {
-    "cutoff": 7.0,
-    "inverse": 10,
-    "three": 8,
-    "three_degree": 6,
-    "four": 7,
-    "four_degree": 4,
+    "55": LARGE | {"two": 7, "three": 7, "three_degree": 3, "four": 5, "four_degree": 2},
+    "79": LARGE | {"three": 6, "three_degree": 5, "four": 5, "four_degree": 3},
+    "133": LARGE | {"cutoff": 6.0, "inverse": 8, "three_degree": 5},
+    "141": LARGE,
 }
+"""Settings by their number of descriptors of two to four atoms."""
 
 TRIED = {
-    "the one taken": TAKEN,
-    "cutoff 6 Å": TAKEN | {"cutoff": 6.0, "inverse": 8},
-    "middle": TAKEN | {"cutoff": 6.0, "three_degree": 5, "four": 5, "four_degree": 3},
-    "small": TAKEN | {"cutoff": 6.0, "three": 6, "three_degree": 4, "four": 5, "four_degree": 3},
+    f"{name}, {cutoff:g} Å": settings | {"cutoff": cutoff, "inverse": inverse}
+    for name, settings in TAKEN.items()
+    for cutoff, inverse in ((7.0, 10), (6.0, 8))
 }
 
 DATA = """file_format extxyz
@@ -90,9 +91,11 @@ def fit_and_predict(
     train: Sequence[Frame],
     test: Sequence[Frame],
     folder: Path,
-    settings: Mapping[str, float] = TAKEN,
+    settings: str | Mapping[str, float],
 ) -> tuple[list[Prediction], float]:
     """Fit, and predict other frames: predictions, and CPU seconds of the fit."""
+    if isinstance(settings, str):
+        settings = TAKEN[settings]
     species = sorted({symbol for frame in train for symbol in frame.symbols})
     (folder / "frames").mkdir()
     write(folder / "frames" / "train.xyz", [labelled(f) for f in train], format="extxyz")

@@ -1,7 +1,8 @@
 """pypolymlp, the polynomial potential of A. Seko, beside which the GAP benchmarks are set.
 
 ``pip install 'lammpsfit[bench]'`` installs it; where there is no wheel its build wants Eigen 3
-(``apt install libeigen3-dev``). Linear in 432 invariants of up to four atoms, ridge regression.
+(``apt install libeigen3-dev``). Linear in 432 or 308 invariants of up to four atoms, ridge
+regression.
 """
 
 import os
@@ -21,15 +22,18 @@ SETTINGS = {
     "model_type": 1,
     "max_p": 1,
     "gtinv_order": 3,
-    "gtinv_maxl": (8, 4),
     "gaussian_params1": (1.0, 1.0, 1),
-    "gaussian_params2": (0.0, 6.0, 18),
     "reg_alpha_params": (1.0, 1.0, 1),
 }
+SIZES = {
+    "308": {"gtinv_maxl": (6, 4), "gaussian_params2": (0.0, 6.0, 14)},
+    "432": {"gtinv_maxl": (8, 4), "gaussian_params2": (0.0, 6.0, 18)},
+}
+"""By the number of features."""
 
 
 def fit_and_predict(
-    train: Sequence[Frame], test: Sequence[Frame], folder: Path
+    train: Sequence[Frame], test: Sequence[Frame], folder: Path, size: str
 ) -> tuple[list[Prediction], float]:
     """Fit, and predict other frames: predictions, and CPU seconds of the fit."""
     from pypolymlp.calculator.properties import Properties
@@ -48,7 +52,7 @@ def fit_and_predict(
     structures = [structure_of(frame) for frame in train]
     with chdir(folder), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         potential = Pypolymlp()
-        potential.set_params(elements=elements, atomic_energy=(alone,), **SETTINGS)
+        potential.set_params(elements=elements, atomic_energy=(alone,), **SETTINGS, **SIZES[size])
         energies, forces, stresses = labels
         potential.set_datasets_structures(
             structures, structures, energies, energies, forces, forces, stresses, stresses
