@@ -83,10 +83,13 @@ def search(
 def _wanted(fit: Fit, farm: Farm[Evaluation], order: AskOrder, limit: float) -> Iterator[Ask]:
     """Yield points while workers have nothing to do, each to be handed out before the next.
 
-    One with several conditions may take several workers.
+    Each takes as many workers as there are conditions, the last one what is left of them. Points
+    are asked for together, as an optimiser thinks once for all of them.
     """
-    while not fit.late and farm.idle and fit.evaluated + farm.busy < limit:
-        if not (asks := order.ask(1)):
+    conditions = len(fit.conditions.every)
+    while not fit.late and farm.idle:
+        room = min(math.ceil(farm.idle / conditions), limit - fit.evaluated - farm.busy)
+        if not (asks := order.ask(int(room))):
             return
         yield from asks
 
