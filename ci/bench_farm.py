@@ -301,7 +301,7 @@ def print_simulated(stages, every_workers, rounds):
     for stage in stages:
         for points in POINTS if stage == "explore" else (0,):
             for workers in every_workers:
-                least, most = (0, 3000) if stage == "design" else (60, 400)
+                least, most = (60, 400) if stage == "explore" else (0, 3000)
                 evaluations = max(least, min(round(rounds * workers), most))
                 clocks.append(r := simulated(stage, workers, points, evaluations, sample))
                 print(

@@ -49,7 +49,7 @@ from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.forcefield.forms.base import Array
 from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.forcefield.potential import Potential
-from lammpsfit.forcefield.space import ParameterSpace
+from lammpsfit.forcefield.space import LATEST, ParameterSpace
 from lammpsfit.inputs import quoted
 from lammpsfit.units import BOLTZMANN_CONSTANT, COULOMB_CONSTANT
 
@@ -123,6 +123,27 @@ class Guard:
         return "; ".join(f"{n}: {pair.reason}" for n, pair in self.pairs.items() if not pair.sound)
 
 
+@dataclass(frozen=True, eq=False)
+class _Judged:
+    """What was found on a curve, and how its margin follows from the curve.
+
+    Attributes
+    ----------
+    found
+        What was found.
+    bins
+        The distances that decide, as indices on the grid, shape (m,); none where the margin is
+        the same for all curves about this one.
+    of_energy, of_core
+        Derivatives of the margin in U and in the core's part of it there, shape (m,).
+    """
+
+    found: PairGuard
+    bins: NDArray[np.int64]
+    of_energy: Array
+    of_core: Array
+
+
 def collapse(potential: Potential, temperature: float, barrier: float = BARRIER) -> Guard:
     """Judge from its curves whether a potential would collapse in a run.
 
@@ -147,66 +168,109 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
         If the temperature or the barrier is not positive, or the cutoff lies within 0.3 Å.
     """
     kT = _thermal_energy(temperature, barrier)
-    r, V = _grid(potential.cutoff, potential.coulomb)
-    return Guard(
-        {
-            pair: _judge(*_curves(potential, pair, r, V), kT, barrier).found
-            for pair in potential.pair_names
-        }
-    )
+    judged = _all_judged(potential, _grid(potential.cutoff, potential.coulomb), kT, barrier)
+    return Guard({pair: one.found for pair, one in zip(potential.pair_names, judged, strict=True)})
 
 
 def margins(
     space: ParameterSpace, points: ArrayLike, temperature: float, barrier: float = BARRIER
 ) -> Array:
-    """Return the guard's margins in eV at points of the unit cube, shape (n, d).
-
-    Returns
-    -------
-    array, shape (n, n_pairs)
-        Pair by pair: the smallest decides, but each of them is smoother than that.
-    """
-    found = (
-        collapse(space.potential(u), temperature, barrier) for u in np.asarray(points, dtype=float)
-    )
-    rows = [[pair.margin for pair in guard.pairs.values()] for guard in found]
-    return np.array(rows, dtype=float).reshape(-1, len(space.base.pair_names))
+    """Return the guard's margins at some points, see :meth:`SpaceGuard.margins`."""
+    return SpaceGuard(space, temperature, barrier).margins(points)
 
 
 def margin_slopes(
     space: ParameterSpace, u: ArrayLike, temperature: float, barrier: float = BARRIER
 ) -> Array:
-    """Return the derivatives of the guard's margins at one point of the unit cube, shape (d,).
+    """Return their derivatives at one point, see :meth:`SpaceGuard.slopes`."""
+    return SpaceGuard(space, temperature, barrier).slopes(u)
 
-    A margin is a function of a curve at a few distances, see :func:`_judge`: by the chain rule it
-    moves with dU/du there. At a kink, where two conditions bind at once, it is the slope of one.
 
-    Returns
-    -------
-    array, shape (n_pairs, d)
-        In eV.
+class SpaceGuard:
+    """The guard's margins at points of a space.
+
+    What was found at the latest points is remembered: a search along the guard asks for margins and
+    for slopes of the same ones.
+
+    Parameters
+    ----------
+    space
+        What the coordinates of points are.
+    temperature, barrier
+        As of :func:`collapse`.
     """
-    kT = _thermal_energy(temperature, barrier)
-    potential = space.potential(u)
-    r, V = _grid(potential.cutoff, potential.coulomb)
-    slopes = np.zeros((len(potential.pair_names), space.dim))
-    ewald = potential.coulomb is not None and potential.pair_coulomb is None
-    charges, charge_slopes = potential.charges, space.charge_gradient(u) if ewald else {}
-    for k, pair in enumerate(potential.pair_names):
-        judged = _judge(*_curves(potential, pair, r, V), kT, barrier)
-        at = judged.bins
-        if not at.size:
-            continue
-        dU = space.gradient(u, pair, r[at])
-        slopes[k] = dU @ judged.of_energy
-        if judged.of_core.any():
-            without = space.gradient(u, pair, r[at], core=False)
-            slopes[k] += (dU - without) @ judged.of_core
-        if ewald:
-            a, b = split_pair(pair)
-            moved = charge_slopes[a] * charges[b] + charges[a] * charge_slopes[b]
-            slopes[k] += moved * (V[at] @ judged.of_energy)
-    return slopes
+
+    def __init__(self, space: ParameterSpace, temperature: float, barrier: float = BARRIER) -> None:
+        self._space, self._barrier = space, barrier
+        self._kT = _thermal_energy(temperature, barrier)
+        self._grid = _grid(space.base.cutoff, space.base.coulomb)
+        self._latest: dict[bytes, list[_Judged]] = {}
+
+    def margins(self, points: ArrayLike) -> Array:
+        """Return the margins in eV at points of the unit cube, shape (n, d).
+
+        Returns
+        -------
+        array, shape (n, n_pairs)
+            Pair by pair: the smallest decides, but each of them is smoother than that.
+        """
+        rows = [
+            [judged.found.margin for judged in self._judged(u)]
+            for u in np.asarray(points, dtype=float)
+        ]
+        return np.array(rows, dtype=float).reshape(-1, len(self._space.base.pair_names))
+
+    def slopes(self, u: ArrayLike) -> Array:
+        """Return the derivatives of the margins at one point of the unit cube, shape (d,).
+
+        A margin is a function of a curve at a few distances, see :func:`_judge`: by the chain rule
+        it moves with dU/du there. At a kink, where two conditions bind at once, it is the slope of
+        one.
+
+        Returns
+        -------
+        array, shape (n_pairs, d)
+            In eV.
+        """
+        space, (r, V) = self._space, self._grid
+        base, potential = space.base, space.potential(u)
+        slopes = np.zeros((len(base.pair_names), space.dim))
+        for k, (pair, judged) in enumerate(
+            zip(base.pair_names, self._judged(np.asarray(u, dtype=float)), strict=True)
+        ):
+            at = judged.bins
+            if not at.size:
+                continue
+            by_name = potential.gradient(pair, r[at])
+            moves = {name: float(dU @ judged.of_energy) for name, dU in by_name.items()}
+            for term in base.pairs.get(pair, ()):
+                for name in term.form.parameter_names if term.form.core else ():
+                    moves[f"{name}_{pair}"] += float(by_name[f"{name}_{pair}"] @ judged.of_core)
+            if base.coulomb is not None and base.pair_coulomb is None:
+                a, b = split_pair(pair)
+                charges, moved = potential.charges, float(V[at] @ judged.of_energy)
+                moves[f"q_{a}"] = charges[b] * moved
+                moves[f"q_{b}"] = charges[a] * moved * (2.0 if a == b else 1.0)
+            slopes[k] = space.chained(u, moves)
+        return slopes
+
+    def _judged(self, u: Array) -> list[_Judged]:
+        """Judge the curve of each pair at a point."""
+        key = u.tobytes()
+        if key not in self._latest:
+            if len(self._latest) >= LATEST:
+                self._latest.clear()
+            self._latest[key] = _all_judged(
+                self._space.potential(u), self._grid, self._kT, self._barrier
+            )
+        return self._latest[key]
+
+
+def _all_judged(
+    potential: Potential, grid: tuple[Array, Array], kT: float, barrier: float
+) -> list[_Judged]:
+    """Judge the curve of each pair of a potential."""
+    return [_judge(*_curves(potential, pair, *grid), kT, barrier) for pair in potential.pair_names]
 
 
 def _thermal_energy(temperature: float, barrier: float) -> float:
@@ -241,27 +305,6 @@ def _curves(
         if term.form.core:
             core = core + energy
     return r, U, core, charges > 0.0 and potential.coulomb is not None
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """What was found on a curve, and how its margin follows from the curve.
-
-    Attributes
-    ----------
-    found
-        What was found.
-    bins
-        The distances that decide, as indices on the grid, shape (m,); none where the margin is
-        the same for all curves about this one.
-    of_energy, of_core
-        Derivatives of the margin in U and in the core's part of it there, shape (m,).
-    """
-
-    found: PairGuard
-    bins: NDArray[np.int64]
-    of_energy: Array
-    of_core: Array
 
 
 def _judge(r: Array, U: Array, core: Array, repelling: bool, kT: float, barrier: float) -> _Judged:

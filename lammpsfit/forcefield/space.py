@@ -162,11 +162,11 @@ class ParameterSpace:
         -------
         array, shape (d, n)
         """
-        return self._chained(u, self.potential(u).gradient(pair, r, core=core), np.shape(r))
+        return self.chained(u, self.potential(u).gradient(pair, r, core=core), np.shape(r))
 
     def slope_gradient(self, u: ArrayLike, pair: str, r: ArrayLike) -> Array:
         """Return d²U(r)/(dr du) of `pair` at `u`, in eV/Å; otherwise as :meth:`gradient`."""
-        return self._chained(u, self.potential(u).slope_gradient(pair, r), np.shape(r))
+        return self.chained(u, self.potential(u).slope_gradient(pair, r), np.shape(r))
 
     def charge_gradient(self, u: ArrayLike) -> dict[str, Array]:
         """Return dq/du of each species at `u`, in e, shape (d,) each."""
@@ -176,13 +176,27 @@ class ParameterSpace:
                 gradient[k] = derivatives.get(f"q_{species}", 0.0)
         return found
 
-    def _chained(self, u: ArrayLike, by_name: Mapping[str, Array], shape: tuple[int, ...]) -> Array:
-        """Turn derivatives in parameters of the potential into those in `u`, shape (d, ...)."""
+    def chained(
+        self, u: ArrayLike, by_name: Mapping[str, ArrayLike], shape: tuple[int, ...] = ()
+    ) -> Array:
+        """Turn derivatives in parameters of the potential into those in `u`, by the chain rule.
+
+        Parameters
+        ----------
+        u
+            Point of the unit cube, shape (d,).
+        by_name
+            The derivatives in each parameter that matters, of the given shape.
+
+        Returns
+        -------
+        array, shape (d, ...)
+        """
         result = np.zeros((self.dim, *shape))
         for k, derivatives in enumerate(self._derivatives(u)):
             for name, derivative in derivatives.items():
                 if name in by_name:
-                    result[k] += derivative * by_name[name]
+                    result[k] += derivative * np.asarray(by_name[name])
         return result
 
     def _derivatives(self, u: ArrayLike) -> list[dict[str, float]]:
@@ -201,7 +215,8 @@ class ParameterSpace:
             for tie in self.ties:
                 if tie.to == free.name:
                     moves[tie.name] = tie.factor * moves[free.name]
-            moves.update(self._balanced(moves, change=True))
+            balanced = self._balanced(moves, change=True)
+            moves.update((name, move) for name, move in balanced.items() if move)
             rows.append(moves)
         return rows
 

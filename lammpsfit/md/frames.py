@@ -16,6 +16,7 @@ the charges where they all scale together.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -30,6 +31,9 @@ from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, DALTON_PER_CUBIC_ANGS
 
 COARSE = 0.02
 """Å of the bins in which pair distances are transformed."""
+
+CHUNK = 16
+"""Frames whose counts are made floating-point numbers at a time: they stay in the cache."""
 
 EDGE = 1e-5
 """Å from the cutoff of the terms within which the centre of a bin counts as on it."""
@@ -215,13 +219,27 @@ class Frames:
     def _sum(self, of: Callable[[str, FloatArray], FloatArray]) -> FloatArray:
         """Sum a function of pair and distance over all pairs of atoms of each frame.
 
-        Bins that no frame has anything in are left out: at small r the function may be huge.
+        Bins nearer than any pair came are left out: there the function may be huge.
         """
-        r = self.histogram.centres
         total: FloatArray | None = None
-        for k, pair in enumerate(self.pairs):
-            seen = np.flatnonzero(self.counts[:, k].any(axis=0))
-            part = self.counts[:, k, seen].astype(np.float64) @ of(pair, r[seen])
-            total = part if total is None else total + part
+        for k, (pair, seen) in enumerate(zip(self.pairs, self._seen, strict=True)):
+            values = of(pair, self.histogram.centres[seen])
+            if total is None:
+                total = np.zeros((len(self), *values.shape[1:]))
+            counts = self.counts[:, k, seen]
+            room = np.empty((min(CHUNK, len(self)), counts.shape[1]))
+            for first in range(0, len(self), CHUNK):
+                some = counts[first : first + CHUNK]
+                np.copyto(room[: len(some)], some)
+                total[first : first + CHUNK] += room[: len(some)] @ values
         assert total is not None  # there is at least one species
         return total
+
+    @cached_property
+    def _seen(self) -> list[slice]:
+        """The bins of each pair from the first to the last that any frame has something in."""
+        found = []
+        for k in range(len(self.pairs)):
+            bins = np.flatnonzero(self.counts[:, k].any(axis=0))
+            found.append(slice(bins[0], bins[-1] + 1) if bins.size else slice(0, 0))
+        return found

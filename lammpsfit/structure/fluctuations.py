@@ -16,8 +16,11 @@ errors come from the jackknife over blocks of the run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,27 +53,75 @@ class Noise:
     jacobian_jacobian: FloatArray
 
 
+Pair: TypeAlias = tuple[FloatArray, FloatArray]
+"""What all blocks say, and what they say without each of them, blocks first."""
+
+
 @dataclass(frozen=True, eq=False)
 class Response:
     """Averages, and how they change with the parameters.
 
+    Each part is found when it is first asked for: of many runs a search wants to know no more than
+    the averages, or the metric.
+
     Attributes
     ----------
-    mean : ndarray, shape (K,)
-        Averages <A_k>.
-    jacobian : ndarray, shape (K, d)
-        d<A_k>/dθ_i.
-    metric : ndarray, shape (d, d)
-        F.
-    means, jacobians : ndarray, shapes (B, K) and (B, K, d)
-        The same without each of the B blocks: what the jackknife makes errors of.
+    averages
+        Finds :attr:`mean` and :attr:`means`.
+    derivatives
+        Finds :attr:`jacobian` and :attr:`jacobians`.
+    fluctuation
+        Finds :attr:`metric`.
     """
 
-    mean: FloatArray
-    jacobian: FloatArray
-    metric: FloatArray
-    means: FloatArray
-    jacobians: FloatArray
+    averages: Callable[[], Pair]
+    derivatives: Callable[[], Pair]
+    fluctuation: Callable[[], FloatArray]
+
+    @classmethod
+    def of(
+        cls,
+        mean: FloatArray,
+        jacobian: FloatArray,
+        metric: FloatArray,
+        means: FloatArray,
+        jacobians: FloatArray,
+    ) -> Response:
+        """Return the response with these parts, see the properties of their names."""
+        return cls(lambda: (mean, means), lambda: (jacobian, jacobians), lambda: metric)
+
+    @cached_property
+    def _averages(self) -> Pair:
+        return self.averages()
+
+    @cached_property
+    def _derivatives(self) -> Pair:
+        return self.derivatives()
+
+    @property
+    def mean(self) -> FloatArray:
+        """Averages <A_k>, shape (K,)."""
+        return self._averages[0]
+
+    @property
+    def means(self) -> FloatArray:
+        """Averages without each of the B blocks, shape (B, K): for errors by the jackknife."""
+        return self._averages[1]
+
+    @property
+    def jacobian(self) -> FloatArray:
+        """Derivatives d<A_k>/dθ_i, shape (K, d)."""
+        return self._derivatives[0]
+
+    @property
+    def jacobians(self) -> FloatArray:
+        """Derivatives without each of the B blocks, shape (B, K, d)."""
+        return self._derivatives[1]
+
+    @cached_property
+    def metric(self) -> FloatArray:
+        """The metric F, shape (d, d)."""
+        return self.fluctuation()
 
     @property
     def mean_error(self) -> FloatArray:
@@ -83,31 +134,159 @@ class Response:
         return jackknife_error(self.jacobians)
 
     @property
+    def mean_noise(self) -> float:
+        """What noise adds to the sum of the squared averages, by the jackknife."""
+        B = len(self.means)
+        return (B - 1) / B * float(np.sum((self.means - self.means.mean(axis=0)) ** 2))
+
+    @property
     def noise(self) -> Noise:
         """What noise adds to squares of the averages and their derivatives, by the jackknife."""
         B = len(self.means)
-        dy, dJ = self.means - self.means.mean(axis=0), self.jacobians - self.jacobians.mean(axis=0)
+        dy = self.means - self.means.mean(axis=0)
+        # blocks, parameters, observables
+        dJ = (self.jacobians - self.jacobians.mean(axis=0)).transpose(0, 2, 1)
         return Noise(
-            (B - 1) / B * float(np.sum(dy**2)),
-            (B - 1) / B * np.einsum("bk,bki->i", dy, dJ, optimize=True),
-            (B - 1) / B * np.einsum("bki,bkj->ij", dJ, dJ, optimize=True),
+            self.mean_noise,
+            (B - 1) / B * (dJ @ dy[:, :, None]).sum(axis=0)[:, 0],
+            (B - 1) / B * (dJ @ dJ.transpose(0, 2, 1)).sum(axis=0),
         )
 
     def beside(self, other: Response) -> Response:
         """Put averages of the same frames, weights and blocks after these."""
         return Response(
-            np.concatenate([self.mean, other.mean]),
-            np.concatenate([self.jacobian, other.jacobian]),
-            self.metric,
-            np.concatenate([self.means, other.means], axis=1),
-            np.concatenate([self.jacobians, other.jacobians], axis=1),
+            lambda: _joined(self._averages, other._averages),
+            lambda: _joined(self._derivatives, other._derivatives),
+            lambda: self.metric,
         )
 
     def beside_exact(self, mean: FloatArray, jacobian: FloatArray) -> Response:
         """Put numbers without noise, shapes (K,) and (K, d), after these."""
-        B = len(self.means)
-        means, jacobians = np.tile(mean, (B, 1)), np.tile(jacobian, (B, 1, 1))
-        return self.beside(Response(mean, jacobian, self.metric, means, jacobians))
+
+        def repeated(exact: FloatArray) -> Pair:
+            return exact, np.tile(exact, (len(self.means), *np.ones(exact.ndim, dtype=int)))
+
+        return Response(
+            lambda: _joined(self._averages, repeated(mean)),
+            lambda: _joined(self._derivatives, repeated(jacobian)),
+            lambda: self.metric,
+        )
+
+
+def _joined(one: Pair, other: Pair) -> Pair:
+    return np.concatenate([one[0], other[0]]), np.concatenate([one[1], other[1]], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """How the frames of some runs count, of one run after the other.
+
+    Attributes
+    ----------
+    beta
+        1/k_B T in 1/eV.
+    weights
+        Weight of each frame, >= 0, an array for each run.
+    starts
+        The first frame of each block, an array of whole numbers for each run. Errors are right
+        where blocks are longer than the correlation time.
+    """
+
+    beta: float
+    weights: Sequence[FloatArray]
+    starts: Sequence[NDArray[np.int64]]
+
+    @cached_property
+    def _blocks(self) -> list[tuple[int, slice]]:
+        """The run and the frames of each block."""
+        return [
+            (run, slice(first, end))
+            for run, (w, starts) in enumerate(zip(self.weights, self.starts, strict=True))
+            for first, end in pairwise([*starts.tolist(), len(w)])
+        ]
+
+    @cached_property
+    def _weight(self) -> FloatArray:
+        """Weight of each block, shape (B,)."""
+        return np.array([self.weights[run][part].sum() for run, part in self._blocks])
+
+    @cached_property
+    def _rest(self) -> FloatArray:
+        """Weight of all blocks but each, shape (B,)."""
+        rest: FloatArray = self._weight.sum() - self._weight
+        return rest
+
+    def averages(self, A: Sequence[FloatArray]) -> Pair:
+        """Average observables, shape (n, K) for each run; return shapes (K,) and (B, K)."""
+        sums = np.empty((len(self._blocks), A[0].shape[1]))
+        for row, (run, part) in zip(sums, self._blocks, strict=True):
+            np.matmul(self.weights[run][part], A[run][part], out=row)
+        total = sums.sum(axis=0)
+        each: FloatArray = (total - sums) / self._rest[:, None]
+        return total / self._weight.sum(), each
+
+    def derivatives(
+        self,
+        A: Sequence[FloatArray],
+        dU: Sequence[FloatArray],
+        dA: Sequence[FloatArray] | None = None,
+    ) -> Pair:
+        """Differentiate averages by the formula above; return shapes (K, d) and (B, K, d).
+
+        Parameters
+        ----------
+        A
+            Observables of each frame, shape (n, K) for each run.
+        dU
+            dU/dθ of each frame in eV per unit of θ, shape (n, d) for each run.
+        dA
+            dA/dθ of each frame, shape (n, K, d) for each run, where observables depend on the
+            parameters themselves.
+        """
+        # centred: covariances are small differences of large numbers otherwise
+        centred = [d - self._mean(dU) for d in dU]
+        weighted = [
+            w[:, None] * np.column_stack([np.ones(len(d)), d])
+            for w, d in zip(self.weights, centred, strict=True)
+        ]
+        # of each block Σ w A and Σ w A dU, shape (B, 1 + d, K), and Σ w dU, shape (B, d)
+        sums = np.empty((len(self._blocks), weighted[0].shape[1], A[0].shape[1]))
+        for rows, (run, part) in zip(sums, self._blocks, strict=True):
+            np.matmul(weighted[run][part].T, A[run][part], out=rows)
+        moved = np.array([weighted[run][part, 1:].sum(axis=0) for run, part in self._blocks])
+        total, total_moved = sums.sum(axis=0), moved.sum(axis=0)
+        W = self._weight.sum()
+        whole = self.beta / W * (np.outer(total_moved, total[0]) / W - total[1:])
+        means = (total[0] - sums[:, 0]) / self._rest[:, None]
+        moves = (total_moved - moved) * (self.beta / self._rest[:, None])
+        each = sums[:, 1:]
+        each -= total[1:]
+        each *= (self.beta / self._rest)[:, None, None]
+        each += moves[:, :, None] * means[:, None, :]
+        if dA is not None:
+            direct = np.array(
+                [
+                    np.tensordot(self.weights[run][part], dA[run][part], axes=1).T
+                    for run, part in self._blocks
+                ]
+            )
+            all_direct = direct.sum(axis=0)
+            whole += all_direct / W
+            each += (all_direct - direct) / self._rest[:, None, None]
+        return whole.T, each.transpose(0, 2, 1)
+
+    def metric(self, dU: Sequence[FloatArray]) -> FloatArray:
+        """Return F of dU/dθ in eV per unit of θ, shape (n, d) for each run; shape (d, d)."""
+        d, w = np.concatenate(dU), np.concatenate(self.weights)
+        d = d - self._mean(dU)
+        metric: FloatArray = self.beta**2 * (d.T * w) @ d / w.sum()
+        return metric
+
+    def _mean(self, dU: Sequence[FloatArray]) -> FloatArray:
+        mean: FloatArray = np.average(
+            np.concatenate(dU), axis=0, weights=np.concatenate(self.weights)
+        )
+        return mean
 
 
 def linear_response(
@@ -156,36 +335,16 @@ def linear_response(
     n_blocks = int(labels.max(initial=0)) + 1
     if n_blocks < 2:
         raise InputError("errors of derivatives need at least two blocks, got one")
-    # centred first: covariances are small differences of large numbers otherwise
-    a_mean, d_mean = np.average(a, axis=0, weights=w), np.average(d, axis=0, weights=w)
-    a, d = a - a_mean, d - d_mean
-    shape = (n_blocks, a.shape[1], d.shape[1])
-    W, SA, SD = np.zeros(n_blocks), np.zeros(shape[:2]), np.zeros((n_blocks, shape[2]))
-    SAD, SdA = np.zeros(shape), np.zeros(shape)
-    metric = beta**2 * (d.T * w) @ d / w.sum()
-    for b in range(n_blocks):
-        mine = labels == b
-        wa, wb = w[mine, None] * a[mine], w[mine]
-        W[b], SA[b], SD[b] = wb.sum(), wa.sum(axis=0), wb @ d[mine]
-        SAD[b] = wa.T @ d[mine]
-        if dA is not None:
-            SdA[b] = np.tensordot(wb, np.asarray(dA)[mine], axes=1)
-
-    def of(sums: tuple[FloatArray, ...]) -> tuple[FloatArray, FloatArray]:
-        """Means and Jacobians of sums over some blocks, shapes (..., K) and (..., K, d)."""
-        total, sa, sd, sad, *sda = sums
-        ma, md = sa / total[..., None], sd / total[..., None]
-        jacobian = ma[..., :, None] * md[..., None, :]
-        jacobian -= sad / total[..., None, None]
-        jacobian *= beta
-        for direct in sda:
-            jacobian += direct / total[..., None, None]
-        return a_mean + ma, jacobian
-
-    sums = (W, SA, SD, SAD) if dA is None else (W, SA, SD, SAD, SdA)
-    mean, jacobian = of(tuple(s.sum(axis=0) for s in sums))
-    means, jacobians = of(tuple(s.sum(axis=0) - s for s in sums))
-    return Response(mean, jacobian, metric, means, jacobians)
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(n_blocks))
+    weighing = Weighing(beta, [w[order]], [starts])
+    observed, energies = [a[order]], [d[order]]
+    direct = None if dA is None else [np.asarray(dA, dtype=np.float64)[order]]
+    return Response(
+        lambda: weighing.averages(observed),
+        lambda: weighing.derivatives(observed, energies, direct),
+        lambda: weighing.metric(energies),
+    )
 
 
 def stacked(responses: Sequence[Response], shares: Sequence[float]) -> Response:
@@ -207,19 +366,22 @@ def stacked(responses: Sequence[Response], shares: Sequence[float]) -> Response:
     """
     if not responses or len({r.jacobian.shape[1] for r in responses}) != 1:
         raise InputError("responses that are stacked must be of the same parameters, and some")
-    B = sum(len(r.means) for r in responses)
-    mean = np.concatenate([np.sqrt(s) * r.mean for r, s in zip(responses, shares, strict=True)])
-    jacobian = np.concatenate(
-        [np.sqrt(s) * r.jacobian for r, s in zip(responses, shares, strict=True)]
+    several = list(zip(responses, shares, strict=True))
+    return Response(
+        lambda: _stacked([(r.mean, r.means) for r, _ in several], shares),
+        lambda: _stacked([(r.jacobian, r.jacobians) for r, _ in several], shares),
+        lambda: np.asarray(np.sum([r.metric for r in responses], axis=0)),
     )
-    means, jacobians = np.tile(mean, (B, 1)), np.tile(jacobian, (B, 1, 1))
+
+
+def _stacked(pairs: Sequence[Pair], shares: Sequence[float]) -> Pair:
+    B = sum(len(each) for _, each in pairs)
+    whole = np.concatenate([np.sqrt(s) * w for (w, _), s in zip(pairs, shares, strict=True)])
+    every = np.tile(whole, (B, *np.ones(whole.ndim, dtype=int)))
     row = column = 0
-    for r, share in zip(responses, shares, strict=True):
-        n, K = r.means.shape
+    for (_, each), share in zip(pairs, shares, strict=True):
+        n, K = each.shape[:2]
         f = np.sqrt(share * (n - 1) / n * B / (B - 1))
-        mine = np.s_[row : row + n, column : column + K]
-        means[mine] += f * (r.means - r.means.mean(axis=0))
-        jacobians[mine] += f * (r.jacobians - r.jacobians.mean(axis=0))
+        every[row : row + n, column : column + K] += f * (each - each.mean(axis=0))
         row, column = row + n, column + K
-    metric = np.sum([r.metric for r in responses], axis=0)
-    return Response(mean, jacobian, metric, means, jacobians)
+    return whole, every

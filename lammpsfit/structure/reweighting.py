@@ -12,6 +12,7 @@ is at the potential wanted, the others can only add to what it tells.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,12 @@ FloatArray = NDArray[np.float64]
 
 TOLERANCE: Final = 1e-6
 """Frames by which the free energies may miss the number of frames of each run."""
+
+NEWTON_STEPS: Final = 20
+"""Of a search for free energies; runs that share frames need four or five."""
+
+ROUNDING: Final = 1e-13
+"""Relative, by which a step may seem to rise."""
 
 
 def multistate_weights(energies: ArrayLike, frames: ArrayLike, wanted: ArrayLike) -> FloatArray:
@@ -53,37 +60,67 @@ def multistate_weights(energies: ArrayLike, frames: ArrayLike, wanted: ArrayLike
 def free_energies(u: FloatArray, n: FloatArray) -> FloatArray:
     """Find the free energies f of the runs in k_B T, shape (K,), f_0 = 0.
 
-    They minimise the convex Σ_n log Σ_k n_k exp(f_k - u_kn) - Σ_k n_k f_k; runs that share
-    nothing with the others leave it flat, which a step of limited length stands.
+    They minimise the convex Σ_n log Σ_k n_k exp(f_k - u_kn) - Σ_k n_k f_k. Newton's steps do that
+    where runs share frames; runs that share nothing with the others leave it flat, which a step of
+    limited length stands.
     """
-
-    def shares(f: FloatArray) -> FloatArray:
-        """Share of each run in each frame, shape (K, n)."""
-        logs: FloatArray = (np.log(n) + f)[:, None] - u - _log_mixture(f, u, n)
-        return np.exp(logs)
-
-    def value(rest: FloatArray) -> float:
-        f = np.concatenate([[0.0], rest])
-        return float((_log_mixture(f, u, n).sum() - n @ f) / n.sum())
-
-    def slope(rest: FloatArray) -> FloatArray:
-        missing: FloatArray = (shares(np.concatenate([[0.0], rest])).sum(axis=1) - n) / n.sum()
-        return missing[1:]
-
-    def curvature(rest: FloatArray) -> FloatArray:
-        share = shares(np.concatenate([[0.0], rest]))
-        curved: FloatArray = (np.diag(share.sum(axis=1)) - share @ share.T) / n.sum()
-        return curved[1:, 1:]
-
     if len(n) == 1:
         return np.zeros(1)
     # the mean of the two bounds of Gibbs and Bogoliubov: runs that share nothing stay apart there
     own = np.split(u - u[0], np.cumsum(n.astype(int))[:-1], axis=1)
     start = np.array([(own[k][k].mean() + own[0][k].mean()) / 2 for k in range(len(n))])
-    found = minimize(
-        value, start[1:], jac=slope, hess=curvature, method="trust-exact", tol=TOLERANCE
-    )
-    return np.concatenate([[0.0], found.x])
+    start -= start[0]
+    objective = _Objective(u, n)
+    found = _newton(objective, start[1:])
+    if found is None:
+        found = minimize(
+            lambda f: objective(f)[0],
+            start[1:],
+            jac=lambda f: objective(f)[1],
+            hess=lambda f: objective(f)[2],
+            method="trust-exact",
+            tol=TOLERANCE,
+        ).x
+    return np.concatenate([[0.0], found])
+
+
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """What free energies minimise, per frame, with its derivatives in all but the first."""
+
+    u: FloatArray
+    n: FloatArray
+
+    def __call__(self, rest: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Return value, slope and curvature at the free energies `rest`, shape (K - 1,)."""
+        n, total = self.n, self.n.sum()
+        f = np.concatenate([[0.0], rest])
+        logs = (np.log(n) + f)[:, None] - self.u
+        highest = logs.max(axis=0)
+        share = np.exp(logs - highest)
+        sums = share.sum(axis=0)
+        share /= sums
+        value = float((np.log(sums).sum() + highest.sum() - n @ f) / total)
+        by_run = share.sum(axis=1)
+        curved = (np.diag(by_run) - share @ share.T) / total
+        return value, ((by_run - n) / total)[1:], curved[1:, 1:]
+
+
+def _newton(objective: _Objective, f: FloatArray) -> FloatArray | None:
+    """Minimise by Newton's steps; None where one of them does not help."""
+    value, slope, curvature = objective(f)
+    for _ in range(NEWTON_STEPS):
+        if np.linalg.norm(slope) < TOLERANCE:
+            return f
+        try:
+            f = f - np.linalg.solve(curvature, slope)
+        except np.linalg.LinAlgError:
+            return None
+        before = value
+        value, slope, curvature = objective(f)
+        if not value <= before + ROUNDING * abs(before):
+            return None
+    return None
 
 
 def _log_mixture(f: FloatArray, u: FloatArray, n: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 
 from lammpsfit.errors import InputError
 from lammpsfit.structure.blocks import jackknife_error
-from lammpsfit.structure.fluctuations import linear_response
+from lammpsfit.structure.fluctuations import Weighing, linear_response
 
 BETA = 3.0
 N_BLOCKS = 20
@@ -203,6 +203,42 @@ def test_replicates_are_what_the_other_blocks_say(run):
     assert np.array_equal(found.jacobian_error, jackknife_error(found.jacobians))
     centred = found.means - found.means.mean(axis=0)
     assert found.mean_error == pytest.approx(np.sqrt(5 / 6 * np.sum(centred**2, axis=0)))
+
+
+def test_runs_one_after_the_other_are_one_sample(run):
+    A, dU, blocks, weights, dA = run
+    cut = int(np.searchsorted(blocks, 2))
+    parts = np.s_[:cut], np.s_[cut:]
+    starts = np.searchsorted(blocks, np.arange(6))
+    weighing = Weighing(BETA, [weights[part] for part in parts], [starts[:2], starts[2:] - cut])
+    whole = linear_response(A, dU, BETA, blocks, weights, dA)
+    observed, energies, direct = ([x[part] for part in parts] for x in (A, dU, dA))
+    mean, means = weighing.averages(observed)
+    jacobian, jacobians = weighing.derivatives(observed, energies, direct)
+    assert mean == pytest.approx(whole.mean)
+    assert means == pytest.approx(whole.means)
+    assert jacobian == pytest.approx(whole.jacobian)
+    assert jacobians == pytest.approx(whole.jacobians)
+    assert weighing.metric(energies) == pytest.approx(whole.metric)
+
+
+def test_derivatives_are_the_covariances_of_the_formula(run):
+    A, dU, blocks, weights, dA = run
+    w = weights / weights.sum()
+    found = linear_response(A, dU, BETA, blocks, weights, dA)
+    assert found.mean == pytest.approx(w @ A)
+    covariance = np.einsum("n,nk,ni->ki", w, A - w @ A, dU - w @ dU)
+    assert found.jacobian == pytest.approx(np.einsum("n,nki->ki", w, dA) - BETA * covariance)
+    F = BETA**2 * np.einsum("n,ni,nj->ij", w, dU - w @ dU, dU - w @ dU)
+    assert found.metric == pytest.approx(F)
+
+
+def test_noise_is_the_scatter_of_the_replicates(run):
+    found = linear_response(*run[:2], BETA, *run[2:])
+    y, J = (x - x.mean(axis=0) for x in (found.means, found.jacobians))
+    assert found.noise.mean_mean == pytest.approx(5 / 6 * np.sum(y**2))
+    assert found.noise.jacobian_mean == pytest.approx(5 / 6 * np.einsum("bk,bki->i", y, J))
+    assert found.noise.jacobian_jacobian == pytest.approx(5 / 6 * np.einsum("bki,bkj->ij", J, J))
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():

@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from lammpsfit.structure.reweighting import effective_samples, multistate_weights
+from lammpsfit.structure.reweighting import (
+    effective_samples,
+    free_energies,
+    multistate_weights,
+)
 
 STATES = ((1.0, 0.0), (3.0, 0.6), (0.6, -0.8))
 """Stiffness in kT and centre of each run's oscillator."""
@@ -127,3 +131,16 @@ def test_effective_samples_of_a_stiffer_oscillator(k):
 def test_effective_samples_of_even_and_single_weights():
     assert effective_samples(np.full(7, 3.0)) == pytest.approx(7.0)
     assert effective_samples([0.0, 2.0, 0.0]) == 1.0
+
+
+@pytest.mark.parametrize("apart", [0.0, 3.0, 200.0])
+def test_free_energies_leave_no_run_short_of_frames(apart):
+    """Near, far, and so far apart that nothing is shared: each run has as many as it brought."""
+    states = tuple((k, c + apart * i) for i, (k, c) in enumerate(STATES))
+    _, u = draw(np.random.default_rng(4), states)
+    n = np.array(FRAMES, dtype=float)
+    f = free_energies(u, n)
+    assert f[0] == 0.0
+    logs = (np.log(n) + f)[:, None] - u
+    share = np.exp(logs - logsumexp(logs, axis=0)).sum(axis=1)
+    assert share == pytest.approx(n, abs=1e-6 * n.sum())

@@ -300,7 +300,7 @@ def ensemble(
 def _in(scale: Vector, r: Response) -> Response:
     """Return a response in coordinates with the derivatives dη/du `scale`."""
     metric = r.metric / np.outer(scale, scale)
-    return Response(r.mean, r.jacobian / scale, metric, r.means, r.jacobians / scale)
+    return Response.of(r.mean, r.jacobian / scale, metric, r.means, r.jacobians / scale)
 
 
 def _without_noise(r: Response) -> Quadratic:

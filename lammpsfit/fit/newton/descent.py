@@ -182,7 +182,7 @@ class Trail:
 
     def cost2(self, model: LocalModel) -> Estimate:
         """Return the squared cost by a model, with its error, that from run to run included."""
-        value = model.quadratic.constant
+        value = model.square
         slow = 2.0 * self.settings.spread * abs(value) / np.sqrt(model.runs)
         return Estimate(value, float(np.hypot(model.error, slow)))
 

@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
+from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Vector
 from lammpsfit.fit.newton.exact_rows import ExactRows
 from lammpsfit.fit.newton.frame_memory import FrameMemory
@@ -15,7 +16,7 @@ from lammpsfit.forcefield import ParameterSpace
 from lammpsfit.md.frames import Frames
 from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate, jackknife_error
-from lammpsfit.structure.fluctuations import Response, linear_response, stacked
+from lammpsfit.structure.fluctuations import Pair, Response, Weighing, stacked
 from lammpsfit.structure.reweighting import effective_samples, multistate_weights
 from lammpsfit.target import Target, Term, static_term
 from lammpsfit.units import BOLTZMANN_CONSTANT
@@ -51,10 +52,16 @@ class LocalModel:
         """
         y, J, noise = self.response.mean, self.response.jacobian, self.response.noise
         return Quadratic(
-            float(y @ y) - noise.mean_mean,
+            self.square,
             J.T @ y + noise.jacobian_mean,
             J.T @ J + noise.jacobian_jacobian,
         )
+
+    @property
+    def square(self) -> float:
+        """The squared cost at the point, without what noise adds to it."""
+        y = self.response.mean
+        return float(y @ y) - self.response.mean_noise
 
     @property
     def gradient(self) -> Vector:
@@ -121,8 +128,9 @@ class Fluctuations:
             weights = multistate_weights(reduced[:-1], counts, reduced[-1])
         else:
             weights = np.full(counts[0], 1.0 / counts[0])
-        response = self._response(runs, frames, x, weights)
-        by_run = [float(part.sum()) for part in np.split(weights, np.cumsum(counts)[:-1])]
+        by_frame = np.split(weights, np.cumsum(counts)[:-1])
+        response = self._response(runs, frames, x, by_frame)
+        by_run = [float(part.sum()) for part in by_frame]
         return LocalModel(response, effective_samples(weights), effective_samples(by_run))
 
     def _response(
@@ -130,23 +138,34 @@ class Fluctuations:
         runs: Sequence[tuple[Vector, Sample]],
         frames: Sequence[Frames],
         x: Vector,
-        weights: Vector,
+        weights: Sequence[Vector],
     ) -> Response:
         blocks = [_blocks(sample) for _, sample in runs]
-        labels = np.concatenate(
-            [
-                first + np.arange(len(f)) * n // len(f)
-                for first, n, f in zip(np.cumsum(blocks) - blocks, blocks, frames, strict=True)
-            ]
-        )
-        dU = np.concatenate([self._memory.gradient(f, x) for f in frames])
-        response = reduce(
-            Response.beside,
-            (
-                linear_response(y, dU, self._beta, labels, weights, dy)
-                for y, dy in (self._residuals(term, frames, x) for term in self._target.ensemble)
-            ),
-        )
+        # frame k of n belongs to block k B // n
+        starts = [-(-np.arange(B) * len(f) // B) for B, f in zip(blocks, frames, strict=True)]
+        weighing = Weighing(self._beta, weights, starts)
+        if len(blocks) == 1 and blocks[0] < 2:
+            raise InputError("errors of derivatives need at least two blocks, got one")
+
+        def energies() -> list[Vector]:
+            return [self._memory.gradient(f, x) for f in frames]
+
+        def of(term: Term) -> Response:
+            def residuals() -> list[Vector]:
+                return [self._memory.residuals(f, term) for f in frames]
+
+            def derivatives() -> Pair:
+                slopes = [self._memory.slope(f, term, x) for f in frames]
+                known = [slope for slope in slopes if slope is not None]
+                return weighing.derivatives(residuals(), energies(), known or None)
+
+            return Response(
+                lambda: weighing.averages(residuals()),
+                derivatives,
+                lambda: weighing.metric(energies()),
+            )
+
+        response = reduce(Response.beside, map(of, self._target.ensemble))
         if not self._target.static:
             return response
         exact = self.exact_rows(x)
@@ -164,15 +183,6 @@ class Fluctuations:
                 static_term.jacobian(terms, self._space, x),
             )
         return self._exact[key]
-
-    def _residuals(
-        self, term: Term, frames: Sequence[Frames], x: Vector
-    ) -> tuple[Vector, Vector | None]:
-        """Residuals of each frame, shape (n, K), and their derivatives at fixed positions."""
-        y = np.concatenate([self._memory.residuals(f, term) for f in frames])
-        slopes = [self._memory.slope(f, term, x) for f in frames]
-        known = [slope for slope in slopes if slope is not None]
-        return y, np.concatenate(known) if known else None
 
 
 class Several:

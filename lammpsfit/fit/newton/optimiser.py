@@ -33,6 +33,9 @@ from lammpsfit.fit.newton.local_model import Linearise
 
 STAGE: Final = "descent"
 
+ROUNDING: Final = 1e-9
+"""Of squared distances."""
+
 FIRST_LOOK: Final = 8
 """Evaluations that each descent has before any has more, where workers are few."""
 
@@ -134,6 +137,11 @@ class RunningDescent:
         self._batch = batch
         self._asked: list[int | None] = [None] * len(batch)
         self._seen: list[Seen | None] = [None] * len(batch)
+
+    @property
+    def has_points(self) -> bool:
+        """Whether there are points to ask for now."""
+        return self.end is None and None in self._asked
 
     def ask(self, number: int) -> Ask | None:
         """Return the next point to evaluate under `number`; None where there is none now."""
@@ -262,7 +270,7 @@ class GaussNewton:
     def ask(self, n: int) -> list[Ask]:
         """Return up to `n` new points; an empty list means: tell me more first."""
         asks: list[Ask] = []
-        for descent in sorted(self._descents, key=_turn):
+        for descent in sorted((d for d in self._descents if d.has_points), key=_turn):
             while len(asks) < n and (ask := descent.ask(self._next_id())) is not None:
                 self._used.add(ask.id)
                 self._pending.add(ask.id)
@@ -348,14 +356,29 @@ class GaussNewton:
 
         It is the one that knows more of the place: that has ended there, or had more runs.
         """
-        for other in self._descents:
-            gone = other is moved or other.end in (End.MET, End.FAILED)
-            if gone or not moved.has_met(other, self._meet):
+        for other in self._near(moved):
+            if other.end in (End.MET, End.FAILED) or not moved.has_met(other, self._meet):
                 continue
             if other.end is not None or (moved.end is None and other.told >= moved.told):
                 moved.leave()
                 return
             other.leave()
+
+    def _near(self, moved: RunningDescent) -> list[RunningDescent]:
+        """Return the others that it has met by its own metric, of up to thousands."""
+        if moved.at is None:
+            return []
+        there = [
+            (other, other.at.x)
+            for other in self._descents
+            if other is not moved and other.at is not None
+        ]
+        if not there:
+            return []
+        s = np.array([x for _, x in there]) - moved.at.x
+        squares = np.sum((s @ moved.trail.metric(moved.at)) * s, axis=1)
+        near = squares <= (1.0 + ROUNDING) * self._meet**2
+        return [other for (other, _), yes in zip(there, near, strict=True) if yes]
 
     def _next_id(self) -> int:
         while self._first_unused in self._used:

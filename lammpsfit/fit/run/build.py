@@ -12,7 +12,7 @@ from lammpsfit.fit.newton.optimiser import GaussNewton, MultistartSettings
 from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
 from lammpsfit.fit.run.problem import build_problem, start_potential
 from lammpsfit.forcefield import Free, ParameterSpace, Potential, Tie
-from lammpsfit.forcefield.guard import collapse, margin_slopes, margins
+from lammpsfit.forcefield.guard import SpaceGuard, collapse
 from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
 from lammpsfit.target import MAIN
@@ -129,18 +129,21 @@ def _named(job: Job, potential: Potential) -> list[tuple[str, ParameterTable]]:
 
 def build_constraint(job: Job, conditions: Conditions, space: ParameterSpace) -> Constraint:
     """Make the guard against collapse as a constraint on points of the unit cube."""
-    temperature, barrier = conditions.temperature, job.strategy.guard
-    spaces = _spaces(conditions, space)
-    return lambda points: np.hstack(
-        [margins(there, points, temperature, barrier) for there in spaces]
+    return build_guard(job, conditions, space)[0]
+
+
+def build_guard(
+    job: Job, conditions: Conditions, space: ParameterSpace
+) -> tuple[Constraint, Slopes]:
+    """Make that constraint with its derivatives."""
+    guards = [
+        SpaceGuard(there, conditions.temperature, job.strategy.guard)
+        for there in _spaces(conditions, space)
+    ]
+    return (
+        lambda points: np.hstack([guard.margins(points) for guard in guards]),
+        lambda u: np.vstack([guard.slopes(u) for guard in guards]),
     )
-
-
-def build_slopes(job: Job, conditions: Conditions, space: ParameterSpace) -> Slopes:
-    """Make the derivatives of that constraint."""
-    temperature, barrier = conditions.temperature, job.strategy.guard
-    spaces = _spaces(conditions, space)
-    return lambda u: np.vstack([margin_slopes(there, u, temperature, barrier) for there in spaces])
 
 
 def _spaces(conditions: Conditions, space: ParameterSpace) -> list[ParameterSpace]:
@@ -169,7 +172,7 @@ def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> 
             f"the start {potential.name} must not collapse at {temperature:g} K; {guard.reason}: "
             "start elsewhere, or lower strategy.barrier"
         )
-    constraint = build_constraint(job, conditions, space)
+    constraint, slopes = build_guard(job, conditions, space)
     start = space.unit(potential)
     linearise = conditions.linearise(space)
     if table.name != "paper":
@@ -179,7 +182,6 @@ def build_optimiser(job: Job, conditions: Conditions, space: ParameterSpace) -> 
         # 0: no term knows a gas
         stuck = STUCK * conditions.structureless or np.inf
         multistart = MultistartSettings(table.starts, stuck=stuck, descent=descent)
-        slopes = build_slopes(job, conditions, space)
         return GaussNewton(space.dim, multistart, linearise, job.seed, constraint, start, slopes)
     # with scikit-learn, which takes longer to import than all else
     from lammpsfit.fit.paper import DescentSettings, ExploreSettings, PaperSettings, PaperStrategy

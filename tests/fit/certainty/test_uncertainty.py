@@ -68,7 +68,7 @@ def toy(rng, design=DESIGN, y=MISFIT, sigma=SIGMA, slope_sigma=0.0, width=9.0):
     Js = design + slope_sigma * spread * rng.standard_normal((BLOCKS, *design.shape))
     Js *= width
     d = design.shape[1]
-    response = Response(
+    response = Response.of(
         ys.mean(axis=0), Js.mean(axis=0), np.eye(d), without_one(ys), without_one(Js)
     )
     return LocalModel(response, 100.0)
@@ -233,7 +233,8 @@ def test_an_error_beyond_the_bounds_resolves_nothing():
 def test_a_reach_beyond_what_the_frames_have_seen_is_no_number():
     model = toy(np.random.default_rng(9), sigma=1e-9)
     near = uncertainty(model, middle(), free())
-    steep = replace(model, response=replace(model.response, metric=1e8 * model.response.metric))
+    metric = 1e8 * model.response.metric
+    steep = replace(model, response=replace(model.response, fluctuation=lambda: metric))
     far = uncertainty(steep, middle(), free())
     assert all(direction.resolved for direction in far.directions)
     assert np.isfinite(near.reach).all()

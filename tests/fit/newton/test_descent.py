@@ -116,7 +116,7 @@ class NonlinearModel:
         n = len(blocks)
         whole = blocks.mean(axis=0)
         without = (n * whole - blocks) / (n - 1)
-        response = Response(
+        response = Response.of(
             whole[:, 0], whole[:, 1:], self.metric(x), without[:, :, 0], without[:, :, 1:]
         )
         return LocalModel(response, float(n), float(len(runs)))

@@ -45,7 +45,7 @@ def linearise(runs, x):
     blocks = exact + np.concatenate([run for _, run in runs])
     without = (blocks.sum(axis=0) - blocks) / (len(blocks) - 1)
     whole = blocks.mean(axis=0)
-    response = Response(
+    response = Response.of(
         whole[:, 0], whole[:, 1:], 50.0**2 * np.eye(2), without[:, :, 0], without[:, :, 1:]
     )
     return LocalModel(response, float(len(blocks)), float(len(runs)))

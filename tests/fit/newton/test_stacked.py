@@ -25,7 +25,7 @@ def responses():
 
 def toy(y, J, F, ys, Js):
     """One observable of one parameter."""
-    return Response(
+    return Response.of(
         np.array([y]), np.array([[J]]), np.array([[F]]), np.c_[ys], np.c_[Js][:, :, None]
     )
 
