@@ -93,22 +93,52 @@ class Features(NamedTuple):
     phi: Array
 
 
+class Slopes(NamedTuple):
+    """Descriptors of a frame and their derivatives, unscaled: what it takes long to work out.
+
+    Attributes
+    ----------
+    G : array, shape (n, d)
+    J : array, shape (n, 3 n + 6, d)
+        Of the Gaussian kernel.
+    x : array, shape (n, invariants)
+    dx : array, shape (3 n + 6, species, invariants)
+        Of the dot-product kernel.
+    """
+
+    G: Array
+    J: Array
+    x: Array
+    dx: Array
+
+
+def slopes_of(layout: Layout, parameters: Parameters, graph: Graph) -> Slopes:
+    """Return the descriptors of a frame and their derivatives."""
+    return Slopes(*layout.derivatives(parameters, graph), *layout.linear(parameters, graph))
+
+
 def features(
     layout: Layout, parameters: Parameters, scaling: Scaling, graph: Graph, observed: Observed
 ) -> Features:
     """Describe one frame."""
-    G, J = layout.derivatives(parameters, graph)
-    n = G.shape[0]
+    return features_from(layout, slopes_of(layout, parameters, graph), scaling, graph, observed)
+
+
+def features_from(
+    layout: Layout, slopes: Slopes, scaling: Scaling, graph: Graph, observed: Observed
+) -> Features:
+    """Describe one frame by its descriptors and their derivatives."""
+    n, d = slopes.G.shape
     sign = jnp.concatenate([jnp.full(3 * n, -1.0), jnp.full(6, 1.0 / graph.volume)])
     factor = sign[observed.columns] * observed.mask
-    d, species = G.shape[1], jnp.asarray(graph.species)
-    B = J[:, observed.columns] * factor[:, None] * scaling.weight[:d]
-    z = (G - scaling.offset[:d]) * scaling.weight[:d]
-    G, J = layout.linear(parameters, graph)
-    centres = (species[:, None] == jnp.arange(layout.n_species)).astype(G.dtype)
-    energy = observed.energy * centres.T @ ((G - scaling.offset[d:]) * scaling.weight[d:])
-    slopes = J[observed.columns] * factor[:, None, None] * scaling.weight[d:]
-    phi = jnp.concatenate([energy[None], slopes])
+    species = jnp.asarray(graph.species)
+    B = slopes.J[:, observed.columns] * factor[:, None] * scaling.weight[:d]
+    z = (slopes.G - scaling.offset[:d]) * scaling.weight[:d]
+    centres = (species[:, None] == jnp.arange(layout.n_species)).astype(z.dtype)
+    x = (slopes.x - scaling.offset[d:]) * scaling.weight[d:]
+    energy = observed.energy * centres.T @ x
+    rest = slopes.dx[observed.columns] * factor[:, None, None] * scaling.weight[d:]
+    phi = jnp.concatenate([energy[None], rest])
     return Features(z, B, observed.energy, species, phi.reshape(len(phi), phi[0].size))
 
 

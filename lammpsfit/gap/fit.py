@@ -11,17 +11,17 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError, RunError
+from lammpsfit.gap.backend import jax, jnp
 from lammpsfit.gap.bounds import NOISE, hyper_count, limits_of, variables_from, vector_of
 from lammpsfit.gap.core import core_of
 from lammpsfit.gap.covariance import scaling_of
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.combined import Descriptors
-from lammpsfit.gap.gp import collapse, condition, describe
+from lammpsfit.gap.gp import collapse, condition, describe, describe_each
 from lammpsfit.gap.hyperparameters import Hyperparameters, Noises
 from lammpsfit.gap.likelihood import (
     Hyper,
     Variables,
-    describe_all,
     hyperparameters_of,
     negative_log_likelihood,
     variables_of,
@@ -217,7 +217,8 @@ def fit_hyperparameters(
     start = variables_of(parameters, first)
     layout = descriptors.layout
     scaling = scaling_of(descriptors, (1.0,) * len(layout.parts))
-    described = describe_all(layout, parameters, scaling, problem)
+    each = describe_each(layout, parameters, scaling, problem)
+    described = jax.tree.map(lambda *parts: jnp.stack(parts), *each)
     limits = limits_of(start, options.least_energy_noise)
     begin = np.clip(vector_of(start), limits[:, 0], limits[:, 1])
     last = hyper_count(start)

@@ -13,7 +13,7 @@ each invariant, w = slope^2 sum of the weights of the observations times their p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,11 +23,18 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
 from lammpsfit.gap.backend import jax
-from lammpsfit.gap.covariance import Features, block, features, scaling_of
+from lammpsfit.gap.covariance import (
+    Features,
+    Scaling,
+    block,
+    features_from,
+    scaling_of,
+    slopes_of,
+)
 from lammpsfit.gap.descriptors.base import Parameters
-from lammpsfit.gap.descriptors.combined import Descriptors
+from lammpsfit.gap.descriptors.combined import Descriptors, Layout
 from lammpsfit.gap.hyperparameters import Hyperparameters
-from lammpsfit.gap.problem import make_problem, noise_variances
+from lammpsfit.gap.problem import Problem, make_problem, noise_variances
 from lammpsfit.labelled.frames import Frame
 
 FloatArray = NDArray[np.float64]
@@ -125,18 +132,31 @@ def describe(
         problem = make_problem([frames[k] for k in alike], descriptors, offsets)
         noises = np.log(list(vars(hyper.noises).values()))
         variances = np.asarray(noise_variances(problem, noises))
-        for row, k in enumerate(alike):
-            graph, observed = jax.tree.map(
-                lambda x, row=row: x[row], (problem.graph, problem.observed)
-            )
-            of_frame = _described(descriptors.layout, parameters, scaling, graph, observed)
-            rows = np.flatnonzero(np.concatenate([[observed.energy], observed.mask]))
+        described = describe_each(descriptors.layout, parameters, scaling, problem)
+        for row, (k, of_frame) in enumerate(zip(alike, described, strict=True)):
+            there = problem.observed
+            rows = np.flatnonzero(np.concatenate([[there.energy[row]], there.mask[row]]))
             targets = np.asarray(problem.targets)[row, rows]
             found[k] = Described(of_frame, rows, targets, variances[row, rows], n)
     return tuple(found[k] for k in range(len(frames)))
 
 
-_described = partial(jax.jit, static_argnums=0)(features)
+def describe_each(
+    layout: Layout, parameters: Parameters, scaling: Scaling, problem: Problem
+) -> Iterator[Features]:
+    """Describe the frames of a problem one by one.
+
+    What takes long to compile is compiled once for each size of frames, and not again for other
+    observations of them.
+    """
+    for row in range(len(problem.atoms)):
+        graph, observed = jax.tree.map(lambda x, row=row: x[row], (problem.graph, problem.observed))
+        slopes = _slopes_of(layout, parameters, graph)
+        yield _features_from(layout, slopes, scaling, graph, observed)
+
+
+_slopes_of = partial(jax.jit, static_argnums=0)(slopes_of)
+_features_from = partial(jax.jit, static_argnums=0)(features_from)
 _block = jax.jit(block)
 
 
