@@ -29,7 +29,6 @@ class ComputeLammpsfitGapError : public Compute {
   PairLammpsfitGap *pair = nullptr;
   bool energy_only = false;
   int nmax = 0;
-  double *errors = nullptr;    // of vector_atom or array_atom
   lammpsfit_gap::Neighbours around;
   std::vector<double> described;    // of each atom, ghosts too: z, then the moments
   std::vector<double> J;
