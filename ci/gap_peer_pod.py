@@ -96,13 +96,8 @@ def fit_and_predict(
     """Fit, and predict other frames: predictions, and CPU seconds of the fit."""
     if isinstance(settings, str):
         settings = TAKEN[settings]
-    species = sorted({symbol for frame in train for symbol in frame.symbols})
-    (folder / "frames").mkdir()
-    write(folder / "frames" / "train.xyz", [labelled(f) for f in train], format="extxyz")
-    (folder / "param.pod").write_text(POTENTIAL.format(species=" ".join(species), **settings))
-    (folder / "data.pod").write_text(DATA.format(folder="frames"))
-    (folder / "in.fit").write_text("units metal\nfitpod param.pod data.pod\n")
-    _, cpu = lammps("in.fit", folder)
+    cpu = fit(train, folder, settings)
+    species = species_of(train)
     found = []
     for number, frame in enumerate(test):
         cell = folder / f"cell{number}.data"
@@ -117,6 +112,21 @@ def fit_and_predict(
         stress = -np.array(pressure) / BAR_PER_EV_PER_CUBIC_ANGSTROM
         found.append(Prediction(energy, np.full(len(frame), energy / len(frame)), forces, stress))
     return found, cpu
+
+
+def fit(train: Sequence[Frame], folder: Path, settings: Mapping[str, float]) -> float:
+    """Write param.pod and fitted_coefficients.pod into a folder; CPU seconds."""
+    (folder / "frames").mkdir()
+    write(folder / "frames" / "train.xyz", [labelled(f) for f in train], format="extxyz")
+    species = " ".join(species_of(train))
+    (folder / "param.pod").write_text(POTENTIAL.format(species=species, **settings))
+    (folder / "data.pod").write_text(DATA.format(folder="frames"))
+    (folder / "in.fit").write_text("units metal\nfitpod param.pod data.pod\n")
+    return lammps("in.fit", folder)[1]
+
+
+def species_of(frames: Sequence[Frame]) -> list[str]:
+    return sorted({symbol for frame in frames for symbol in frame.symbols})
 
 
 def labelled(frame: Frame):
