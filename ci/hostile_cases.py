@@ -417,6 +417,48 @@ def absurd_glass() -> Iterator[Case]:
         yield Case("value", f"--warm {folder}", (*DRY, "--warm", folder))
 
 
+def absurd_moduli() -> Iterator[Case]:
+    """Moduli between conditions that have none, and numbers that no modulus has."""
+    others = {
+        "light": "system = { density = 2.1 }",
+        "cold": "protocol = { temperature = 300.0 }\nsystem = { density = 2.1 }",
+        "free": 'protocol = { ensemble = "npt" }',
+        "same": 'protocol = { ensemble = "npt", pressure = 0.0 }',
+        "silicate": 'system = { formula = "Si2O5", atoms = 308, density = 2.1 }',
+    }
+    also = "".join(f'[[also]]\nname = "{name}"\n{text}\n' for name, text in others.items())
+    pairs = (
+        *(("main", name) for name in ("main", "dark", "", "cold", "free", "silicate", "\\u0000")),
+        *((), ("main",), ("main", "light", "cold"), ("free", "same"), ("light", "Light")),
+    )
+    fine = 'conditions = ["main", "light"]\n'
+    tables = {
+        **{f"between {one}": f"conditions = {[*one]}\nvalue_gpa = 20.0" for one in pairs},
+        **{f"of {value}": f"{fine}value_gpa = {value}" for value in (*VALUES, "0", "-5")},
+        **{
+            f"that costs {value}": f"{fine}value_gpa = 20.0\nper_percent_gpa = {value}"
+            for value in (*VALUES, "0")
+        },
+        "twice": f"{fine}value_gpa = 20.0\n[[bulk_modulus]]\n{fine}value_gpa = 30.0",
+        "of nothing": fine,
+    }
+    for name, table in tables.items():
+        change = adding("job.toml", f"{also}[[bulk_modulus]]\n{table}\n".replace("'", '"'))
+        yield Case("value", f"bulk_modulus {name}", DRY, change)
+    alone = adding("job.toml", f"[[bulk_modulus]]\n{fine}value_gpa = 20.0\n")
+    yield Case("value", "bulk_modulus of a job with one condition", DRY, alone)
+
+
+def adding(file: str, text: str) -> Callable[[Path], None]:
+    """Put a text at the end of a file."""
+
+    def change(home: Path) -> None:
+        with (home / file).open("a") as job:
+            job.write(text)
+
+    return change
+
+
 def changing_text(file: str, old: str, new: str) -> Callable[[Path], None]:
     """Replace a text of a file, which must hold it."""
 
@@ -515,6 +557,7 @@ def every_case() -> list[Case]:
         *absurd_options(),
         *absurd_work(),
         *absurd_glass(),
+        *absurd_moduli(),
         *damaged(),
         *printing(),
         *misused(),

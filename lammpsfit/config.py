@@ -91,6 +91,22 @@ class DensityTable(Model):
     )
 
 
+class BulkModulusTable(Model):
+    """``[[bulk_modulus]]``: a bulk modulus to fit to, from two conditions at one temperature."""
+
+    conditions: tuple[str, str] = Field(
+        description="the two conditions, at two densities or at two pressures; 'main' is the "
+        "job's own"
+    )
+    value_gpa: float = Field(gt=0, le=1e4, description="bulk modulus wanted, GPa")
+    per_percent_gpa: float | None = Field(
+        None,
+        ge=1e-6,
+        le=1e4,
+        description="deviation that costs as much as R = 1 %, GPa; default: 5 % of the value",
+    )
+
+
 class CoordinationTable(Model):
     """``[[coordination]]``: a mean coordination number to fit to beside g(r)."""
 
@@ -677,6 +693,9 @@ class Job(TermTables):
         max_length=100,
         description="other conditions that the same potential is fitted to at once",
     )
+    bulk_modulus: tuple[BulkModulusTable, ...] = Field(
+        (), max_length=100, description="bulk moduli to fit to, each between two conditions"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -699,7 +718,7 @@ class Job(TermTables):
         """Return the job of another condition by itself."""
         tables = ("reference", "system", "protocol", *TermTables.model_fields)
         changes = {table: getattr(other, table) for table in tables}
-        return self.model_copy(update={**changes, "also": ()})
+        return self.model_copy(update={**changes, "also": (), "bulk_modulus": ()})
 
     @property
     def files(self) -> list[Path]:

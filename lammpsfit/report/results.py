@@ -68,7 +68,7 @@ def _row(label: str, result: Evaluation | Failure) -> Row:
     if result.also:
         value, error = 100 * result.objective.mean, 100 * result.objective.error
         notes.append(f"objective {value:.2f} ± {error:.2f} % over all conditions")
-    elif result.minimised != ONLY_R:
+    elif result.terms and result.minimised != ONLY_R:
         objective = result.objective
     drift = result.sample.density_drift
     if drift is not None and (words := drift_words((drift.mean, drift.error))):
@@ -80,7 +80,7 @@ def _row(label: str, result: Evaluation | Failure) -> Row:
         result.sample.pressure,
         "; ".join(notes),
         objective,
-        tuple(result.terms.values()),
+        (*result.terms.values(), *result.joint.values()),
         result.sample.mean_density,
     )
 

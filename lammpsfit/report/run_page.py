@@ -341,9 +341,8 @@ def _structure_cells(
 
 def _of_structure(fields: Mapping[str, Any]) -> float:
     """Return the share of R in the squared objective."""
-    return 1.0 - math.fsum(
-        one["share"] for one in fields.get("terms", {}).values() if one["wanted"] is not None
-    )
+    shares = (one["share"] for one in fields.get("terms", {}).values() if one["wanted"] is None)
+    return float(next(shares, 1.0))
 
 
 def _term_words(fields: Mapping[str, Any], column: Column) -> str:

@@ -61,7 +61,7 @@ class Row:
     @property
     def failed(self) -> bool:
         """Whether nothing came of it."""
-        return self.cost is None and not self.terms
+        return self.cost is None and not self.terms and self.temperature is None
 
 
 def cost_table(

@@ -37,7 +37,7 @@ from lammpsfit.report.run_view import (
     Shown,
 )
 from lammpsfit.run_pages.slices import surrogate_slices
-from lammpsfit.target import MAIN, Evaluation
+from lammpsfit.target import MAIN, Evaluation, JointTerm
 from lammpsfit.versions import FIT_PACKAGES, versions
 from lammpsfit.words import FITTED
 
@@ -92,7 +92,10 @@ def view_run(path: Path, *, slices: bool = True) -> RunView:
         state_words=state_words,
         start=fit.conditions.potential,
         search=_search_words(fit),
-        conditions=[_condition(one.name, one.problem) for one in fit.conditions.every],
+        conditions=[
+            _condition(one.name, one.problem, fit.conditions.joint if one.name == MAIN else ())
+            for one in fit.conditions.every
+        ],
         parameters=_parameters(fit, best),
         shown=[*shown, *_compared(fit, confirmed, result)],
         records=fit.records,
@@ -321,7 +324,8 @@ def _lammps(fit: Fit, best: Record | None, notes: list[str], *, finished: bool) 
     )
 
 
-def _condition(name: str, problem: Problem) -> Condition:
+def _condition(name: str, problem: Problem, joint: Sequence[JointTerm]) -> Condition:
+    """Show a condition; terms of several stand with those of the main one."""
     system, protocol, target = problem.system, problem.protocol, problem.target
     source: Sequence[str] = ()
     if problem.reference is not None:
@@ -335,7 +339,7 @@ def _condition(name: str, problem: Problem) -> Condition:
         source=source,
         reference=None if structure is None else structure.reference,
         definition="" if structure is None else structure.definition,
-        columns=[term.column for term in target.others],
+        columns=[*(term.column for term in target.others), *(term.column for term in joint)],
         curves=target.curves,
     )
 

@@ -152,6 +152,18 @@ class Response:
             (B - 1) / B * (dJ @ dJ.transpose(0, 2, 1)).sum(axis=0),
         )
 
+    def rows(self, start: int, stop: int | None = None) -> Response:
+        """Return some of the averages only."""
+
+        def of(pair: Pair) -> Pair:
+            return pair[0][start:stop], pair[1][:, start:stop]
+
+        return Response(
+            lambda: of(self._averages),
+            lambda: of(self._derivatives),
+            lambda: self.metric,
+        )
+
     def beside(self, other: Response) -> Response:
         """Put averages of the same frames, weights and blocks after these."""
         return Response(

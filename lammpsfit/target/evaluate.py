@@ -12,6 +12,7 @@ from lammpsfit.md.racing import GivenUp, least_cost
 from lammpsfit.md.sample import sample
 from lammpsfit.md.sample_file import packed
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.target.joint_term import JointTerm
 from lammpsfit.target.objective import Evaluation, Target, together
 
 
@@ -95,10 +96,13 @@ class EvaluateSeveral:
         By condition; the first is the main one.
     weights
         Weight of each condition in the objective.
+    joint
+        What is wanted of several conditions together.
     """
 
     parts: Mapping[str, Evaluate]
     weights: Mapping[str, float]
+    joint: tuple[JointTerm, ...] = ()
 
     def __call__(self) -> Evaluation:
         """Sample them all, and compare each with its target; the first failure is that of all.
@@ -121,4 +125,5 @@ class EvaluateSeveral:
 
     def joined(self, results: Mapping[str, Evaluation]) -> Evaluation:
         """Join what came of each condition."""
-        return together(results, self.weights)
+        targets = {name: part.target for name, part in self.parts.items()} if self.joint else None
+        return together(results, self.weights, self.joint, targets)

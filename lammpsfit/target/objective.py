@@ -2,15 +2,15 @@
 
     objective² = Σ_terms Σ_k y_k²
 
-and of several conditions c with weights w_c
+and of several conditions c with weights w_c, and terms j of several of them
 
-    objective² = Σ_c w_c objective_c² / Σ_c w_c
+    objective² = Σ_c w_c objective_c² / Σ_c w_c + Σ_j y_j²
 
 This is the only place that decides what a search minimises, and what that is called.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -21,10 +21,11 @@ from lammpsfit.forcefield import Potential
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.racing import GivenUp
 from lammpsfit.md.sample import Sample
-from lammpsfit.structure.blocks import Estimate
+from lammpsfit.structure.blocks import Estimate, jackknife_error, leave_one_out
 from lammpsfit.structure.cost import Cost
 from lammpsfit.structure.rdf import PartialRdf
 from lammpsfit.target.curve_term import Curve, Curves, CurveTerm
+from lammpsfit.target.joint_term import JointTerm, Watched
 from lammpsfit.target.static_term import StaticTerm
 from lammpsfit.target.term import AnyTerm, Column, Term, check_names, root_of_squares
 from lammpsfit.target.terms.pair_distribution import PairDistribution
@@ -92,6 +93,9 @@ class Evaluation:
         an estimate. None where it ran to its end.
     also
         What came of the other conditions, by name.
+    joint
+        What was reached of terms of several conditions, by name; their shares are those in the
+        squared objective of all.
     """
 
     sample: Sample
@@ -100,6 +104,7 @@ class Evaluation:
     objective: Estimate
     given_up: GivenUp | None = None
     also: Mapping[str, "Evaluation"] = field(default_factory=dict)
+    joint: Mapping[str, Reached] = field(default_factory=dict)
 
     @property
     def conditions(self) -> dict[str, "Evaluation"]:
@@ -124,6 +129,8 @@ class Target:
         What else is wanted.
     bins
         Bin centres of g(r) in Å that runs sample where none is to be reproduced, shape (n_bins,).
+    watched
+        What runs observe for terms of several conditions; it is no part of the objective here.
 
     Raises
     ------
@@ -134,9 +141,10 @@ class Target:
     structure: PairDistribution | None
     others: tuple[AnyTerm, ...] = ()
     bins: FloatArray = field(default_factory=lambda: bins_up_to(8.0))
+    watched: tuple[Watched, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.ensemble:
+        if not self.ensemble and not self.watched:
             raise InputError(
                 "a job must want something of its runs: add [reference], or a term such as "
                 "[[total_scattering]] or [[angle_distribution]]"
@@ -151,13 +159,12 @@ class Target:
     @property
     def observables(self) -> tuple[Term, ...]:
         """What is observed in runs beside g(r)."""
-        return tuple(term for term in self.others if isinstance(term, Term))
+        return (*(term for term in self.others if isinstance(term, Term)), *self.watched)
 
     @property
     def ensemble(self) -> tuple[Term, ...]:
         """The terms of runs, in the order of their residuals."""
-        first = () if self.structure is None else (self.structure,)
-        return (*first, *self.observables)
+        return tuple(term for term in self.terms if isinstance(term, Term))
 
     @property
     def static(self) -> tuple[StaticTerm, ...]:
@@ -242,7 +249,21 @@ class Target:
         cost = None if self.structure is None else self.structure.cost(sample.rdf)
         return Evaluation(sample, cost, reached, objective, given_up)
 
+    def per_block(self, sample: Sample) -> FloatArray:
+        """Return what each block of a run contributes to the residuals, shape (B, K).
+
+        Raises
+        ------
+        InputError
+            If the run was made without one of the terms.
+        """
+        blocks = 1 if sample.rdf.blocks is None else len(sample.rdf.blocks)
+        none = np.zeros((blocks, 0))
+        return np.concatenate([none, *(term.per_block(sample) for term in self.terms)], axis=1)
+
     def _objective(self, sample: Sample, deviations: Mapping[str, Estimate]) -> Estimate:
+        if not self.terms:
+            return Estimate(0.0, 0.0)
         if len(self.terms) == 1:
             return deviations[self.terms[0].name]
         return root_of_squares([term.per_block(sample) for term in self.terms])
@@ -253,8 +274,13 @@ def minimised(conditions: Collection[object], terms: Iterable[str]) -> str:
     return ONLY_R if len(conditions) == 1 and list(terms) == [STRUCTURE] else OBJECTIVE
 
 
-def together(evaluations: Mapping[str, Evaluation], weights: Mapping[str, float]) -> Evaluation:
-    """Join what came of several conditions: objective² = Σ w objective_c² / Σ w.
+def together(
+    evaluations: Mapping[str, Evaluation],
+    weights: Mapping[str, float],
+    joint: Sequence[JointTerm] = (),
+    targets: Mapping[str, Target] | None = None,
+) -> Evaluation:
+    """Join what came of several conditions: objective² = Σ w objective_c² / Σ w + Σ y_j².
 
     Parameters
     ----------
@@ -262,20 +288,61 @@ def together(evaluations: Mapping[str, Evaluation], weights: Mapping[str, float]
         By condition; the first is the main one.
     weights
         Weight w of each condition.
+    joint, targets
+        The terms of several conditions, and the targets of all where there are such.
 
     Returns
     -------
     Evaluation
         That of the main condition, with the others and the objective of all. The runs are
         independent, and so are their errors.
+
+    Raises
+    ------
+    InputError
+        If a run was made without one of the terms.
     """
     if len(evaluations) == 1:
         return next(iter(evaluations.values()))
     (_, first), *rest = evaluations.items()
-    total = math.fsum(weights[name] for name in evaluations)
-    shares = {name: weights[name] / total for name in evaluations}
+    shares = shares_of({name: weights[name] for name in evaluations})
     found = {name: evaluation.objective for name, evaluation in evaluations.items()}
-    value = math.sqrt(math.fsum(shares[name] * o.mean**2 for name, o in found.items()))
+    square = math.fsum(shares[name] * o.mean**2 for name, o in found.items())
     error = math.hypot(*(shares[name] * o.mean * o.error for name, o in found.items()))
+    reached = {}
+    if joint:
+        assert targets is not None
+        samples = {name: evaluation.sample for name, evaluation in evaluations.items()}
+        both = {term.name: (term.column, *term.reached(samples)) for term in joint}
+        square += math.fsum(y.mean**2 for _, _, y in both.values())
+        error = _error_of_square(samples, shares, joint, targets) / 2
+        reached = {
+            name: Reached(column, value, y, y.mean**2 / square if square else 0.0)
+            for name, (column, value, y) in both.items()
+        }
+    value = math.sqrt(square)
     objective = Estimate(value, error / value if value else 0.0)
-    return replace(first, objective=objective, also=dict(rest))
+    return replace(first, objective=objective, also=dict(rest), joint=reached)
+
+
+def shares_of(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return weights that add up to one, by condition; all 0 where they are."""
+    total = math.fsum(weights.values()) or 1.0
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _error_of_square(
+    samples: Mapping[str, Sample],
+    shares: Mapping[str, float],
+    joint: Sequence[JointTerm],
+    targets: Mapping[str, Target],
+) -> float:
+    """Return the standard error of the squared objective: the jackknife of each run by itself."""
+    errors = []
+    for name, sample in samples.items():
+        squares = np.sum(leave_one_out(targets[name].per_block(sample)) ** 2, axis=1)
+        without = shares[name] * squares
+        for term in joint:
+            without = without + term.squares_without(name, samples)
+        errors.append(float(jackknife_error(without)))
+    return math.hypot(*errors)

@@ -99,7 +99,7 @@ def test_a_density_that_drifts_is_told_in_a_line():
 
 
 def test_the_page_draws_the_mean_density_of_the_runs():
-    free = Condition("main", True, "", (), REFERENCE, "", ())
+    free = Condition("main", True, "", (), (), REFERENCE, "", ())
     two = np.repeat(np.linspace(2.2, 2.3, 8), 2) + np.tile([-0.01, 0.01], 8)
     shown = Shown("fit", {}, 2, True, densities={"main": two})
     view = SimpleNamespace(conditions=[free], shown=[shown])

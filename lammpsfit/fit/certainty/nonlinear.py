@@ -72,7 +72,10 @@ class NonlinearResiduals:
         self._counts = [_counts(several, pair) for pair in several[0].pairs]
         self._slopes = np.concatenate([frames.gradient(space, self._x) for frames in several])
         A = np.concatenate(
-            [np.column_stack([term.per_frame(f) for term in target.ensemble]) for f in several]
+            [
+                np.column_stack([np.zeros((len(f), 0)), *(t.per_frame(f) for t in target.ensemble)])
+                for f in several
+            ]
         )
         self._weighted = (A - self._weights @ A) * self._weights[:, None]
         self._static = _StaticBend(space, target, self._x) if target.static else None
@@ -168,10 +171,14 @@ class NonlinearModel:
         return None
 
     def _bend(self, u: Vector) -> tuple[Vector, float]:
-        """Return ρ of all conditions, shape (K,), and how far `u` is where it is farthest."""
+        """Return ρ of all conditions, shape (K,), and how far `u` is where it is farthest.
+
+        Residuals of several conditions together, which are the last, keep their linear model.
+        """
         several = [(share, *bend(u)) for share, bend in self._bends]
         distance = max(distance for _, _, distance in several)
-        return np.concatenate([np.sqrt(share) * bend for share, bend, _ in several]), distance
+        bends = np.concatenate([np.sqrt(share) * bend for share, bend, _ in several])
+        return np.pad(bends, (0, self._response.mean.size - bends.size)), distance
 
     def _cost(self, u: Vector, bend: Vector) -> float:
         s = u - self._found.x

@@ -18,7 +18,7 @@ from lammpsfit.md.sample import Sample
 from lammpsfit.structure.blocks import Estimate, jackknife_error
 from lammpsfit.structure.fluctuations import Pair, Response, Weighing, stacked
 from lammpsfit.structure.reweighting import effective_samples, multistate_weights
-from lammpsfit.target import Target, Term, static_term
+from lammpsfit.target import JointTerm, Target, Term, static_term
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
 LATEST: Final = 64
@@ -37,11 +37,14 @@ class LocalModel:
         Number of frames of equal weight that tell as much.
     runs
         Number of runs of equal weight that tell as much.
+    watched
+        Averages that are part of residuals of several conditions; None where there are none.
     """
 
     response: Response
     samples: float
     runs: float = 1.0
+    watched: Response | None = None
 
     @cached_property
     def quadratic(self) -> Quadratic:
@@ -129,9 +132,10 @@ class Fluctuations:
         else:
             weights = np.full(counts[0], 1.0 / counts[0])
         by_frame = np.split(weights, np.cumsum(counts)[:-1])
-        response = self._response(runs, frames, x, by_frame)
+        response, watched = self._response(runs, frames, x, by_frame)
         by_run = [float(part.sum()) for part in by_frame]
-        return LocalModel(response, effective_samples(weights), effective_samples(by_run))
+        samples, of_runs = effective_samples(weights), effective_samples(by_run)
+        return LocalModel(response, samples, of_runs, watched)
 
     def _response(
         self,
@@ -139,7 +143,8 @@ class Fluctuations:
         frames: Sequence[Frames],
         x: Vector,
         weights: Sequence[Vector],
-    ) -> Response:
+    ) -> tuple[Response, Response | None]:
+        """Return what the residuals are, and what else is watched."""
         blocks = [_blocks(sample) for _, sample in runs]
         # frame k of n belongs to block k B // n
         starts = [-(-np.arange(B) * len(f) // B) for B, f in zip(blocks, frames, strict=True)]
@@ -165,11 +170,13 @@ class Fluctuations:
                 lambda: weighing.metric(energies()),
             )
 
-        response = reduce(Response.beside, map(of, self._target.ensemble))
-        if not self._target.static:
-            return response
-        exact = self.exact_rows(x)
-        return response.beside_exact(exact.mean, exact.jacobian)
+        watched = [*map(of, self._target.watched)]
+        own = [*map(of, self._target.ensemble)] or [watched[0].rows(0, 0)]
+        response = reduce(Response.beside, own)
+        if self._target.static:
+            exact = self.exact_rows(x)
+            response = response.beside_exact(exact.mean, exact.jacobian)
+        return response, reduce(Response.beside, watched) if watched else None
 
     def exact_rows(self, x: Vector) -> ExactRows:
         """Return what the terms that need no run say at the point `x`, shape (d,)."""
@@ -192,10 +199,17 @@ class Several:
     ----------
     parts
         By condition its share in the squared cost, and what makes the model of its runs.
+    joint
+        Terms of several conditions: their residuals follow those of all conditions.
     """
 
-    def __init__(self, parts: Mapping[str, tuple[float, Linearise[Sample]]]) -> None:
+    def __init__(
+        self,
+        parts: Mapping[str, tuple[float, Linearise[Sample]]],
+        joint: Sequence[JointTerm] = (),
+    ) -> None:
         self._parts = dict(parts)
+        self._joint = tuple(joint)
 
     def __call__(
         self, runs: Sequence[tuple[Vector, Mapping[str, Sample]]], x: Vector
@@ -210,8 +224,22 @@ class Several:
         response = stacked(
             [m.response for m in models], [share for share, _ in self._parts.values()]
         )
+        if self._joint:
+            averages = self._averages(models)
+            for term in self._joint:
+                response = response.beside(term.response(averages))
         samples, of_runs = min(m.samples for m in models), min(m.runs for m in models)
         return LocalModel(response, samples, of_runs)
+
+    def _averages(self, models: Sequence[LocalModel]) -> dict[str, Response]:
+        """Return what is watched under each condition, with the replicates of all of them."""
+        several = [m.response.rows(0, 0) if m.watched is None else m.watched for m in models]
+        every, row = stacked(several, [1.0] * len(several)), 0
+        found = {}
+        for name, one in zip(self._parts, several, strict=True):
+            found[name] = every.rows(row, row + one.mean.size)
+            row += one.mean.size
+        return found
 
 
 def _frames(sample: Sample) -> Frames:

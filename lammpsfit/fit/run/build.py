@@ -10,12 +10,12 @@ from lammpsfit.fit.base import Constraint, Optimiser, Slopes
 from lammpsfit.fit.newton.descent import GaussNewtonSettings
 from lammpsfit.fit.newton.optimiser import GaussNewton, MultistartSettings
 from lammpsfit.fit.run.conditions import Condition, Conditions, of_condition
-from lammpsfit.fit.run.problem import build_problem, start_potential
+from lammpsfit.fit.run.problem import Problem, build_problem, start_potential
 from lammpsfit.forcefield import Free, ParameterSpace, Potential, Tie
 from lammpsfit.forcefield.guard import SpaceGuard, collapse
 from lammpsfit.inputs import quoted
 from lammpsfit.suggest import suggestion
-from lammpsfit.target import MAIN
+from lammpsfit.target import MAIN, bulk_modulus
 
 NEUTRAL_IN_ALL: Final = (
     "tie the charges so that every composition is neutral, or let one follow from each of them "
@@ -39,7 +39,9 @@ def build_conditions(job: Job) -> Conditions:
         At the first thing that does not.
     """
     start = start_potential(job)
-    main = build_problem(job, start)
+    bulk_modulus.check_conditions(job.bulk_modulus, [MAIN, *(other.name for other in job.also)])
+    between = {name for table in job.bulk_modulus for name in table.conditions}
+    main = build_problem(job, start, watch=MAIN in between)
     if job.strategy.race and main.target.structure is None:
         raise InputError("strategy.race must be 0 without [reference]: only R is bounded by a part")
     if not job.also:
@@ -49,21 +51,27 @@ def build_conditions(job: Job) -> Conditions:
             "strategy.race must be 0 with [[also]]: one condition alone does not tell that all "
             "together cost too much"
         )
-    every = [Condition(MAIN, 1.0, main)]
+    every = [Condition(MAIN, _weight(1.0, main), main)]
     for other in job.also:
         if other.name == MAIN:
             raise InputError(
                 f"[[also]] must not be named {quoted(MAIN)}, as the job's own condition is"
             )
         with of_condition(other.name):
-            every.append(
-                Condition(other.name, other.weight, build_problem(job.under(other), start))
-            )
+            problem = build_problem(job.under(other), start, watch=other.name in between)
+            every.append(Condition(other.name, _weight(other.weight, problem), problem))
     orders = [one.problem.system.species for one in every]
     union = tuple(dict.fromkeys(name for order in orders for name in order))
     # names of pairs are best those of a formula that has them all
     species = next((order for order in orders if len(order) == len(union)), union)
-    return Conditions(start.restricted(species), tuple(every))
+    settings = {one.name: one.problem.setting for one in every}
+    joint = bulk_modulus.build(job.bulk_modulus, settings)
+    return Conditions(start.restricted(species), tuple(every), joint)
+
+
+def _weight(weight: float, problem: Problem) -> float:
+    """Return the weight of a condition: none where nothing is wanted of it alone."""
+    return weight if problem.target.terms else 0.0
 
 
 def build_space(job: Job, conditions: Conditions) -> ParameterSpace:

@@ -19,9 +19,9 @@ from lammpsfit.fit.seeds import condition_seed
 from lammpsfit.forcefield import ParameterSpace, Potential, load_potential
 from lammpsfit.inputs import quoted
 from lammpsfit.md.sample import Sample
-from lammpsfit.target import MAIN, Evaluation, together
+from lammpsfit.target import MAIN, Evaluation, JointTerm, together
 from lammpsfit.target.evaluate import Evaluate, EvaluateSeveral
-from lammpsfit.target.objective import minimised
+from lammpsfit.target.objective import minimised, shares_of
 from lammpsfit.words import FITTED, MEMBER
 
 Samples: TypeAlias = Mapping[str, Sample]
@@ -66,10 +66,13 @@ class Conditions:
         them all, else with those of the main one first.
     every
         The conditions, the main one first.
+    joint
+        What is wanted of several of them together.
     """
 
     potential: Potential
     every: tuple[Condition, ...]
+    joint: tuple[JointTerm, ...] = ()
 
     @classmethod
     def only(cls, problem: Problem) -> "Conditions":
@@ -94,8 +97,7 @@ class Conditions:
     @property
     def shares(self) -> dict[str, float]:
         """Weights that add up to one, by condition."""
-        total = math.fsum(self.weights.values())
-        return {name: weight / total for name, weight in self.weights.items()}
+        return shares_of(self.weights)
 
     @property
     def temperature(self) -> float:
@@ -200,12 +202,15 @@ class Conditions:
             )
             for number, one in enumerate(self.every)
         }
-        return EvaluateSeveral(tasks, self.weights) if len(tasks) > 1 else tasks[MAIN]
+        if len(tasks) == 1:
+            return tasks[MAIN]
+        return EvaluateSeveral(tasks, self.weights, self.joint)
 
     def evaluation(self, samples: Samples) -> Evaluation:
         """Return R, terms and objective of the samples, all conditions together."""
         found = {one.name: one.problem.target.evaluation(samples[one.name]) for one in self.every}
-        return together(found, self.weights)
+        targets = {one.name: one.problem.target for one in self.every}
+        return together(found, self.weights, self.joint, targets)
 
     def linearise(self, space: ParameterSpace) -> Several:
         """Make what makes local models of runs, each a run under every condition."""
@@ -221,7 +226,8 @@ class Conditions:
                     ),
                 )
                 for one in self.every
-            }
+            },
+            self.joint,
         )
 
 

@@ -114,6 +114,7 @@ def _residual_errors(fit: Fit) -> Vector | None:
             several.append(share * term.scale * (0.0 if errors is None else errors))
         if target.static:
             several.append(np.zeros(fit.space.dim + 2))
+    several.append(np.zeros(len(fit.conditions.joint)))
     return np.concatenate(several) if known else None
 
 

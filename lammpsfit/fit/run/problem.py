@@ -21,6 +21,7 @@ from lammpsfit.structure.cost import cost
 from lammpsfit.structure.neighbours import heights
 from lammpsfit.structure.rdf import PartialRdf, canonical_pair
 from lammpsfit.target import Setting, Target, build_terms
+from lammpsfit.target.bulk_modulus import watched
 from lammpsfit.target.objective import bins_up_to
 from lammpsfit.target.terms.pair_distribution import PairDistribution
 
@@ -130,6 +131,11 @@ class Problem:
         return self.system.box_length(self.potential.masses) / 2
 
     @property
+    def setting(self) -> Setting:
+        """Where its terms are wanted."""
+        return Setting(self.potential, self.system, self.protocol)
+
+    @property
     def wanted(self) -> list[str]:
         """What is reproduced, in words: the first line of the reference, and the other terms."""
         first = [] if self.reference is None else [*self.reference.header, self.reference.path.name]
@@ -190,10 +196,11 @@ def _without_zeros(potential: Potential) -> Potential:
     return replace(potential, pairs=pairs)
 
 
-def build_problem(job: Job, start: Potential | None = None) -> Problem:
+def build_problem(job: Job, start: Potential | None = None, *, watch: bool = False) -> Problem:
     """Load everything a job names, and check that it fits together.
 
-    The fit begins at `start`, or where the job says.
+    The fit begins at `start`, or where the job says. Where to `watch`, runs observe what a bulk
+    modulus between this and another condition is made of.
 
     Raises
     ------
@@ -208,8 +215,10 @@ def build_problem(job: Job, start: Potential | None = None) -> Problem:
         structure = _structure(reference, job.reference, potential)
     given = job.protocol.model_dump(exclude_none=True)
     protocol = Protocol(**{"blocks": BLOCKS[job.protocol.ensemble]} | given)
-    terms = build_terms(job, Setting(potential, system, protocol))
-    target = Target(structure, terms, bins_up_to(potential.outer_cutoff))
+    setting = Setting(potential, system, protocol)
+    terms = build_terms(job, setting)
+    seen = (watched(setting),) if watch else ()
+    target = Target(structure, terms, bins_up_to(potential.outer_cutoff), seen)
     melt, molten = job.system.melt, box is None or job.system.melted
     times = ("melt", "cool", "relax")
     melting = Melting(

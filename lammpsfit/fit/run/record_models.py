@@ -61,7 +61,7 @@ class _Cost(Fields):
     @model_validator(mode="after")
     def _cost_of_structure(self) -> "_Cost":
         """R is there where g(r) is wanted: alone, as in early records, or by its name."""
-        if not self.terms or STRUCTURE in self.terms:
+        if "terms" not in self.model_fields_set or STRUCTURE in self.terms:
             for key in ("cost", "cost_error", "cost_corrected", "pair_costs"):
                 if getattr(self, key) is None:
                     raise ValueError(f"{key} must be there, as g(r) is wanted")

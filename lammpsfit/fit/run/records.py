@@ -44,7 +44,8 @@ def result_fields(result: Evaluation | Failure) -> Record:
     Where there are several conditions, cost and averages are those of the main one, and the
     others have theirs in ``also``; objective and atom steps are those of all. ``terms`` says of
     each term what was wanted and reached, the root of its squared residuals, and its share of the
-    squared objective of its condition.
+    squared objective of its condition. Terms of several conditions stand with those of the main
+    one; their share is that of the squared objective of all.
     """
     if isinstance(result, Failure):
         return {"status": "failed", "reason": str(result.reason), "detail": result.detail}
@@ -55,7 +56,7 @@ def result_fields(result: Evaluation | Failure) -> Record:
         "status": "ok" if given_up is None else "censored",
         **_cost_fields(result.cost),
         "objective": _pair(result.objective),
-        "terms": {name: _reached(one) for name, one in result.terms.items()},
+        "terms": {name: _reached(one) for name, one in {**result.terms, **result.joint}.items()},
         "temperature": _pair(sample.temperature),
         "pressure": _pair(sample.pressure),
         "energy": _pair(sample.energy),

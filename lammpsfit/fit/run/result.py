@@ -99,7 +99,8 @@ def finished(
     others: dict[str, Result] = {
         name: result for name, result in pooled.items() if name not in candidates
     }
-    sources = "; ".join(", ".join(one.problem.wanted) for one in fit.conditions.every)
+    wanted = [", ".join(one.problem.wanted) for one in fit.conditions.every]
+    sources = "; ".join(filter(None, [*wanted, *(t.column.label for t in fit.conditions.joint)]))
     potential = replace(
         potential,
         name=_name(fit),
