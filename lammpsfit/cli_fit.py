@@ -38,7 +38,8 @@ def describe(job: "Job", console: Console, warm: Sequence[Path] = ()) -> "list[M
     fitted = f"{space.dim} parameters of {name} ({', '.join(space.names)})"
     say(console, f"{job.title or name}: {fitted}, {_words(conditions.main)}")
     for one in conditions.every[1:]:
-        say(console, f"also {one.name}: {_words(one.problem)}; weight {one.weight:g}")
+        weight = f"weight {one.weight:g}" if one.weight else "nothing is wanted of it alone"
+        say(console, f"also {one.name}: {_words(one.problem)}; {weight}")
     memories = [recall(path, job, conditions, space) for path in warm]
     for memory in memories:
         say(console, memory.words)

@@ -14,8 +14,10 @@ which is the same to first order about the value wanted w, is linear in ln ρ, a
 the densities come close to each other. s is 0.01 by the deviation that counts as R = 1 %.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import NoReturn
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from lammpsfit.config import BulkModulusTable
 from lammpsfit.errors import InputError
 from lammpsfit.inputs import quoted
 from lammpsfit.md.histogram import FloatArray
-from lammpsfit.md.system import reduced_formula
+from lammpsfit.md.system import System
 from lammpsfit.target.joint_term import JointTerm, Watched
 from lammpsfit.target.term import Column, Setting
 from lammpsfit.target.terms.density import Density
@@ -175,9 +177,13 @@ def _build(table: BulkModulusTable, settings: Mapping[str, Setting]) -> BulkModu
     names = table.conditions
     one, two = (settings[name] for name in names)
     where = f"bulk_modulus between {names[0]} and {names[1]}"
-    _same(where, "formula", (reduced_formula(s.system.composition) for s in (one, two)))
-    _same(where, "temperature", (f"{s.protocol.temperature:g} K" for s in (one, two)))
-    _same(where, "ensemble", (s.protocol.ensemble for s in (one, two)))
+    if _shares(one.system) != _shares(two.system):
+        _unlike(where, "formula", one.system.formula, two.system.formula)
+    if one.protocol.temperature != two.protocol.temperature:
+        temperatures = (f"{s.protocol.temperature:g} K" for s in (one, two))
+        _unlike(where, "temperature", *temperatures)
+    if one.protocol.ensemble != two.protocol.ensemble:
+        _unlike(where, "ensemble", one.protocol.ensemble, two.protocol.ensemble)
     barostat = one.protocol.ensemble == "npt"
     fixed = [s.protocol.pressure if barostat else s.system.density for s in (one, two)]
     what, unit = ("pressures", "bar") if barostat else ("densities", "g/cm³")
@@ -189,7 +195,11 @@ def _build(table: BulkModulusTable, settings: Mapping[str, Setting]) -> BulkModu
     return BulkModulus((names[0], names[1]), wanted, enough, (fixed[0], fixed[1]), averages)
 
 
-def _same(where: str, what: str, values: Iterable[str]) -> None:
-    one, two = values
-    if one != two:
-        raise InputError(f"{where} needs the same {what} in both, got {one} and {two}")
+def _shares(system: System) -> dict[str, Fraction]:
+    """Return the share of each species in the atoms."""
+    atoms = sum(system.composition.values())
+    return {name: Fraction(n, atoms) for name, n in system.composition.items()}
+
+
+def _unlike(where: str, what: str, one: str, two: str) -> NoReturn:
+    raise InputError(f"{where} needs the same {what} in both, got {one} and {two}")
