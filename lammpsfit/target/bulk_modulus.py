@@ -73,7 +73,7 @@ class BulkModulus(JointTerm):
             label,
             "GPa",
             1 / BAR_PER_GPA,
-            1,
+            2,
             self.wanted_value,
             f"{label}: bulk modulus between these conditions, its share that over all conditions; "
             f"a deviation of {self.per_percent / BAR_PER_GPA:.3g} GPa counts as much as R = 1 %",
