@@ -6,6 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from lammpsfit.fit.certainty.nonlinear import NonlinearModel
+from lammpsfit.fit.domain import Domain
+from lammpsfit.fit.run.ensemble import _bend, _known, _residual_errors
 from lammpsfit.fit.run.open_fit import open_fit
 from lammpsfit.fit.run.run_folder import open_run
 from lammpsfit.units import BOLTZMANN_CONSTANT
@@ -86,3 +89,24 @@ def test_its_derivative_is_that_of_the_frames_weighted_anew(fitted):
         step = 1e-5 * np.eye(fit.space.dim)[k]
         slope = (residual(ask.x + step) - residual(ask.x - step)) / 2e-5
         assert response.jacobian[-1, k] == pytest.approx(slope, rel=1e-4)
+
+
+@pytest.mark.lammps
+def test_it_has_a_row_in_the_uncertainty_and_in_potentials_as_good(fitted):
+    path, _ = fitted
+    fit = open_fit(*open_run(path))
+    known = _known(fit, 0)
+    K = known.response.mean.size
+    errors = _residual_errors(fit)
+    assert errors is None or (errors.shape == (K,) and errors[-1] == 0.0)
+    bends = [
+        (share, _bend(fit, known, one))
+        for share, one in zip((1, 0), fit.conditions.every, strict=True)
+    ]
+    domain = Domain(fit.space.dim, None)
+    valley = NonlinearModel(known.found, known.response, bends, domain)
+    bend, distance = valley._bend(np.clip(known.found.x + 1e-3, 0, 1))
+    assert bend.shape == (K,)
+    assert bend[-1] == 0.0  # of two conditions the linear model is kept
+    assert np.any(bend[:-1])
+    assert distance > 0
