@@ -477,7 +477,7 @@ class StrategyTable(Model):
     starts: int = Field(
         1,
         ge=1,
-        le=1000,
+        le=10_000,
         description="gauss-newton: descents at a time; the first begins at the start potential; of "
         "two that meet one goes on",
     )

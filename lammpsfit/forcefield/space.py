@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,9 @@ from lammpsfit.suggest import suggestion
 
 LATEST: Final = 16
 """Points that a space remembers: the same one is asked for pair by pair."""
+
+_Key: TypeAlias = tuple[tuple[int, ...], bytes]
+"""What tells a point from others."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,10 @@ class ParameterSpace:
     balance: str | None = None
     composition: Mapping[str, int] | None = None
     _balance_weights: dict[str, float] = field(init=False, repr=False, compare=False)
-    _latest: dict[tuple[float, ...], Potential] = field(
+    _latest: dict[_Key, Potential] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
-    _latest_moves: dict[tuple[float, ...], list[dict[str, float]]] = field(
+    _latest_moves: dict[_Key, list[dict[str, float]]] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -102,12 +105,12 @@ class ParameterSpace:
 
     def potential(self, u: ArrayLike) -> Potential:
         """Return the potential at `u`, shape (d,), a point of the unit cube."""
-        point = tuple(self._point(u))
-        if point not in self._latest:
+        key = _key(u)
+        if key not in self._latest:
             if len(self._latest) >= LATEST:
                 self._latest.clear()
-            self._latest[point] = self.base.replace(self._followers(self.values(u)))
-        return self._latest[point]
+            self._latest[key] = self.base.replace(self._followers(self.values(u)))
+        return self._latest[key]
 
     def unit(self, potential: Potential) -> Array:
         """Return the point of the unit cube, shape (d,), with the free parameters of `potential`.
@@ -201,14 +204,14 @@ class ParameterSpace:
 
     def _derivatives(self, u: ArrayLike) -> list[dict[str, float]]:
         """Return, for each axis k, dparameter/du_k of every parameter that moves with it."""
-        point = tuple(self._point(u))
-        if point not in self._latest_moves:
+        key = _key(u)
+        if key not in self._latest_moves:
             if len(self._latest_moves) >= LATEST:
                 self._latest_moves.clear()
-            self._latest_moves[point] = self._moves(point)
-        return self._latest_moves[point]
+            self._latest_moves[key] = self._moves(self._point(u))
+        return self._latest_moves[key]
 
-    def _moves(self, point: tuple[float, ...]) -> list[dict[str, float]]:
+    def _moves(self, point: list[float]) -> list[dict[str, float]]:
         rows = []
         for free, x in zip(self.free, point, strict=True):
             moves = {free.name: free.derivative(x)}
@@ -308,3 +311,8 @@ class ParameterSpace:
                 "pairs: free one and tie the others to it or let one balance, or use a sum such "
                 "as dsf"
             )
+
+
+def _key(u: ArrayLike) -> _Key:
+    point = np.asarray(u, dtype=float)
+    return point.shape, point.tobytes()

@@ -102,7 +102,10 @@ class Histogram:
         """Sum fine counts, shape (..., size), to the bins asked for, shape (..., n_bins)."""
         kept = counts[..., self.first : self.first + self.merge * self.n_bins]
         bins = kept.reshape(*kept.shape[:-1], self.n_bins, self.merge)
-        summed: FloatArray = bins.sum(axis=-1, dtype=np.float64)
+        # one sum of each bin's few counts takes three times as long
+        summed: FloatArray = np.zeros(bins.shape[:-1])
+        for part in range(self.merge):
+            summed += bins[..., part]
         return summed
 
     @property

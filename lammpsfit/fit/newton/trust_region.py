@@ -29,7 +29,11 @@ BUFFER = 1e-3
 """Margin in eV that a step is made to keep."""
 
 ITERATIONS = 20
-"""Of a search along the guard: more of them only follow its kinks."""
+"""Of a search within the region where the guard is linear."""
+
+GUARD_ITERATIONS = 12
+"""Of a search along the guard itself: more of them only follow its kinks. Of 128 steps of silica,
+20 bring one 1.2 % farther down, and all of them together not."""
 
 PRECISION = 1e-6
 """Of the lowest cost within the region, as a fraction of that here: far below the noise of any."""
@@ -79,14 +83,14 @@ def step(model: Quadratic, metric: Vector, x: Vector, radius: float, domain: Dom
     best = region.nearest(tries[0])
     if not np.allclose(best, way @ tries[0]):
         scale = max(abs(model.constant), 1e-300)
-        for conditions in region.conditions():
+        for conditions, iterations in region.conditions():
             found = minimize(
                 lambda z: ball(z) / scale,
                 np.zeros(d),
                 jac=lambda z: ball.slope(z) / scale,
                 method="SLSQP",
                 constraints=conditions,
-                options={"maxiter": ITERATIONS, "ftol": PRECISION},
+                options={"maxiter": iterations, "ftol": PRECISION},
             )
             tries.append(region.restore(found.x))
     steps = [best, *(region.nearest(z) for z in tries[1:]), np.zeros(d)]
@@ -168,18 +172,22 @@ class _Region:
         step: Vector = self.way @ z
         return step * min(1.0, self.radius / max(float(np.linalg.norm(z)), 1e-300))
 
-    def conditions(self) -> list[list[dict[str, Any]]]:
-        """Return what a step must meet: with the guard linear about x, then as it is."""
+    def conditions(self) -> list[tuple[list[dict[str, Any]], int]]:
+        """Return what a step must meet: with the guard linear about x, then as it is.
+
+        With each goes the number of iterations that are worth their time.
+        """
         always = [
             _condition(lambda z: self.radius**2 - z @ z, lambda z: -2 * z),
             _condition(lambda z: self.x + self.way @ z, lambda z: self.way),
             _condition(lambda z: 1 - self.x - self.way @ z, lambda z: -self.way),
         ]
         if self.domain.constraint is None:
-            return [always]
+            return [(always, ITERATIONS)]
         here, slopes = self.margins(np.zeros_like(self.x)), self.slopes(np.zeros_like(self.x))
         linear = _condition(lambda z: here + slopes @ z, lambda z: slopes)
-        return [[*always, linear], [*always, _condition(self.margins, self.slopes)]]
+        bent = _condition(self.margins, self.slopes)
+        return [([*always, linear], ITERATIONS), ([*always, bent], GUARD_ITERATIONS)]
 
     def restore(self, z: Vector) -> Vector:
         """Move `z` to where the guard is met, along its slopes: its margins bend and have kinks."""
