@@ -11,7 +11,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from lammpsfit.errors import InputError, RunError
-from lammpsfit.gap.backend import jax, jnp
+from lammpsfit.gap.backend import jax
 from lammpsfit.gap.bounds import NOISE, hyper_count, limits_of, variables_from, vector_of
 from lammpsfit.gap.core import core_of
 from lammpsfit.gap.covariance import scaling_of
@@ -218,7 +218,7 @@ def fit_hyperparameters(
     layout = descriptors.layout
     scaling = scaling_of(descriptors, (1.0,) * len(layout.parts))
     each = describe_each(layout, parameters, scaling, problem)
-    described = jax.tree.map(lambda *parts: jnp.stack(parts), *each)
+    described = jax.tree.map(lambda *parts: np.stack(parts), *each)
     limits = limits_of(start, options.least_energy_noise)
     begin = np.clip(vector_of(start), limits[:, 0], limits[:, 1])
     last = hyper_count(start)

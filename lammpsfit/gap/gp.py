@@ -131,7 +131,7 @@ def describe(
         alike = [k for k, frame in enumerate(frames) if len(frame) == n]
         problem = make_problem([frames[k] for k in alike], descriptors, offsets)
         noises = np.log(list(vars(hyper.noises).values()))
-        variances = np.asarray(noise_variances(problem, noises))
+        variances = np.asarray(_noise_variances(problem, noises))
         described = describe_each(descriptors.layout, parameters, scaling, problem)
         for row, (k, of_frame) in enumerate(zip(alike, described, strict=True)):
             there = problem.observed
@@ -149,12 +149,14 @@ def describe_each(
     What takes long to compile is compiled once for each size of frames, and not again for other
     observations of them.
     """
+    arrays = jax.tree.map(np.asarray, (problem.graph, problem.observed))
     for row in range(len(problem.atoms)):
-        graph, observed = jax.tree.map(lambda x, row=row: x[row], (problem.graph, problem.observed))
+        graph, observed = jax.tree.map(lambda x, row=row: x[row], arrays)
         slopes = _slopes_of(layout, parameters, graph)
         yield _features_from(layout, slopes, scaling, graph, observed)
 
 
+_noise_variances = jax.jit(noise_variances)
 _slopes_of = partial(jax.jit, static_argnums=0)(slopes_of)
 _features_from = partial(jax.jit, static_argnums=0)(features_from)
 _block = jax.jit(block)

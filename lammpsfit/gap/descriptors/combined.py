@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lammpsfit.errors import InputError
-from lammpsfit.gap.backend import Array, jnp
+from lammpsfit.gap.backend import Array, jax, jnp
 from lammpsfit.gap.descriptors.angular import Angular
 from lammpsfit.gap.descriptors.base import Parameters
 from lammpsfit.gap.descriptors.invariants import Invariants
@@ -113,14 +113,31 @@ class Layout:
         J : array, shape (3 n + 6, species, d), 1/Å and 1
             Of the sum over the atoms of each species, in what :meth:`derivatives` says.
         """
-        n = jnp.shape(graph.vectors)[0]
-        if self.invariants is None:
-            return jnp.zeros((n, 0)), jnp.zeros((3 * n + 6, self.n_species, 0))
-        G, slope = self.invariants.slopes(parameters, graph, self.n_species)
-        every = jnp.arange(self.n_species)
-        centres = (jnp.asarray(graph.species)[:, None] == every).astype(G.dtype)
-        sums = [_summed(slope * weight[:, None, None, None], graph) for weight in centres.T]
-        return G, jnp.stack(sums, axis=1)
+        n, invariants, count = jnp.shape(graph.vectors)[0], self.invariants, self.n_species
+        if invariants is None:
+            return jnp.zeros((n, 0)), jnp.zeros((3 * n + 6, count, 0))
+
+        def add(total: tuple[Array, Array], atom: tuple[Array, ...]) -> tuple[Any, Array]:
+            vectors, neighbour, others, species, own = atom
+            alone = Graph(
+                vectors[None], neighbour[None], others[None], species[None], graph.volume, 1
+            )
+            G, slope = (part[0] for part in invariants.slopes(parameters, alone, count))
+            moved = jnp.zeros((n, 3, slope.shape[-1])).at[neighbour].add(slope)
+            moved = moved.at[own].add(-slope.sum(axis=0))
+            strain = _strain_part(jnp.einsum("ka,kbd->abd", vectors, slope))
+            centre = (species == jnp.arange(count)).astype(G.dtype)
+            J, of_strain = total
+            J = J + centre[:, None, None, None] * moved
+            return (J, of_strain + centre[:, None, None] * strain), G
+
+        d = invariants.length(count)
+        nothing = jnp.zeros((count, n, 3, d)), jnp.zeros((count, 6, d))
+        parts = (graph.vectors, graph.neighbour, graph.neighbour_species, graph.species)
+        atoms = (*map(jnp.asarray, parts), jnp.arange(n))
+        (J, strain), G = jax.lax.scan(add, nothing, atoms)  # one atom's slopes fit into the cache
+        J = jnp.concatenate([J.reshape(count, 3 * n, d), strain], axis=1)
+        return G, jnp.swapaxes(J, 0, 1)
 
 
 def _spread(slope: Array, graph: Graph) -> Array:
@@ -136,14 +153,10 @@ def _spread(slope: Array, graph: Graph) -> Array:
     return jnp.concatenate([J.reshape(n, 3 * n, d), strain], axis=1)
 
 
-def _summed(slope: Array, graph: Graph) -> Array:
-    """Return what :func:`_spread` does, summed over the atoms whose descriptors they are."""
-    n, k, _, d = slope.shape
-    neighbour = jnp.asarray(graph.neighbour)[:, :k]
-    J = (-slope.sum(axis=1)).at[neighbour.reshape(-1)].add(slope.reshape(n * k, 3, d))
-    tensor = jnp.einsum("ika,ikbd->abd", jnp.asarray(graph.vectors)[:, :k], slope)
+def _strain_part(tensor: Array) -> Array:
+    """Turn sums of vector times slope, shape (3, 3, d), into slopes in strain, shape (6, d)."""
     a, b = (np.array(axes) for axes in VOIGT)
-    return jnp.concatenate([J.reshape(3 * n, d), 0.5 * (tensor[a, b] + tensor[b, a])])
+    return 0.5 * (tensor[a, b] + tensor[b, a])
 
 
 @dataclass(frozen=True)
