@@ -60,8 +60,8 @@ CELLS = (2, 4, 6)
 """Cubic cells of four atoms along each side: 32, 256 and 864 atoms."""
 
 REPEATS = 5
-FIT_GOAL = (30.0, 4096.0)
-"""Of 50 frames and radial descriptors: seconds, MiB."""
+FIT_GOAL = (10.0, 4096.0)
+"""Of 50 frames: seconds, MiB."""
 
 STEP_GOAL = 8.0
 RATIO_GOAL = 20.0
@@ -214,8 +214,9 @@ def bench_lammps() -> list[dict[str, Any]]:
             models = {
                 f"{kind}, {SIZES[0]} frames": fitted(kind, few),
                 f"{kind}, {SIZES[-1]} frames": fitted(kind, many),
-                f"{kind}, {SIZES[-1]} frames, inducing": fitted(kind, many, INDUCING),
             }
+            if kind == "angular":  # where centres are what takes the time
+                models[f"{kind}, {SIZES[-1]} frames, inducing"] = fitted(kind, many, INDUCING)
             for number, (what, model) in enumerate(models.items()):
                 place = folder / f"{kind}{number}"
                 export_model(model, place, find_lammps())
@@ -289,7 +290,7 @@ def print_fit(rows: list[dict[str, Any]]) -> None:
     print("|---|--:|--:|--:|---|")
     for row in rows:
         goal = "–"
-        if (row["kind"], row["frames"]) == ("radial", SIZES[-1]):
+        if row["frames"] == SIZES[-1]:
             reached = row["cpu_s"] < FIT_GOAL[0] and row["memory_MiB"] < FIT_GOAL[1]
             goal = f"< {FIT_GOAL[0]:.0f} s, {FIT_GOAL[1]:.0f} MiB: {verdict(reached)}"
         used = f"{row['cpu_s']:.1f} | {row['memory_MiB']:.0f}"
