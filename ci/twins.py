@@ -9,7 +9,8 @@
 
 The input of the truth is written here, line by line, by nothing that a fit uses: if the two do not
 mean the same, no fit reaches its floor. That is R between two runs of the truth, each as long as
-what the fit confirms with. The fit sees g(r) and the pressure. R of the start is given beside it.
+what the fit confirms with. The fit sees the g(r) of the first of them, and the mean of both
+pressures, which differ by more than each run knows of itself. R of the start is given beside it.
 
 Everything is kept in the folder --keep: a twin that is there is resumed, a finished one is left.
 
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from commands import call, go_on, result_of
 
 from lammpsfit.fit.run.run_folder import RunFolder
@@ -81,7 +83,7 @@ sample = 6.0
 
 [pressure]
 value = {pressure}
-per_percent = 1000.0
+per_percent = {bar}
 
 [charges]
 balance = "{balance}"
@@ -121,6 +123,8 @@ class Twin:
         Species whose charge follows.
     r_max
         Å to which g(r) is fitted.
+    bar
+        Deviation of the pressure that counts as R = 1 %: the noise of a short run is a fraction.
     """
 
     formula: str
@@ -134,6 +138,7 @@ class Twin:
     free: str
     balance: str
     r_max: float
+    bar: float
 
     @property
     def length(self) -> float:
@@ -275,7 +280,7 @@ SILICA: Final = {"Si": 28.0855, "O": 15.9994}
 
 def silica(truth: str, start: str, free: str, r_max: float, atoms: int) -> Twin:
     """Return liquid silica at 3600 K."""
-    return Twin("SiO2", atoms, 2.2, 3600.0, 5000.0, SILICA, truth, start, free, "O", r_max)
+    return Twin("SiO2", atoms, 2.2, 3600.0, 5000.0, SILICA, truth, start, free, "O", r_max, 3e3)
 
 
 TWINS: Final = {
@@ -284,7 +289,7 @@ TWINS: Final = {
         '"q_Na" = { min = 0.7, max = 1.3 }\n"A_Na-Cl" = { factor = 2.0 }\n'
         '"rho_Na-Cl" = { factor = 1.3 }\n"A_Cl-Cl" = { factor = 2.0 }\n'
         '"rho_Cl-Cl" = { factor = 1.3 }\n"C_Cl-Cl" = { factor = 2.0 }\n',
-        *("Cl", 9.0),
+        *("Cl", 9.0, 1e3),
     ),
     "Morse, DSF": silica(
         MORSE.format(coulomb="coul/dsf 0.2 8.0", name="coul/dsf"),
@@ -392,37 +397,42 @@ def shik_table() -> str:
     return "\n".join(parts)
 
 
-def pressure(path: Path) -> tuple[float, float]:
-    """Return the mean of a file of ``fix ave/time`` in bar, and its standard error."""
-    rows = [line.split() for line in path.read_text("utf-8").splitlines() if line[0] != "#"]
-    values = [float(row[1]) for row in rows]
-    mean = math.fsum(values) / len(values)
-    spread = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return mean, math.sqrt(spread / len(values))
+def pressure(folder: Path) -> tuple[float, float]:
+    """Return the pressure of the truth in bar, and its standard error: of two runs.
+
+    Where these differ by more than blocks of each say, their difference tells the error.
+    """
+    means, errors = [], []
+    for k in (1, 2):
+        text = (folder / f"truth-{k}.pressure").read_text("utf-8")
+        values = np.loadtxt(text.splitlines())[:, 1]
+        means.append(float(values.mean()))
+        errors.append(float(values.std(ddof=1)) / math.sqrt(len(values)))
+    return sum(means) / 2, max(abs(means[0] - means[1]), math.hypot(*errors)) / 2
 
 
 def fit(name: str, twin: Twin, folder: Path, until: float) -> None:
     """Run the fit, or go on with it."""
-    job = folder / "job.toml"
-    if not job.exists():
-        (folder / "start.toml").write_text(twin.start, encoding="utf-8")
-        job.write_text(
-            JOB.format(
-                name=name,
-                formula=twin.formula,
-                atoms=twin.atoms,
-                density=twin.density,
-                hot=twin.hot,
-                temperature=twin.temperature,
-                pressure=pressure(folder / "truth-1.pressure")[0],
-                balance=twin.balance,
-                parameters=twin.free,
-                r_max=twin.r_max,
-                evaluations=EVALUATIONS,
-                sample=SAMPLE_PS,
-            ),
-            encoding="utf-8",
-        )
+    job, start = folder / "job.toml", folder / "start.toml"
+    text = JOB.format(
+        name=name,
+        formula=twin.formula,
+        atoms=twin.atoms,
+        density=twin.density,
+        hot=twin.hot,
+        temperature=twin.temperature,
+        pressure=pressure(folder)[0],
+        bar=twin.bar,
+        balance=twin.balance,
+        parameters=twin.free,
+        r_max=twin.r_max,
+        evaluations=EVALUATIONS,
+        sample=SAMPLE_PS,
+    )
+    for path, content in ((start, twin.start), (job, text)):
+        if path.exists() and path.read_text("utf-8") != content:
+            raise SystemExit(f"{path} is of another fit: use another folder")
+        path.write_text(content, encoding="utf-8")
     go_on(job, RunFolder(folder / "fit"), until)
 
 
@@ -445,7 +455,7 @@ def table(keep: Path) -> str:
         runs = found["confirmed"]
         (fitted,) = (run for label, run in runs.items() if label.endswith(f"-{best}"))
         (start,) = (run for label, run in runs.items() if not label.startswith("fit"))
-        P, error = pressure(folder / "truth-1.pressure")
+        P, error = pressure(folder)
         lines.append(
             f"| {name} | {100 * start['cost']:.2f} | {100 * floor:.2f} "
             f"| {100 * fitted['cost']:.2f} ± {100 * fitted['cost_error']:.2f} "
