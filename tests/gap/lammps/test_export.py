@@ -75,6 +75,21 @@ def test_a_model_without_its_frames_is_checked_on_a_crystal(exported, tmp_path):
     assert "\nerrors\n" not in (tmp_path / "out" / "model.gap").read_text()
 
 
+def test_weights_that_cancel_cost_digits_of_the_energy(exported):
+    """An energy off by more than rounding is not let through by it, forces never are."""
+    model, check = exported.model, exported.check
+    frames = check_frames(model)
+    assert check.rounding == pytest.approx(export.rounding(model, frames))
+    assert check.rounding < 1e-10
+    heavy = replace(model, centres=replace(model.centres, a=1e9 * model.centres.a))
+    lost = export.rounding(heavy, frames)
+    assert lost > 1e-8
+    assert not replace(check, energy=lost + 1e-8, rounding=0.0).agrees
+    assert replace(check, energy=lost, rounding=lost).agrees
+    assert not replace(check, energy=2 * lost + 1e-8, rounding=lost).agrees
+    assert not replace(check, forces=2e-7, rounding=lost).agrees
+
+
 INVARIANTS = {"invariant_count": 2, "invariant_cutoff": 3.9, "invariant_degrees": (3, 4)}
 
 
