@@ -122,14 +122,17 @@ def best_of(trail: Trail) -> tuple[Seen, float] | None:
 
 
 def confirm(fit: Fit, search: GaussNewton, keep: Path, stop: Stop) -> None:
-    """Run the best point of each descent again, for longer, one after the other."""
+    """Run the best point of each descent again, for longer, one after the other.
+
+    What is kept is by the number of the evaluation: a descent that goes on has other best points.
+    """
     longer = ConfirmTable(sample=LONGER * fit.job.protocol.sample)
     problem = fit.problem.of_size(longer)
     file = keep / "confirmed.json"
     done = read_json(file) if file.exists() else {}
     for number, running in enumerate(search.descents):
         best = best_of(running.trail)
-        if best is None or str(number) in done:
+        if best is None or str(best[0].id) in done:
             continue
         if (why := stop()) is not None:
             raise StoppedError(f"stopped ({why}) with {len(done)} ends confirmed")
@@ -143,9 +146,9 @@ def confirm(fit: Fit, search: GaussNewton, keep: Path, stop: Stop) -> None:
                 pass
         found = back[0].result
         ok = isinstance(found, Evaluation)
-        done[str(number)] = [found.objective.mean, found.objective.error] if ok else None
+        done[str(seen.id)] = [found.objective.mean, found.objective.error] if ok else None
         write_json(file, done)
-        print(f"end of descent {number + 1}: {done[str(number)]}", flush=True)
+        print(f"end of descent {number + 1}: {done[str(seen.id)]}", flush=True)
 
 
 def descents(fit: Fit, search: GaussNewton, keep: Path) -> list[Descent]:
@@ -159,7 +162,7 @@ def descents(fit: Fit, search: GaussNewton, keep: Path) -> list[Descent]:
         best = best_of(running.trail)
         if best is None:
             continue
-        mean, error = confirmed.get(str(number)) or (np.inf, np.inf)
+        mean, error = confirmed.get(str(best[0].id)) or (np.inf, np.inf)
         ended = "goes on" if running.end is None else ENDS[running.end]
         counts = len(records), len(records) - len(costs)
         found.append(Descent(number + 1, *counts, costs[0], best[1], mean, error, ended))
