@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.stress import voigt_6_to_full_3x3_strain
-from gap_peer_snap import Rows, predictions, ridge_fit
-from gap_splits import LEARN, VALIDATE, errors_of, read_data
+from gap_peer_snap import Rows, best_ridge, predictions, ridge_fit
+from gap_splits import LEARN, VALIDATE, read_data
 
 from lammpsfit.gap.predict import Prediction
 from lammpsfit.labelled.frames import Frame, to_atoms
@@ -32,7 +32,6 @@ SIZES = {
 TAKEN: dict[str, Any] = {"size": "small", "cutoff": 7.0, "ridge": 1e-6}
 
 CUTOFFS = (6.0, 7.0)
-RIDGES = 10.0 ** np.arange(-12, 2)
 STRAIN = 1e-3
 
 
@@ -119,17 +118,9 @@ def main() -> None:
             basis = Basis({"size": size, "cutoff": cutoff})
             rows, asked = ([basis.rows(frame) for frame in some] for some in (train, test))
             cpu = time.process_time() - began
-            best = []
-            for ridge in RIDGES:
-                errors = errors_of(test, predictions(test, asked, ridge_fit(train, rows, ridge)))
-                best.append((errors["forces"]["mae"], ridge, errors))
-            mae, ridge, errors = min(best, key=lambda one: one[0])
-            print(
-                f"{size} ({len(rows[0].energy) - 1}), {cutoff:g} Å, ridge {ridge:g}: forces "
-                f"{mae:.4f} eV/Å, energy {1e3 * errors['energy']['mae']:.2f} meV/atom, stress "
-                f"{1e3 * errors['stress']['mae']:.2f} meV/Å³, {cpu:.1f} s of CPU",
-                flush=True,
-            )
+            said = best_ridge(train, rows, test, asked)
+            functions = len(rows[0].energy) - 1
+            print(f"{size} ({functions}), {cutoff:g} Å, {said}, {cpu:.1f} s of CPU", flush=True)
 
 
 if __name__ == "__main__":

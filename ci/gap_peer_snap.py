@@ -150,6 +150,22 @@ def predictions(
     return found
 
 
+def best_ridge(
+    train: Sequence[Frame], rows: Sequence[Rows], test: Sequence[Frame], asked: Sequence[Rows]
+) -> str:
+    """Say which ridge is nearest in the forces of frames that are not fitted, and how near."""
+    found = []
+    for ridge in RIDGES:
+        errors = errors_of(test, predictions(test, asked, ridge_fit(train, rows, ridge)))
+        found.append((errors["forces"]["mae"], ridge, errors))
+    mae, ridge, errors = min(found, key=lambda one: one[0])
+    return (
+        f"ridge {ridge:g}, forces {mae:.4f} eV/Å, energy "
+        f"{1e3 * errors['energy']['mae']:.2f} meV/atom, stress "
+        f"{1e3 * errors['stress']['mae']:.2f} meV/Å³"
+    )
+
+
 def main() -> None:
     data = read_data()
     train, test = ([data[k] for k in some] for some in (LEARN, VALIDATE))
@@ -159,18 +175,8 @@ def main() -> None:
                 settings = {"cutoff": cutoff, "twojmax": twojmax, "quadratic": quadratic}
                 with tempfile.TemporaryDirectory() as folder:
                     rows, cpu = describe([*train, *test], Path(folder), settings)
-                best = []
-                for ridge in RIDGES:
-                    weights = ridge_fit(train, rows[: len(train)], ridge)
-                    errors = errors_of(test, predictions(test, rows[len(train) :], weights))
-                    best.append((errors["forces"]["mae"], ridge, errors))
-                mae, ridge, errors = min(best, key=lambda one: one[0])
-                print(
-                    f"{settings}: ridge {ridge:g}, forces {mae:.4f} eV/Å, energy "
-                    f"{1e3 * errors['energy']['mae']:.2f} meV/atom, stress "
-                    f"{1e3 * errors['stress']['mae']:.2f} meV/Å³, {cpu:.1f} s of CPU",
-                    flush=True,
-                )
+                said = best_ridge(train, rows[: len(train)], test, rows[len(train) :])
+                print(f"{settings}: {said}, {cpu:.1f} s of CPU", flush=True)
 
 
 if __name__ == "__main__":

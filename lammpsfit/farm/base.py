@@ -96,3 +96,46 @@ class Farm(Protocol[Result]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class FarmAround(Generic[Result]):
+    """What a farm around a farm leaves to the one inside.
+
+    Parameters
+    ----------
+    farm
+        The workers.
+    """
+
+    def __init__(self, farm: Farm[Result]) -> None:
+        self._farm = farm
+
+    def __enter__(self) -> Self:
+        self._farm.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._farm.__exit__(kind, error, trace)
+
+    @property
+    def workers(self) -> int:
+        """Number of workers that are given work."""
+        return self._farm.workers
+
+    @property
+    def idle(self) -> int:
+        """Number of workers without a task that no task waits for."""
+        return self._farm.idle
+
+    def elsewhere(self, worker: int) -> bool:
+        """Whether a task can be submitted now that avoids a worker, if there is another one."""
+        return self.idle > 0 and self._farm.elsewhere(worker)
+
+    def retire(self, worker: int) -> None:
+        """Give no more work to a worker; a task that it is at still comes back."""
+        self._farm.retire(worker)

@@ -15,13 +15,12 @@ from collections import deque
 from collections.abc import Hashable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from types import TracebackType
 from typing import Generic, Protocol, runtime_checkable
 
 from lammpsfit.child.failure import Failure
 from lammpsfit.child.process import Task
 from lammpsfit.errors import RunError
-from lammpsfit.farm.base import Farm, Finished, Part, Result
+from lammpsfit.farm.base import Farm, FarmAround, Finished, Part, Result
 
 
 @runtime_checkable
@@ -47,7 +46,7 @@ class _Sent(Generic[Result]):
     back: dict[str, Finished[Result]] = field(default_factory=dict)
 
 
-class PartsFarm(Generic[Result]):
+class PartsFarm(FarmAround[Result]):
     """A farm around a farm, with the same interface; a task that is not divisible passes through.
 
     Parameters
@@ -57,26 +56,8 @@ class PartsFarm(Generic[Result]):
     """
 
     def __init__(self, farm: Farm[Result]) -> None:
-        self._farm = farm
+        super().__init__(farm)
         self._sent: dict[Hashable, _Sent[Result]] = {}
-        self._whole: set[Hashable] = set()
-
-    def __enter__(self) -> "PartsFarm[Result]":
-        self._farm.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._farm.__exit__(kind, error, trace)
-
-    @property
-    def workers(self) -> int:
-        """Number of workers that are given work."""
-        return self._farm.workers
 
     @property
     def idle(self) -> int:
@@ -87,7 +68,8 @@ class PartsFarm(Generic[Result]):
     @property
     def busy(self) -> int:
         """Number of tasks that are not back."""
-        return len(self._sent) + len(self._whole)
+        parts = sum(len(sent.at_work) for sent in self._sent.values())
+        return len(self._sent) + self._farm.busy - parts
 
     def submit(
         self, key: Hashable, task: Task[Result], timeout: float, avoid: int | None = None
@@ -97,19 +79,10 @@ class PartsFarm(Generic[Result]):
         Each part may take `timeout` seconds.
         """
         if not isinstance(task, Divisible):
-            self._whole.add(key)
             self._farm.submit(key, task, timeout, avoid)
             return
         self._sent[key] = _Sent(task, timeout, deque(task.parts))
         self._send_waiting()
-
-    def elsewhere(self, worker: int) -> bool:
-        """Whether a task can be submitted now that avoids a worker, if there is another one."""
-        return self.idle > 0 and self._farm.elsewhere(worker)
-
-    def retire(self, worker: int) -> None:
-        """Give no more work to a worker; a task that it is at still comes back."""
-        self._farm.retire(worker)
 
     def wait(self, seconds: float) -> list[Finished[Result]]:
         """Wait until a task comes back, or `seconds` are over; return what came back.
@@ -122,9 +95,8 @@ class PartsFarm(Generic[Result]):
             if isinstance(back.key, Part):
                 self._take(back.key, back)
             else:
-                self._whole.discard(back.key)
                 finished.append(back)
-        over = [key for key, sent in self._sent.items() if not sent.at_work | {*sent.waiting}]
+        over = [key for key, sent in self._sent.items() if not (sent.at_work or sent.waiting)]
         finished += [_joined(key, self._sent.pop(key)) for key in over]
         # that no worker is left is said again, and must not cost what is back
         with suppress(RunError) if finished else nullcontext():

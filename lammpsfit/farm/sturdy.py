@@ -18,13 +18,12 @@ one at a time from then on, so that those that were only nearby come back. One t
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Final, Generic
 
 from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.child.process import Task
 from lammpsfit.errors import RunError
-from lammpsfit.farm.base import Farm, Finished, Part, Result
+from lammpsfit.farm.base import Farm, FarmAround, Finished, Part, Result
 
 DEATHS: Final = frozenset({Reason.SEGFAULT, Reason.KILLED, Reason.CRASH})
 """Reasons that say nothing about who is to blame."""
@@ -54,7 +53,7 @@ class _Sent(Generic[Result]):
         return self.losses == LOSSES - 1
 
 
-class SturdyFarm(Generic[Result]):
+class SturdyFarm(FarmAround[Result]):
     """A farm around a farm, with the same interface.
 
     Parameters
@@ -66,30 +65,13 @@ class SturdyFarm(Generic[Result]):
     """
 
     def __init__(self, farm: Farm[Result], tell: Callable[[str], None] = lambda line: None) -> None:
-        self._farm = farm
+        super().__init__(farm)
         self._tell = tell
         self._sent: dict[Hashable, _Sent[Result]] = {}
         self._again: list[Hashable] = []
         self._strikes: dict[int, int] = {}
         self._held: list[Finished[Result]] = []
         self._proven = False
-
-    def __enter__(self) -> "SturdyFarm[Result]":
-        self._farm.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._farm.__exit__(kind, error, trace)
-
-    @property
-    def workers(self) -> int:
-        """Number of workers that are given work."""
-        return self._farm.workers
 
     @property
     def idle(self) -> int:
@@ -108,14 +90,6 @@ class SturdyFarm(Generic[Result]):
         """Give a task to an idle worker, to another than `avoid` where there is another one."""
         self._sent[key] = _Sent(task, timeout)
         self._farm.submit(key, task, timeout, avoid)
-
-    def elsewhere(self, worker: int) -> bool:
-        """Whether a task can be submitted now that avoids a worker, if there is another one."""
-        return self.idle > 0 and self._farm.elsewhere(worker)
-
-    def retire(self, worker: int) -> None:
-        """Give no more work to a worker; a task that it is at still comes back."""
-        self._farm.retire(worker)
 
     def wait(self, seconds: float) -> list[Finished[Result]]:
         """Wait until a task comes back, or `seconds` are over; return what came back.

@@ -172,20 +172,6 @@ def collapse(potential: Potential, temperature: float, barrier: float = BARRIER)
     return Guard({pair: one.found for pair, one in zip(potential.pair_names, judged, strict=True)})
 
 
-def margins(
-    space: ParameterSpace, points: ArrayLike, temperature: float, barrier: float = BARRIER
-) -> Array:
-    """Return the guard's margins at some points, see :meth:`SpaceGuard.margins`."""
-    return SpaceGuard(space, temperature, barrier).margins(points)
-
-
-def margin_slopes(
-    space: ParameterSpace, u: ArrayLike, temperature: float, barrier: float = BARRIER
-) -> Array:
-    """Return their derivatives at one point, see :meth:`SpaceGuard.slopes`."""
-    return SpaceGuard(space, temperature, barrier).slopes(u)
-
-
 class SpaceGuard:
     """The guard's margins at points of a space.
 

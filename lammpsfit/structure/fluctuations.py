@@ -72,11 +72,14 @@ class Response:
         Finds :attr:`jacobian` and :attr:`jacobians`.
     fluctuation
         Finds :attr:`metric`.
+    dim
+        Number of parameters, d.
     """
 
     averages: Callable[[], Pair]
     derivatives: Callable[[], Pair]
     fluctuation: Callable[[], FloatArray]
+    dim: int
 
     @classmethod
     def of(
@@ -88,7 +91,9 @@ class Response:
         jacobians: FloatArray,
     ) -> Response:
         """Return the response with these parts, see the properties of their names."""
-        return cls(lambda: (mean, means), lambda: (jacobian, jacobians), lambda: metric)
+        return cls(
+            lambda: (mean, means), lambda: (jacobian, jacobians), lambda: metric, jacobian.shape[1]
+        )
 
     @cached_property
     def _averages(self) -> Pair:
@@ -162,6 +167,7 @@ class Response:
             lambda: of(self._averages),
             lambda: of(self._derivatives),
             lambda: self.metric,
+            self.dim,
         )
 
     def beside(self, other: Response) -> Response:
@@ -170,6 +176,7 @@ class Response:
             lambda: _joined(self._averages, other._averages),
             lambda: _joined(self._derivatives, other._derivatives),
             lambda: self.metric,
+            self.dim,
         )
 
     def beside_exact(self, mean: FloatArray, jacobian: FloatArray) -> Response:
@@ -182,6 +189,7 @@ class Response:
             lambda: _joined(self._averages, repeated(mean)),
             lambda: _joined(self._derivatives, repeated(jacobian)),
             lambda: self.metric,
+            self.dim,
         )
 
 
@@ -356,6 +364,7 @@ def linear_response(
         lambda: weighing.averages(observed),
         lambda: weighing.derivatives(observed, energies, direct),
         lambda: weighing.metric(energies),
+        d.shape[1],
     )
 
 
@@ -376,13 +385,14 @@ def stacked(responses: Sequence[Response], shares: Sequence[float]) -> Response:
     InputError
         If there is none, or they are not of the same parameters.
     """
-    if not responses or len({r.jacobian.shape[1] for r in responses}) != 1:
+    if not responses or len({r.dim for r in responses}) != 1:
         raise InputError("responses that are stacked must be of the same parameters, and some")
     several = list(zip(responses, shares, strict=True))
     return Response(
         lambda: _stacked([(r.mean, r.means) for r, _ in several], shares),
         lambda: _stacked([(r.jacobian, r.jacobians) for r, _ in several], shares),
         lambda: np.asarray(np.sum([r.metric for r in responses], axis=0)),
+        responses[0].dim,
     )
 
 

@@ -170,7 +170,7 @@ class JointTerm(ABC):
                 without @ np.concatenate([one.jacobians for one in every], axis=1),
             )
 
-        return Response(residuals, derivatives, lambda: every[0].metric)
+        return Response(residuals, derivatives, lambda: every[0].metric, every[0].dim)
 
 
 def _propagated(value: float, slope: FloatArray, errors: FloatArray) -> Estimate:

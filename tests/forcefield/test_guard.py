@@ -12,7 +12,7 @@ from lammpsfit.forcefield import (
     library_names,
     load_potential,
 )
-from lammpsfit.forcefield.guard import BARRIER, margin_slopes, margins
+from lammpsfit.forcefield.guard import BARRIER, SpaceGuard
 from lammpsfit.forcefield.term import term_on_knots
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
@@ -125,7 +125,7 @@ def test_margin_is_continuous_and_changes_sign(bks, name, lower, upper):
 def test_margins_of_points_are_those_of_their_potentials(bks):
     space = ParameterSpace(bks, (Free("A_O-O", 700.0, 2000.0), Free("C_O-O", 100.0, 300.0)))
     points = np.random.default_rng(0).uniform(size=(20, 2))
-    found = margins(space, points, T)
+    found = SpaceGuard(space, T).margins(points)
     assert found.shape == (20, 3)
     smallest = [collapse(space.potential(u), T).margin for u in points]
     np.testing.assert_array_equal(found.min(axis=1), smallest)
@@ -201,12 +201,12 @@ def test_slopes_are_those_of_the_margins(name, spline, temperature):
         balance="O",
         composition={"Si": 1, "O": 2},
     )
-    rng = np.random.default_rng(3)
+    guard, rng = SpaceGuard(space, temperature), np.random.default_rng(3)
     compared = 0
     for u in 0.3 + 0.3 * rng.random((16, space.dim)):
-        slopes = margin_slopes(space, u, temperature)
+        slopes = guard.slopes(u)
         for axis, shift in enumerate(1e-5 * np.eye(space.dim)):
-            here, up, down = margins(space, [u, u + shift, u - shift], temperature)
+            here, up, down = guard.margins([u, u + shift, u - shift])
             ahead, behind = (up - here) / 1e-5, (here - down) / 1e-5
             smooth = np.abs(ahead - behind) <= 1e-2 * (1e-3 + np.abs(ahead))
             middle = (ahead + behind) / 2

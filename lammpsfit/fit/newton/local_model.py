@@ -168,6 +168,7 @@ class Fluctuations:
                 lambda: weighing.averages(residuals()),
                 derivatives,
                 lambda: weighing.metric(energies()),
+                len(x),
             )
 
         watched = [*map(of, self._target.watched)]

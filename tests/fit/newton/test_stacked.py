@@ -99,6 +99,18 @@ def test_one_alone_is_left_as_it_is(responses):
     assert model is alone
 
 
+def test_derivatives_that_nobody_asks_for_are_not_found(responses):
+    def never():
+        raise AssertionError("found before it was asked for")
+
+    lazy = [Response(lambda r=r: (r.mean, r.means), never, never, r.dim) for r in responses]
+    both = stacked(lazy, SHARES)
+    assert both.mean == pytest.approx(stacked(responses, SHARES).mean)
+    assert both.mean_noise == pytest.approx(stacked(responses, SHARES).mean_noise)
+    with pytest.raises(AssertionError, match="before it was asked"):
+        _ = both.jacobian
+
+
 def test_responses_to_other_parameters_are_refused(responses):
     other = response(np.random.default_rng(1), 4, 2, d=3)
     with pytest.raises(InputError, match="same parameters"):
