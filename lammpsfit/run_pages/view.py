@@ -335,7 +335,7 @@ def _condition(name: str, problem: Problem, joint: Sequence[JointTerm]) -> Condi
         name=name,
         main=name == MAIN,
         system=_system_words(system, protocol),
-        wanted=problem.wanted,
+        wanted=[*problem.wanted, *(term.column.label for term in joint)],
         source=source,
         reference=None if structure is None else structure.reference,
         definition="" if structure is None else structure.definition,

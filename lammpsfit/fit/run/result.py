@@ -160,6 +160,8 @@ def _cost_words(best: Evaluation) -> list[str]:
     conditions = best.conditions
     words = []
     for name, one in conditions.items():
+        if not one.terms:
+            continue
         if one.cost is None:
             found = (
                 f"objective = {100 * one.objective.mean:.2f} ± {100 * one.objective.error:.2f} %"
@@ -167,6 +169,14 @@ def _cost_words(best: Evaluation) -> list[str]:
         else:
             found = f"R = {100 * one.cost.value:.2f} ± {100 * one.cost.error:.2f} %"
         words.append(f"{name}: {found}" if len(conditions) > 1 else found)
+    for reached in best.joint.values():
+        column = reached.column
+        assert reached.value is not None  # a term of several conditions is one number
+        value, error = (
+            f"{column.factor * x:.{column.digits}f}"
+            for x in (reached.value.mean, reached.value.error)
+        )
+        words.append(f"{column.label} = {value} ± {error} {column.unit}")
     costs = [one.cost for one in conditions.values() if one.cost is not None]
     return words + list(dict.fromkeys(cost.definition for cost in costs))
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import tomllib
 
 import numpy as np
 import pytest
@@ -61,8 +62,14 @@ def test_journal_table_result_and_page_tell_of_it(fitted):
     best = json.loads((path / "result.json").read_text())["best"]
     assert set(best["terms"]) == {"g(r)", NAME}
     assert best["also"]["squeezed"]["terms"] == {}
+    note = tomllib.loads((path / "potential.toml").read_text("utf-8"))["note"]
+    value, error = (x / 1e4 for x in best["terms"][NAME]["value"])
+    assert f"; K main-squeezed = {value:.2f} ± {error:.2f} GPa; R = sqrt" in note
+    assert "squeezed: " not in note  # nothing is wanted of it alone
     page = (path / "report.html").read_text("utf-8")
     assert "K main-squeezed (GPa)" in page
+    fitted_to = page[page.index("fitted to:") :]
+    assert "K main-squeezed" in fitted_to[: fitted_to.index("Each evaluation")]
     assert "bulk modulus between these conditions" in page
 
 
