@@ -8,6 +8,11 @@ bins, and so are the derivatives of that energy and of the pressure in every par
     dU/dθ      = Σ_pairs Σ_bins n(r) du(r)/dθ
     P V        = N k_B T - 1/3 Σ_pairs Σ_bins n(r) r du(r)/dr
 
+U is the energy whose slope the forces are: that is what a run samples. Terms that end plainly at
+their cutoff jump there, and no force knows of the jump. So u(r) is less its value at the cutoff,
+as with ``pair_modify shift yes``. At constant volume that is nearly a constant; where the volume
+changes, so does the number of pairs within the cutoff.
+
 The bins are so narrow that what they hide does not matter (:data:`lammpsfit.md.histogram.FINE`).
 
 An Ewald sum is no such sum. Its energy is a number of each frame, and scales with the square of
@@ -169,8 +174,18 @@ class Frames:
         return r, dr, counts
 
     def energies(self, potentials: Sequence[Potential]) -> FloatArray:
-        """Return the energy of each frame in eV in each potential, shape (n_frames, n)."""
-        U = self._sum(lambda pair, r: np.stack([p.energy(pair, r) for p in potentials], axis=1))
+        """Return the energy of each frame in eV in each potential, shape (n_frames, n).
+
+        It is that of LAMMPS less :meth:`jumps`.
+        """
+
+        def shifted(pair: str, r: FloatArray) -> FloatArray:
+            def column(p: Potential) -> FloatArray:
+                return _without_jump(lambda r: p.energy(pair, r)[:, None], r, p.cutoff)
+
+            return np.concatenate([column(p) for p in potentials], axis=1)
+
+        U = self._sum(shifted)
         if self.coulomb is None:
             return U
         scales = [
@@ -179,9 +194,31 @@ class Frames:
         ]
         return U + np.outer(self.coulomb, np.square(scales))
 
+    def jumps(self, potential: Potential) -> FloatArray:
+        """Return what the energy of each frame jumps by at the cutoff in eV, shape (n_frames,).
+
+        It is the value of the terms there, times the pairs within. LAMMPS counts it as energy.
+        """
+
+        def jump(pair: str, r: FloatArray) -> FloatArray:
+            U = potential.energy(pair, r)[:, None]
+            shifted = _without_jump(
+                lambda r: potential.energy(pair, r)[:, None], r, potential.cutoff
+            )
+            return U - shifted
+
+        return self._sum(jump)[:, 0]
+
     def gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
-        """Return dU/du of each frame at the point `u`, in eV, shape (n_frames, d)."""
-        dU = self._sum(lambda pair, r: space.gradient(u, pair, r).T)
+        """Return dU/du of each frame at the point `u`, in eV, shape (n_frames, d).
+
+        U is that of :meth:`energies`.
+        """
+
+        def shifted(pair: str, r: FloatArray) -> FloatArray:
+            return _without_jump(lambda r: space.gradient(u, pair, r).T, r, space.base.cutoff)
+
+        dU = self._sum(shifted)
         return dU + self._coulomb_gradient(space, u)
 
     def pressure_gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
@@ -243,3 +280,12 @@ class Frames:
             bins = np.flatnonzero(self.counts[:, k].any(axis=0))
             found.append(slice(bins[0], bins[-1] + 1) if bins.size else slice(0, 0))
         return found
+
+
+def _without_jump(
+    of: Callable[[FloatArray], FloatArray], r: FloatArray, cutoff: float
+) -> FloatArray:
+    """Shift a function of the distance, rows (n, K), so that it does not jump at the cutoff."""
+    values = of(np.append(r, (np.nextafter(cutoff, 0.0), cutoff)))
+    shifted: FloatArray = values[:-2] - np.outer(r < cutoff, values[-2] - values[-1])
+    return shifted

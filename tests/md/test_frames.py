@@ -57,14 +57,15 @@ class Taken:
         return self.space.unit(self.space.base)
 
     def lammps(self, potential, realisation="combined"):
-        """Energy in eV and pressure in bar of the last configuration, as LAMMPS has them."""
+        """Energy in eV without jumps and pressure in bar of the last configuration, by LAMMPS."""
         with workplace({"start.data": self.configuration}), session() as lmp:
             lines = pair_lines(potential, realisation, Path())
             lmp.commands_string(
                 "units metal\natom_style charge\nread_data start.data\n"
                 f"{species_lines(potential)}\n{lines}\nrun 0 post no"
             )
-            return lmp.get_thermo("pe"), lmp.get_thermo("press")
+            pe, pressure = lmp.get_thermo("pe"), lmp.get_thermo("press")
+        return pe - self.frames.jumps(potential)[-1], pressure
 
     def slopes(self):
         """Derivatives of energy and pressure along every axis, by difference, shape (2, d)."""
@@ -150,7 +151,8 @@ def test_energies_are_those_of_lammps(taken):
     energies = frames.energies(potentials)
     assert energies.shape == (len(frames), 2) == (8, 2)
     atoms = sum(frames.atoms.values())
-    assert energies[:, 0].mean() == pytest.approx(atoms * taken.sample.energy.mean, abs=KT)
+    mean = (energies[:, 0] + frames.jumps(base)).mean()
+    assert mean == pytest.approx(atoms * taken.sample.energy.mean, abs=KT)
     assert np.ptp(energies[:, 0]) > 10 * KT
     expected = [taken.lammps(potential)[0] for potential in potentials]
     assert energies[-1] == pytest.approx(expected, abs=KT)
@@ -206,6 +208,30 @@ def test_derivatives_are_those_of_lammps(taken):
             dict(zip(names, expected, strict=True)), rel=1e-3, abs=tolerance
         )
         assert np.ptp(found, axis=0).min() > 0
+
+
+def test_energies_and_their_derivatives_know_of_no_jump_at_the_cutoff():
+    """As the forces of a run: a pair that crosses the cutoff changes nothing."""
+    histogram = Histogram.onto(R, 10.0).refined()
+    edge = round(8.0 / histogram.dr)
+    bks = replace(load_potential("BKS"), cutoff=edge * histogram.dr)
+    shifted = replace(bks, smoothing=1e-9)
+    space = ParameterSpace(bks, [Free("C_O-O", 100.0, 300.0)])
+    u = space.unit(bks)
+    k = edge + np.array([-2000, -1, 0, 300])
+    counts = np.zeros((len(k), 3, histogram.size), dtype=np.uint8)
+    counts[np.arange(len(k)), 2, k] = 1
+    frames = Frames(histogram, SILICA, 4600.0, counts, np.zeros(len(k)))
+    U, dU = frames.energies([bks])[:, 0], frames.gradient(space, u)[:, 0]
+    jump = bks.energy("O-O", np.nextafter(bks.cutoff, 0.0)) - bks.energy("O-O", bks.cutoff)
+    assert jump < -5e-4
+    assert np.abs(np.diff(U[1:3])) < 1e-3 * abs(jump)
+    np.testing.assert_allclose(frames.jumps(bks), [jump, jump, 0.0, 0.0])
+    np.testing.assert_allclose(frames.jumps(shifted), 0.0, atol=1e-15)
+    np.testing.assert_allclose(U, frames.energies([shifted])[:, 0], atol=1e-12)
+    h = 1e-4
+    up, down = frames.energies([space.potential(u + s * h) for s in (1, -1)]).T
+    np.testing.assert_allclose(dU, (up - down) / (2 * h), rtol=1e-6, atol=1e-12)
 
 
 def test_a_bin_on_the_cutoff_counts_as_its_neighbours():
