@@ -9,6 +9,7 @@ confirms, beside the floor: R between two runs of the truth.
 Everything is kept in the folder --keep: what is there is resumed or left as it is.
 
     python ci/twin_diffraction.py --keep FOLDER [--atoms 648] [--evaluations 40] [--limit-s SECONDS]
+    python ci/twin_diffraction.py --keep FOLDER --compare S
     python ci/twin_diffraction.py --keep FOLDER --table [--json FILE]
 """
 
@@ -68,10 +69,12 @@ sample = 6.0
 [[total_scattering]]
 radiation = "neutron"
 file = "sq_neutron.csv"
+compare = "q(S-1)"
 
 [[total_scattering]]
 radiation = "xray"
 file = "sq_xray.csv"
+compare = "q(S-1)"
 
 [charges]
 balance = "O"
@@ -117,6 +120,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, required=True, help="folder of everything")
     parser.add_argument("--atoms", type=int, default=648, help="a multiple of 3")
     parser.add_argument("--evaluations", type=int, default=40)
+    parser.add_argument("--compare", choices=("S", "q(S-1)"), default="q(S-1)")
     parser.add_argument("--limit-s", type=float, default=None, help="stop after so long")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="show what is there, run nothing")
@@ -129,7 +133,9 @@ def main() -> None:
         make_truth(folder, options.atoms)
         if options.truth:
             return
-        fit(folder, options.atoms, options.evaluations, options.workers, options.limit_s)
+        text = JOB.replace("q(S-1)", options.compare).replace("648", str(options.atoms))
+        text = text.replace("evaluations = 40", f"evaluations = {options.evaluations}")
+        fit(folder, text, options.workers, options.limit_s)
     found = dict(results(folder))
     for name, (mean, spread) in found.items():
         print(f"R of the unseen g(r), {name}: {100 * mean:.2f} ± {100 * spread:.2f} %")
@@ -179,12 +185,11 @@ def make_truth(folder: Path, atoms: int) -> None:
         write_columns(folder / f"sq_{radiation}.csv", columns, [*header, f"S(q), {radiation}"])
 
 
-def fit(folder: Path, atoms: int, evaluations: int, workers: int, limit: float | None) -> None:
-    """Fit to S(q) alone, or go on with it."""
+def fit(folder: Path, text: str, workers: int, limit: float | None) -> None:
+    """Fit to S(q) alone by the job of that text, or go on with it."""
     run, job = folder / "fit", folder / "job.toml"
     if not (run / "journal.jsonl").exists():
-        text = JOB.replace("evaluations = 40", f"evaluations = {evaluations}")
-        job.write_text(text.replace("atoms = 648", f"atoms = {atoms}"), "utf-8")
+        job.write_text(text, "utf-8")
         create_run(run, read_job(job))
     with Stop(limit) as stop:
         opened = open_fit(*open_run(run))

@@ -79,7 +79,7 @@ melt = {{ temperature = {hot} }}
 [protocol]
 temperature = {temperature}
 relax = 2.0
-sample = 6.0
+sample = 12.0
 
 [pressure]
 value = {pressure}

@@ -152,6 +152,9 @@ class TotalScatteringTable(Model):
         description="what the file holds, S in the normalisation of Faber and Ziman, 1 at large q; "
         "F_barn: (Σ c b)² (S - 1) in barn per steradian, neutrons only",
     )
+    compare: Literal["S", "q(S-1)"] = Field(
+        "S", description="what is compared; q(S-1): bins count as q², as they do for G(r)"
+    )
     unit: Literal["1/Å", "1/nm"] | None = Field(
         None, description="unit of q in the file; default: what the file says, else 1/Å"
     )
@@ -166,7 +169,7 @@ class TotalScatteringTable(Model):
         0.01,
         gt=0,
         le=100,
-        description="distance |S - wanted| / |wanted - 1| that costs as much as R = 1 %",
+        description="distance of the curves that costs as much as R = 1 %; 1 is a gas",
     )
 
 

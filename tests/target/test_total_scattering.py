@@ -327,6 +327,22 @@ def test_what_is_no_table_is_refused(tmp_path, text, match):
         read_total_table(tmp_path / "t.csv", "q")
 
 
+def test_q_times_S_minus_1_is_compared_where_asked(problem, setting, positions, box, tmp_path):
+    file = factor_table(tmp_path / "sq.csv")
+    keys = {"radiation": "neutron", "file": file}
+    plain = one_term(setting, "total_scattering", **keys)
+    weighed = one_term(setting, "total_scattering", compare="q(S-1)", **keys)
+    both = [frames_of(problem, positions, box, [term]) for term in (plain, weighed)]
+    S, found = plain.observe(both[0])[0], weighed.observe(both[1])[0]
+    assert found == pytest.approx(plain.x * (S - 1.0), abs=1e-9)
+    difference = plain.x * (S - plain.wanted)
+    d = np.linalg.norm(difference) / np.linalg.norm(plain.x * (plain.wanted - 1.0))
+    assert np.linalg.norm(weighed.per_frame(both[1])[0]) == pytest.approx(d)
+    assert weighed.gas == pytest.approx(1.0) == pytest.approx(plain.gas)
+    assert "|q (S - wanted)|" in weighed.column.words
+    assert weighed.curve.y_label == "q [S(q) − 1] (1/Å)"
+
+
 def test_quantities_of_one_curve_make_one_term(setting, tmp_path):
     file = factor_table(tmp_path / "S.csv")
     q, S = np.loadtxt(file, skiprows=1).T

@@ -1,7 +1,9 @@
 """Total structure factors S(q) of neutrons and X-rays.
 
 S is that of Faber and Ziman (:mod:`lammpsfit.structure.scattering`), 1 at large q. Its distance
-from the one wanted is d = |S - w| / |w - 1|: a gas without structure has 1.
+from the one wanted is d = |S - w| / |w - 1|, or |q (S - w)| / |q (w - 1)|: a gas without structure
+has 1. By Parseval's theorem the latter is the distance of G(r). A bin of q holds wavevectors as q²,
+so that it is also the less noisy one.
 
 Up to :data:`SWITCH`, S comes from the positions of each frame at all wavevectors of its box, so
 that nothing is lost to the range of g(r). It is compared with w at those wavevectors: in a bin that
@@ -60,6 +62,8 @@ class TotalScattering(CurveTerm):
     ----------
     radiation
         ``"neutron"`` or ``"xray"``.
+    shown_as
+        ``"S"`` or ``"q(S-1)"``: what the curve is.
     edges
         Edges in 1/Å of the bins that wavevectors serve, shape (n_low + 1,), equally spaced.
     table
@@ -71,6 +75,7 @@ class TotalScattering(CurveTerm):
     """
 
     radiation: str
+    shown_as: str
     edges: FloatArray
     table: FloatArray
     q: FloatArray
@@ -85,13 +90,18 @@ class TotalScattering(CurveTerm):
 
     @property
     def norm(self) -> float:
-        """|w - 1|."""
-        return float(np.linalg.norm(self.curve_wanted - 1.0))
+        """|w - 1|, or |q (w - 1)|."""
+        return float(np.linalg.norm(self.curve_wanted - self.structureless))
 
     @property
     def structureless(self) -> FloatArray:
         """S = 1, shape (K,)."""
-        return np.ones(self.x.size)
+        return self._shown(np.ones(self.x.size))
+
+    @property
+    def factor_wanted(self) -> FloatArray:
+        """S wanted in each bin, shape (K,)."""
+        return self.curve_wanted if self.shown_as == "S" else 1.0 + self.curve_wanted / self.x
 
     @property
     def wanted_error(self) -> FloatArray | None:
@@ -102,17 +112,26 @@ class TotalScattering(CurveTerm):
     def column(self) -> Column:
         """The distance in per cent."""
         label = f"S(q) {self.radiation}"
+        distance = {
+            "S": "|S - wanted| / |wanted - 1|",
+            "q(S-1)": "|q (S - wanted)| / |q (wanted - 1)|",
+        }
         words = (
-            f"{label}: |S - wanted| / |wanted - 1|, {self.x[0]:.2f} < q < {self.x[-1]:.2f} 1/Å; "
+            f"{label}: {distance[self.shown_as]}, {self.x[0]:.2f} < q < {self.x[-1]:.2f} 1/Å; "
             f"{100 * self.per_percent:.3g} % count as much as R = 1 %"
         )
         return Column(self.name, label, "%", 100.0, 2, 0.0, words)
 
     @property
     def curve(self) -> Curve:
-        """S(q) wanted."""
-        title = f"S(q), {RADIATION[self.radiation]}"
-        return Curve(self.name, title, "q (1/Å)", "S(q)", self.x, self.wanted)
+        """S(q), or q [S(q) - 1], wanted."""
+        label = {"S": "S(q)", "q(S-1)": "q [S(q) − 1] (1/Å)"}[self.shown_as]
+        title = f"{label.removesuffix(' (1/Å)')}, {RADIATION[self.radiation]}"
+        return Curve(self.name, title, "q (1/Å)", label, self.x, self.wanted)
+
+    def _shown(self, S: FloatArray) -> FloatArray:
+        """Turn S in each bin, shape (..., K), into what the curve is."""
+        return S if self.shown_as == "S" else self.x * (S - 1.0)
 
     def measure(
         self, composition: Composition, positions: FloatArray, cell: FloatArray
@@ -132,16 +151,16 @@ class TotalScattering(CurveTerm):
         S = 1.0 + (np.abs(F) ** 2 / N - c @ f**2) / (c @ f) ** 2
         bins = np.searchsorted(self.edges, lengths, side="right") - 1
         difference = np.bincount(bins, S - np.interp(lengths, *self.table), minlength=n)
-        found: FloatArray = self.wanted[:n] + difference / np.maximum(
+        found: FloatArray = self.factor_wanted[:n] + difference / np.maximum(
             np.bincount(bins, minlength=n), 1
         )
         return found
 
     def observe(self, frames: Frames) -> FloatArray:
-        """Return S in each frame, shape (n_frames, K)."""
+        """Return the curve in each frame, shape (n_frames, K)."""
         low = frames.measured[self.name]
         if not self.q.size:
-            return low
+            return self._shown(low)
         r, dr, counts = frames.coarse_counts()
         w = pair_weights(self.radiation, frames.atoms, frames.pairs, self.q)
         kernel = wave_kernel(self.q, r, dr)
@@ -150,7 +169,7 @@ class TotalScattering(CurveTerm):
             S += factor * w[k] * (counts[:, k] @ kernel)
         of = np.zeros((self.q.size, self.x.size - low.shape[1]))
         of[np.arange(self.q.size), self.q_bins] = 1.0 / np.bincount(self.q_bins)[self.q_bins]
-        return np.hstack([low, S @ of])
+        return self._shown(np.hstack([low, S @ of]))
 
 
 @lru_cache(maxsize=8)
@@ -242,12 +261,16 @@ def _term(
         high = np.bincount(q_bins, np.interp(beyond, known.x, curve)) / number
         return np.concatenate([np.interp(low, known.x, curve).mean(axis=1), high])
 
+    x, wanted = means(known.x), means(S)
     errors = None if known.error is None else means(known.error * np.abs(scale))
+    if table.compare == "q(S-1)":
+        wanted, errors = x * (wanted - 1.0), None if errors is None else x * errors
     return TotalScattering(
-        x=means(known.x),
-        curve_wanted=means(S),
+        x=x,
+        curve_wanted=wanted,
         per_percent=table.per_percent,
         radiation=table.radiation,
+        shown_as=table.compare,
         edges=edges,
         table=np.array([known.x, S]),
         q=beyond,
