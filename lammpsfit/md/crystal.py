@@ -125,7 +125,7 @@ class Crystal:
         with workplace({}), session() as lmp:
             box.write(Path("start.data"), self.potential.masses, self.potential.charges)
             lmp.commands_string(self._script())
-            rest(lmp)
+            rest(lmp, self.potential.coulomb)
             C = to_zero_stress(lmp)
             cell, positions = cell_of(lmp), positions_of(lmp)
             values = [float(lmp.get_thermo(name)) for name in ("press", "pe", "density")]

@@ -198,7 +198,7 @@ class Observe:
             series, positions = self._frames(lmp, start)
             if densities is not None:
                 series = replace(series, density=densities)
-            stiff = None if self.quench is None else stiffness(lmp)
+            stiff = None if self.quench is None else stiffness(lmp, self.potential.coulomb)
         structure = None
         displacements = {}
         if self.part is not Part.DENSITY:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lammpsfit.child.failure import Reason, SimulationError
+from lammpsfit.forcefield.coulomb import CoulombSum
 from lammpsfit.md.ensemble import cell_of
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.units import BAR_PER_GPA
@@ -37,13 +38,15 @@ USUAL_STEPS: Final = 13 * 1000
 _PRESSURE: Final = ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")
 
 
-def stiffness(lmp: "lammps") -> FloatArray:
+def stiffness(lmp: "lammps", coulomb: CoulombSum | None = None) -> FloatArray:
     """Return the stiffness of what is in the box, in GPa; atoms and box are as found in between.
 
     Parameters
     ----------
     lmp
         A session in units metal with its potential; its box becomes triclinic, its atoms rest.
+    coulomb
+        As of :func:`rest`.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def stiffness(lmp: "lammps") -> FloatArray:
     SimulationError
         If forces do not vanish.
     """
-    rest(lmp)
+    rest(lmp, coulomb)
     places, cell = positions_of(lmp), cell_of(lmp)
     columns = []
     for axis in range(6):
@@ -73,17 +76,26 @@ def stiffness(lmp: "lammps") -> FloatArray:
     return (C + C.T) / 2.0
 
 
-def rest(lmp: "lammps") -> None:
+def rest(lmp: "lammps", coulomb: CoulombSum | None = None) -> None:
     """Bring the atoms of a session to where forces vanish; its box becomes triclinic.
+
+    Parameters
+    ----------
+    lmp
+        A session in units metal with its potential.
+    coulomb
+        Coulomb sum of the potential, which LAMMPS must set up anew if it is an Ewald sum and the
+        box was at right angles; None if the box is triclinic already.
 
     Raises
     ------
     SimulationError
         If they do not.
     """
+    again = coulomb.lammps_lines if coulomb else ()
     lmp.commands_string(
-        "change_box all triclinic\nvelocity all set 0.0 0.0 0.0\n"
-        "thermo_style custom step temp pe press density pxx pyy pzz pyz pxz pxy fmax\n"
+        "\n".join(("change_box all triclinic", *again, "velocity all set 0.0 0.0 0.0\n"))
+        + "thermo_style custom step temp pe press density pxx pyy pzz pyz pxz pxy fmax\n"
         "thermo_modify lost error norm no\nmin_style fire\nmin_modify dmax 0.05"
     )
     _minimise(lmp)

@@ -13,6 +13,7 @@ from lammpsfit.md import crystal
 from lammpsfit.md.configuration import Configuration
 from lammpsfit.md.crystal import Crystal, lattice
 from lammpsfit.md.read_structure import read_configuration, true_density
+from lammpsfit.units import COULOMB_CONSTANT
 
 SILICA = Path(__file__).parents[2] / "examples" / "silica"
 EPSILON, SIGMA = 0.02, 2.0
@@ -28,6 +29,28 @@ charge = 0.0
 
 [pairs.Ar-Ar]
 lennard-jones = {{ epsilon = {EPSILON}, sigma = {SIGMA} }}
+"""
+
+N, C, MADELUNG = 9, 3000.0, 1.7475646
+SALT = """
+name = "salt"
+cutoff = 3.6
+
+[coulomb]
+style = "pppm"
+cutoff = 6.0
+accuracy = 1e-6
+
+[species.Na]
+mass = 22.99
+charge = 1.0
+
+[species.Cl]
+mass = 35.45
+charge = -1.0
+
+[pairs.Na-Cl]
+power = {{ C = {C}, n = {n} }}
 """
 
 A6, A12 = 14.45392, 12.13188
@@ -85,6 +108,27 @@ def test_quartz_is_that_of_the_paper_of_bks(monkeypatch):
     assert C[1, 3] == pytest.approx(-C[0, 3], abs=0.5)
     assert C[4, 5] == pytest.approx(C[0, 3], abs=0.5)
     assert C[5, 5] == pytest.approx((C[0, 0] - C[0, 1]) / 2, abs=0.5)
+
+
+@pytest.mark.lammps
+def test_an_ewald_sum_follows_a_box_that_was_at_right_angles(monkeypatch):
+    """Rock salt of Born and Lande: charges, and a wall between nearest neighbours only."""
+    monkeypatch.setattr(crystal, "ACROSS", 8.0)
+    potential = parse_potential(SALT.format(n=N, C=C), "salt")
+    attraction = MADELUNG * COULOMB_CONSTANT
+    nearest = (6 * N * C / attraction) ** (1 / (N - 1))
+    a = 2.05 * nearest
+    places = a * np.concatenate([FCC, FCC + np.array([0.5, 0, 0])])
+    cell = Configuration.of(("Na",) * 4 + ("Cl",) * 4, places, a * np.eye(3))
+    task = Crystal("salt", potential, cell, 3)
+    found = task()
+    expected = [2 * nearest] * 3 + [90] * 3
+    assert task.lattice(found.solid) == pytest.approx(expected, rel=1e-3)
+    energy = -attraction * (1 - 1 / N) / nearest / 2  # of an atom
+    assert found.series.energy[0] == pytest.approx(energy, rel=1e-3)
+    stiff = found.solid.stiffness
+    bulk = (N - 1) * attraction / (18 * nearest**4) * 160.2176634  # GPa
+    assert (stiff[0, 0] + 2 * stiff[0, 1]) / 3 == pytest.approx(bulk, rel=0.01)
 
 
 def test_a_crystal_must_fit_the_potential():
