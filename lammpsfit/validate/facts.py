@@ -11,11 +11,12 @@ from lammpsfit.md.observation import Observation, together
 from lammpsfit.md.observe import Part
 from lammpsfit.md.read_structure import true_density
 from lammpsfit.report.facts import Fact
-from lammpsfit.structure.blocks import Estimate, mean_and_error
+from lammpsfit.structure.blocks import Estimate, block_estimate, mean_and_error
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
 from lammpsfit.structure.diffusion import activation_energy
 from lammpsfit.structure.elasticity import Moduli, bulk_modulus, isotropic
+from lammpsfit.structure.expansion import linear_expansion
 from lammpsfit.structure.network import LONGEST_RING, MOST_BRIDGES, mean_network
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
@@ -56,6 +57,9 @@ def all_facts(plan: Plan, results: Results) -> list[Fact]:
         if part is Part.DIFFUSION:
             found += [Fact(*row) for row in _temperatures(plan, results)]
             continue
+        if part is Part.EXPANSION:
+            found += [Fact(heading(plan, part), *row) for row in _expansion(plan, results)]
+            continue
         runs = sound(plan, results, part)
         if not runs:
             continue
@@ -94,6 +98,12 @@ def heading(plan: Plan, part: Part) -> str:
         P = f"{protocol.pressure / BAR_PER_GPA:g} GPa" if protocol.pressure else "zero pressure"
         return f"{P}, {protocol.temperature:g} K"
     temperature = protocol.temperature
+    if part is Part.EXPANSION:
+        assert plan.quench is not None
+        assert plan.quench.pressure is not None
+        low, high = plan.expansion[-1], plan.expansion[0]
+        held = plan.quench.pressure / BAR_PER_GPA
+        return f"{part} of the glass, {low:g} to {high:g} K, {held:g} GPa"
     if part is Part.GLASS:
         assert plan.quench is not None
         temperature = plan.quench.temperature
@@ -303,6 +313,37 @@ def _of_glasses(several: Sequence[Estimate]) -> Estimate:
     if len(several) == 1:
         return several[0]
     return _of_blocks(np.array([one.mean for one in several]))
+
+
+def _expansion(plan: Plan, results: Results) -> Rows:
+    """Densities at each temperature, and the expansion; of several glasses, their means."""
+    assert plan.quench is not None
+    densities: dict[str, list[list[Estimate]]] = {}
+    for label in plan.potentials:
+        runs = _sound(results[label], plan.of(Part.EXPANSION))
+        if runs:
+            densities[label] = [_at_each(plan, run) for run in runs]
+    if not densities:
+        return
+    for k, T in enumerate(plan.expansion):
+        again = ", cooled again" if k and plan.quench.temperature == T else ""
+        each = {x: _of_glasses([one[k] for one in several]) for x, several in densities.items()}
+        yield f"density at {T:g} K{again}", "g/cm³", each
+    yield (
+        "linear thermal expansion",
+        "10⁻⁶/K",
+        {
+            x: _scaled(_of_glasses([linear_expansion(plan.expansion, one) for one in several]), 1e6)
+            for x, several in densities.items()
+        },
+    )
+
+
+def _at_each(plan: Plan, run: Observation) -> list[Estimate]:
+    """Return the density at each temperature of the expansion of a glass."""
+    several = run.series.density.reshape(len(plan.expansion), -1)
+    blocks = run.series.blocks // len(plan.expansion)
+    return [block_estimate(density, blocks) for density in several]
 
 
 EDGES = (("a", "Å"), ("b", "Å"), ("c", "Å"), ("alpha", "°"), ("beta", "°"), ("gamma", "°"))

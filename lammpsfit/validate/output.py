@@ -111,6 +111,12 @@ def _notes(plan: Plan) -> list[str]:
             f"{STRAIN:g} with forces brought to zero, Voigt's "
             "average, errors from the scatter over the axes"
         )
+    if plan.quench is not None and plan.expansion:
+        lines.append(
+            f"expansion: the glass heated to {plan.expansion[0]:g} K, then cooled to "
+            f"{', '.join(f'{T:g}' for T in plan.expansion[1:])} K at {plan.quench.rate:g} K/ps, "
+            f"{protocol.relax:g} + {protocol.sample:g} ps at each; -1/3 d ln(density) / dT"
+        )
     if (glasses := len(plan.of(Part.GLASS))) > 1:
         lines.append(
             f"{glasses} glasses of each potential, with velocities of their own: their means, and "

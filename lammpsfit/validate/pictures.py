@@ -27,7 +27,7 @@ def all_pictures(plan: Plan, results: Results) -> list[Picture]:
     """Make the pictures of every part."""
     found: list[Picture] = []
     for part in plan.parts:
-        if part in (Part.CRYSTAL, Part.DIFFUSION):
+        if part in (Part.CRYSTAL, Part.DIFFUSION, Part.EXPANSION):
             continue
         runs = sound(plan, results, part)
         structures = {x: run.structure for x, run in runs.items() if run.structure is not None}

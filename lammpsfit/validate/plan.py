@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from lammpsfit.config import HOTTEST, ConfirmTable, Job, read_job
 from lammpsfit.errors import InputError
@@ -14,6 +15,8 @@ from lammpsfit.forcefield.pairs import split_pair
 from lammpsfit.inputs import quoted, shown
 from lammpsfit.md.configuration import Configuration
 from lammpsfit.md.crystal import Crystal
+from lammpsfit.md.expansion import Expansion
+from lammpsfit.md.observation import Observation
 from lammpsfit.md.observe import Observe, Part, Quench
 from lammpsfit.md.read_structure import read_configuration
 from lammpsfit.models import checked
@@ -23,6 +26,9 @@ from lammpsfit.structure.rdf import canonical_pair
 from lammpsfit.target import MAIN
 from lammpsfit.target.term import Setting
 from lammpsfit.validate.against import Measured, parse_measured, read_measured
+
+Task: TypeAlias = Observe | Crystal | Expansion
+"""What a run is."""
 
 LONGER = 2.0
 """A validation samples this many times as long as an evaluation, unless told otherwise."""
@@ -66,6 +72,8 @@ class Request:
         Other temperatures in K at which the liquid's diffusion is measured.
     against
         Measured S(q), as :func:`~lammpsfit.validate.against.parse_measured` reads it.
+    expansion
+        Other temperatures in K at which the density of the glass is measured.
     """
 
     sources: Sequence[str]
@@ -83,6 +91,7 @@ class Request:
     liquid: bool = True
     against: Sequence[str] = ()
     temperatures: Sequence[float] = ()
+    expansion: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,7 @@ class Run:
         What is observed.
     variant
         Which of this part, where there are several: the name of a crystal, the number of a glass
-        from the second on, a temperature.
+        or its expansion from the second on, a temperature.
     temperature
         Temperature in K, where it is not that of the job.
     """
@@ -135,6 +144,9 @@ class Plan:
         Crystals as they are known, by name.
     measured
         Measured S(q), by probe; of the glass, where one is made.
+    expansion
+        Temperatures in K at which the density of the glass is measured, with its own, in the order
+        they are: the highest first.
     """
 
     title: str
@@ -147,6 +159,7 @@ class Plan:
     seed: int
     crystals: Mapping[str, Configuration] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
+    expansion: tuple[float, ...] = ()
 
     def measured_in(self, part: Part) -> Mapping[str, Measured]:
         """Return the measured S(q) that a part is compared with."""
@@ -173,8 +186,17 @@ class Plan:
         r = self.problem.target.r
         return float((r[-1] - r[0]) / (r.size - 1))
 
-    def task(self, label: str, run: Run, structure: Path) -> Observe | Crystal:
-        """Make the task of a run. All potentials share the seeds of their runs."""
+    def before(self, run: Run) -> Run | None:
+        """Return the run whose result a run begins with, if there is one."""
+        if run.part is not Part.EXPANSION:
+            return None
+        return self.of(Part.GLASS)[self.of(Part.EXPANSION).index(run)]
+
+    def task(self, label: str, run: Run, structure: Path, glass: Observation | None = None) -> Task:
+        """Make the task of a run. All potentials share the seeds of their runs.
+
+        `glass` is what came of the run :meth:`before` it, where there is one.
+        """
         part, potential = run.part, self.potentials[label]
         # those of the first run of a part are their own, whatever other runs there are
         number = list(Part).index(part) + MOST_RUNS * self.of(part).index(run)
@@ -182,6 +204,10 @@ class Plan:
         if part is Part.CRYSTAL:
             return Crystal(run.variant, potential, self.crystals[run.variant], seed)
         protocol = self.problem.protocol
+        if glass is not None:
+            assert self.quench is not None
+            assert glass.solid is not None
+            return Expansion(potential, protocol, self.quench, self.expansion, glass.solid, seed)
         if run.temperature is not None:
             protocol = replace(protocol.at_volume, temperature=run.temperature)
         return Observe(
@@ -215,6 +241,7 @@ def build_plan(request: Request) -> Plan:
     problem = problem.of_size(checked(ConfirmTable, size, "option"))
     if request.quench is not None:
         request.quench.steps(problem.protocol)
+    expansion = _expansion(request, problem.protocol.temperature)
     known = request.angles or (None if job.reference is None else job.reference.angles)
     crystals = _crystals(request.crystals)
     setting = Setting(problem.potential, problem.system, problem.protocol)
@@ -230,6 +257,7 @@ def build_plan(request: Request) -> Plan:
         job.seed,
         crystals,
         {one.probe: one for one in measured},
+        expansion,
     )
     for label, run in plan.units:
         if run.part is Part.CRYSTAL:
@@ -243,7 +271,9 @@ def _runs(request: Request, temperature: float, crystals: Iterable[str]) -> tupl
     if not 1 <= request.glasses <= MOST_RUNS:
         raise InputError(f"--glasses must be from 1 to {MOST_RUNS}, got {request.glasses}")
     if request.quench is not None:
-        runs += [Run(Part.GLASS, str(k) if k > 1 else "") for k in range(1, request.glasses + 1)]
+        numbers = [str(k) if k > 1 else "" for k in range(1, request.glasses + 1)]
+        runs += [Run(Part.GLASS, number) for number in numbers]
+        runs += [Run(Part.EXPANSION, number) for number in numbers if request.expansion]
     elif request.glasses > 1:
         raise InputError("--glasses says how many are made: add --quench RATE")
     runs += [Run(Part.DIFFUSION, f"{T:g} K", T) for T in _temperatures(request, temperature)]
@@ -269,6 +299,28 @@ def _temperatures(request: Request, own: float) -> list[float]:
             f"make an activation energy, got {len(others)} beside {own:g} K"
         )
     return others
+
+
+def _expansion(request: Request, hottest: float) -> tuple[float, ...]:
+    """Return the temperatures of the glass, the highest first; `hottest` is that of the liquid."""
+    if not request.expansion:
+        return ()
+    if request.quench is None or request.quench.pressure is None:
+        raise InputError(
+            "--expansion needs a glass at constant pressure: add --quench RATE --quench-pressure 0"
+        )
+    own = request.quench.temperature
+    if wrong := [T for T in request.expansion if not 0.0 < T < hottest]:
+        raise InputError(
+            f"--expansion must be from 0 K to below the liquid ({hottest:g} K), got {wrong[0]:g}"
+        )
+    found = sorted({own, *request.expansion}, reverse=True)
+    if not 2 <= len(found) <= MOST_RUNS:
+        raise InputError(
+            f"--expansion needs 1 to {MOST_RUNS - 1} temperatures beside that of the glass "
+            f"({own:g} K), got {len(found) - 1}"
+        )
+    return tuple(found)
 
 
 def _crystals(files: Sequence[Path]) -> dict[str, Configuration]:

