@@ -12,10 +12,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lammpsfit.report.html import Markup
+from lammpsfit.report.html import Markup, element, join, paragraph
 from lammpsfit.report.html import table as html_table
 from lammpsfit.report.tables import UNKNOWN
 from lammpsfit.structure.blocks import Estimate
+
+REFERENCE: Final = "reference"
+"""Label of what values are compared with: an experiment, or ab initio."""
+
+OFF: Final = 2.0
+"""Standard errors from which on a value is marked as off the reference."""
+
+FAR_OFF: Final = 5.0
+"""Standard errors from which on it is marked as far off."""
+
+MOST_SHOWN: Final = 99.0
+"""Standard errors beyond which their number is not told any more."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +88,67 @@ def print_facts(facts: Sequence[Fact], console: Console) -> None:
 
 
 def facts_html(facts: Sequence[Fact], caption: str) -> Markup:
-    """Lay out facts of one part for a page."""
+    """Lay out facts of one part for a page; what is off the reference is marked, with a legend."""
     labels = _labels(facts)
-    rows = [
-        [
-            _with_unit(fact),
-            *(value_words(fact.values[x]) if x in fact.values else "" for x in labels),
-        ]
-        for fact in facts
-    ]
-    return html_table(["", *labels], rows, caption=caption)
+    rows = [[_with_unit(fact), *(_cell(fact, label) for label in labels)] for fact in facts]
+    found = html_table(["", *labels], rows, caption=caption, breaks=True)
+    compared = any(_off(fact, label) is not None for fact in facts for label in labels)
+    return join([found, _legend()]) if compared else found
+
+
+def errors_off(value: Estimate, known: Estimate) -> float | None:
+    """Say by how many standard errors, those of both together, a value is above what is known.
+
+    None where neither has an error.
+
+    >>> errors_off(Estimate(2.3, 0.03), Estimate(2.2, 0.04))
+    2.0
+    """
+    errors = [x.error for x in (value, known) if math.isfinite(x.error)]
+    both = math.hypot(*errors)
+    if not (both > 0.0 and math.isfinite(value.mean - known.mean)):
+        return None
+    return round((value.mean - known.mean) / both, 9)
+
+
+def _off(fact: Fact, label: str) -> float | None:
+    if label == REFERENCE or not {label, REFERENCE} <= fact.values.keys():
+        return None
+    return errors_off(fact.values[label], fact.values[REFERENCE])
+
+
+def _cell(fact: Fact, label: str) -> Markup | str:
+    if label not in fact.values:
+        return ""
+    off = _off(fact, label)
+    words = value_words(fact.values[label]).replace("± ", "±\N{NO-BREAK SPACE}")
+    return words if off is None or abs(off) < OFF else _marked(words, off)
+
+
+def _marked(words: str, off: float) -> Markup:
+    sign, number = "+" if off > 0 else "−", abs(off)
+    shown = f">{MOST_SHOWN:g}" if number > MOST_SHOWN else f"{number:.{1 if number < 10 else 0}f}"
+    where = "above" if off > 0 else "below"
+    return element(
+        "span",
+        words,
+        " ",
+        element("small", f"{sign}{shown}σ"),
+        class_="far off" if number >= FAR_OFF else "off",
+        title=f"{shown} standard errors {where} the reference",
+    )
+
+
+def _legend() -> Markup:
+    return paragraph(
+        "Beside the reference: ",
+        _marked(f"{OFF:g} to {FAR_OFF:g}", OFF),
+        " or ",
+        _marked(f"{FAR_OFF:g} and more", -FAR_OFF),
+        " standard errors σ (of both together) above (+) or below (−) it. Unmarked: less, or "
+        "without errors. A small error makes a small deviation many σ.",
+        soft=True,
+    )
 
 
 def facts_json(facts: Sequence[Fact]) -> dict[str, dict[str, Any]]:
@@ -110,7 +173,9 @@ def _parts(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
 
 
 def _labels(facts: Sequence[Fact]) -> list[str]:
-    return list(dict.fromkeys(label for fact in facts for label in fact.values))
+    """Return the labels in the order they come in, the reference first."""
+    found = dict.fromkeys(label for fact in facts for label in fact.values)
+    return sorted(found, key=lambda label: label != REFERENCE)
 
 
 def _with_unit(fact: Fact) -> str:

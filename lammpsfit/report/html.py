@@ -95,6 +95,7 @@ def table(
     caption: object = "",
     words: Sequence[int] = (),
     chosen: int | None = None,
+    breaks: bool = False,
 ) -> Markup:
     """Make a table that scrolls in a box of its own; the first cell of a row names the row.
 
@@ -110,6 +111,8 @@ def table(
         Columns that hold words, which are set flush left and broken into lines.
     chosen
         Row that is set apart.
+    breaks
+        Whether cells may be broken into lines where the screen is narrow.
     """
 
     def flush(k: int) -> dict[str, str]:
@@ -131,7 +134,8 @@ def table(
         element("tbody", *lines),
     ]
     # a box that scrolls must be reached by the keyboard
-    return element("div", element("table", *inner), class_="scroll", tabindex="0")
+    box = "scroll breaks" if breaks else "scroll"
+    return element("div", element("table", *inner), class_=box, tabindex="0")
 
 
 def picture(figure: Figure, alt: str, caption: object = "", *, wide: bool = False) -> Markup:

@@ -10,7 +10,7 @@ from lammpsfit.md.crystal import Crystal, lattice
 from lammpsfit.md.observation import Observation, together
 from lammpsfit.md.observe import Part
 from lammpsfit.md.read_structure import true_density
-from lammpsfit.report.facts import Fact
+from lammpsfit.report.facts import REFERENCE, Fact
 from lammpsfit.structure.blocks import Estimate, block_estimate, mean_and_error
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
@@ -23,7 +23,6 @@ from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.units import BAR_PER_GPA
 from lammpsfit.validate.against import Measured
 from lammpsfit.validate.known import (
-    REFERENCE,
     angle_sets,
     onto,
     reference_coordination,

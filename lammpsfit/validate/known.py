@@ -5,11 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from lammpsfit.reference.angle_table import AngleTable
+from lammpsfit.report.facts import REFERENCE
 from lammpsfit.structure.rdf import FloatArray, PartialRdf, canonical_pair, shell_volumes
 from lammpsfit.validate.plan import Plan
-
-REFERENCE = "reference"
-"""Label of what runs are compared with."""
 
 
 def reference_coordination(plan: Plan, centre: str, neighbour: str) -> float | None:

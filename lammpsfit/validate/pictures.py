@@ -6,12 +6,13 @@ import numpy as np
 
 from lammpsfit.md.observation import Observation
 from lammpsfit.md.observe import Part
+from lammpsfit.report.facts import REFERENCE
 from lammpsfit.report.panels import Curve, Panel, Picture
 from lammpsfit.structure.blocks import mean_and_error
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
 from lammpsfit.validate.facts import heading, sound
-from lammpsfit.validate.known import REFERENCE, angle_sets, reference_of
+from lammpsfit.validate.known import angle_sets, reference_of
 from lammpsfit.validate.plan import Plan
 from lammpsfit.validate.run import Results
 from lammpsfit.validate.totals import totals

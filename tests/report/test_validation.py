@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from lammpsfit.report.facts import Fact, facts_json, print_facts, value_words
+from lammpsfit.report.facts import (
+    Fact,
+    errors_off,
+    facts_html,
+    facts_json,
+    print_facts,
+    value_words,
+)
 from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
 from lammpsfit.report.unit_progress import UnitProgress
 from lammpsfit.report.validation_page import Validation, validation_page
@@ -55,8 +62,38 @@ def test_a_table_for_each_part_with_its_own_columns():
     first, second = out.file.getvalue().split("zero")
     assert all(label in first.splitlines()[0] for label in ("BKS", "mine", "reference"))
     assert "17.050 ± 0.070" in first
+    assert first.index("reference") < first.index("BKS")  # what is known stands first
     assert "reference" not in second
     assert "density (g/cm³)" in second
+
+
+def test_errors_of_both_count_and_none_is_no_deviation():
+    off = errors_off(Estimate(2.0, 0.3), Estimate(1.0, 0.4))
+    assert off == pytest.approx(2.0)
+    assert errors_off(Estimate(1.0, 0.5), Estimate(2.0, NAN)) == pytest.approx(-2.0)
+    assert errors_off(Estimate(1.0, NAN), Estimate(2.0, NAN)) is None
+    assert errors_off(Estimate(1.0, 0.0), Estimate(2.0, NAN)) is None
+    assert errors_off(Estimate(NAN, 0.1), Estimate(2.0, NAN)) is None
+
+
+def test_what_is_off_the_reference_is_marked_in_words_too():
+    values = {
+        "near": Estimate(1.19, 0.1),
+        "above": Estimate(1.2, 0.1),
+        "below": Estimate(0.45, 0.1),
+        "far": Estimate(9.0, 0.01),
+        "sure": Estimate(9.0, NAN),
+        "reference": Estimate(1.0, NAN),
+    }
+    page = facts_html([Fact("p", "x", "", values), Fact("p", "y", "", {"near": values["far"]})], "")
+    head, marked = page.split("</thead>")[0], page.split("</table>")[0].split("<span ")[1:]
+    assert head.index("reference") < head.index("near")
+    assert [x.split('"')[1] for x in marked] == ["off", "far off", "far off"]
+    for words, one in zip(("+2.0σ", "−5.5σ", "+&gt;99σ"), marked, strict=True):
+        assert f"<small>{words}</small>" in one
+    assert "5.5 standard errors below the reference" in marked[1]
+    assert "Unmarked: less" in page
+    assert "<span" not in facts_html([Fact("p", "y", "", {"near": values["far"]})], "")
 
 
 def test_plain_data_has_no_nan():
