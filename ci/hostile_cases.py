@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
-from lammpsfit.config import read_job
+from lammpsfit.config import TermTables, read_job
 from lammpsfit.farm.journal import JournalWriter, encode, read_journal
 from lammpsfit.fit.base import Ask
 from lammpsfit.fit.run.open_fit import open_fit
@@ -22,12 +23,15 @@ from lammpsfit.fit.run.records import evaluation_record
 from lammpsfit.fit.run.run_folder import create_run, open_run
 from lammpsfit.forcefield import dump_potential, load_potential
 from lammpsfit.md.sample import Sample
+from lammpsfit.reference import read_rdf_table
 from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.rdf import PartialRdf
+from lammpsfit.structure.scattering import neutron_weights
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / "examples" / "silica" / "gr_aimd_3600K.csv"
-QUARTZ = ROOT / "examples" / "silica" / "alpha_quartz.cif"
+SILICA = ROOT / "examples" / "silica"
+REFERENCE = SILICA / "gr_aimd_3600K.csv"
+QUARTZ = SILICA / "alpha_quartz.cif"
 XYZ = '2\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\nSi 0 0 0\nO {x} 0 0\n'
 JOB = """title = "small"
 potential = "mine.toml"
@@ -86,6 +90,12 @@ def make_home(home: Path) -> None:
     shutil.copy(QUARTZ, home / "quartz.cif")
     waves = "\n".join(f"{0.1 * k:.1f},{1.0 + 0.5 * np.sin(k):.4f}" for k in range(1, 120))
     (home / "sq.csv").write_text(f"q (1/Å),S\n{waves}\n")
+    for name in ("bond_angles_3600K.csv", "labelled.extxyz"):
+        shutil.copy(SILICA / name, home / name)
+    partial = read_rdf_table(REFERENCE)
+    total = (neutron_weights({"Si": 1, "O": 2}, partial.pairs) * partial.g).sum(axis=0)
+    rows = "\n".join(f"{r:.3f},{g:.5f}" for r, g in zip(partial.r, total, strict=True))
+    (home / "total.csv").write_text(f"r (Å),g\n{rows}\n")
     (home / "mine.toml").write_text(dump_potential(load_potential("BKS")))
     (home / "job.toml").write_text(JOB)
     (home / "gap.toml").write_text(GAP_JOB)
@@ -449,6 +459,37 @@ def absurd_moduli() -> Iterator[Case]:
     yield Case("value", "bulk_modulus of a job with one condition", DRY, alone)
 
 
+TERMS = {
+    "coordination": 'centre = "Si"\nneighbour = "O"\ncutoff = 2.2\nvalue = 4.0',
+    "angle_distribution": (
+        'angle = "O-Si-O"\nfile = "bond_angles_3600K.csv"\nwhose = "aimd"\n'
+        'cutoffs = { "Si-O" = 2.2 }'
+    ),
+    "total_scattering": 'radiation = "neutron"\nfile = "sq.csv"',
+    "total_rdf": 'radiation = "neutron"\nfile = "total.csv"\nquantity = "g"\nr_min = 1.0',
+    "frames": 'file = "labelled.extxyz"',
+    "crystal": 'file = "quartz.cif"',
+}
+"""Terms of a target as they may be, the shortest."""
+
+FREE = ("frames.name = 'x'", "frames.exclude = []", "crystal.name = 'x'")
+"""What keys of theirs may be after all."""
+
+
+def absurd_terms() -> Iterator[Case]:
+    """Every key of every term that is a list of tables, times what no key may be."""
+    for name, body in TERMS.items():
+        (model, *_) = get_args(TermTables.model_fields[name].annotation)
+        fine = adding("job.toml", f"[[{name}]]\n{body}\n")
+        yield Case("value", f"{name} as it may be", DRY, fine, exits=(0,))
+        for key, value in product([*model.model_fields, "unknown"], ("1e308", "nan", "'x'", "[]")):
+            kept = [line for line in body.splitlines() if not line.startswith(f"{key} =")]
+            table = "\n".join([f"[[{name}]]", *kept, f"{key} = {value}", ""])
+            what = f"{name}.{key} = {value}"
+            exits = (0,) if what in FREE else (2,)
+            yield Case("value", what, DRY, adding("job.toml", table), exits=exits)
+
+
 def adding(file: str, text: str) -> Callable[[Path], None]:
     """Put a text at the end of a file."""
 
@@ -558,6 +599,7 @@ def every_case() -> list[Case]:
         *absurd_work(),
         *absurd_glass(),
         *absurd_moduli(),
+        *absurd_terms(),
         *damaged(),
         *printing(),
         *misused(),

@@ -113,9 +113,9 @@ class CoordinationTable(Model):
     centre: str = Field(description="species whose neighbours are counted")
     neighbour: str = Field(description="species of the neighbours")
     cutoff: float = Field(gt=0, description="largest distance of a neighbour, Å")
-    value: float = Field(ge=0, description="mean number of neighbours wanted")
+    value: float = Field(ge=0, le=1e3, description="mean number of neighbours wanted")
     per_percent: float = Field(
-        0.02, gt=0, description="deviation that costs as much as R = 1 %, neighbours"
+        0.02, gt=0, le=1e3, description="deviation that costs as much as R = 1 %, neighbours"
     )
 
 
