@@ -33,8 +33,8 @@ def library_names() -> tuple[str, ...]:
 def library_with(species: Iterable[str] = ()) -> list[Potential]:
     """Return the shipped potentials that have all of some species, sorted by name.
 
-    >>> [potential.name for potential in library_with(["Na", "Ca"])]
-    ['PMMCS', 'SHIK']
+    >>> [potential.name for potential in library_with(["Li", "Ca"])]
+    ['PMMCS', 'SHIK', 'Teter-Ewald']
 
     Raises
     ------

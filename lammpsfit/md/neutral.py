@@ -15,6 +15,9 @@ NEUTRAL: Final = 1e-6
 MOST: Final = 12
 """Atoms of each species that are tried."""
 
+MOST_SPECIES: Final = 10
+"""Species of a potential that a compound is looked for: a user says which of more are meant."""
+
 
 def neutral_composition(potential: Potential) -> dict[str, int]:
     """Find the smallest neutral compound with every species of a potential.
@@ -26,7 +29,8 @@ def neutral_composition(potential: Potential) -> dict[str, int]:
     Raises
     ------
     InputError
-        If there is none with up to :data:`MOST` atoms of each.
+        If there is none with up to :data:`MOST` atoms of each, or there are more than
+        :data:`MOST_SPECIES` species.
 
     Examples
     --------
@@ -35,6 +39,11 @@ def neutral_composition(potential: Potential) -> dict[str, int]:
     {'Na': 2, 'Si': 1, 'O': 3}
     """
     names = list(potential.species)
+    if len(names) > MOST_SPECIES:
+        raise InputError(
+            f"{potential.name} has {len(names)} species: say with --formula which compound to "
+            "export it for"
+        )
     ones = dict.fromkeys(names, 1)
     if abs(potential.net_charge(ones)) < NEUTRAL:
         return ones

@@ -7,12 +7,12 @@ from lammpsfit.forcefield import Potential
 
 
 def library_lines(potentials: Sequence[Potential]) -> list[str]:
-    """Return lines on potentials: species, terms, Coulomb sum and source."""
+    """Return lines on potentials: title, species, terms, Coulomb sum and source."""
     name = max(len(one.name) for one in potentials)
-    species = max(len(" ".join(one.species)) for one in potentials)
     lines = []
     for one in potentials:
-        lines.append(f"{one.name:{name}}  {' '.join(one.species):{species}}  {one.title}")
+        lines.append(f"{one.name:{name}}  {one.title}")
+        lines.append(f"{'':{name}}  {' '.join(one.species)}")
         lines.append(f"{'':{name}}  {_made_of(one)}; doi:{one.doi}")
     return lines
 

@@ -79,3 +79,9 @@ def test_no_smaller_one_is_missed(seed, monkeypatch):
 def test_no_neutral_compound(charges):
     with pytest.raises(InputError, match=r"up to 12 atoms of each .*: correct its charges"):
         neutral_composition(charged(**charges))
+
+
+def test_many_species_make_no_compound_of_their_own():
+    many = charged(**{f"X{k}": 0.0 for k in range(11)})
+    with pytest.raises(InputError, match="BKS has 11 species: say with --formula which compound"):
+        neutral_composition(many)
