@@ -3,10 +3,13 @@
     python ci/truth.py FOLDER [--rate 10] [--atoms 648] [--until 22:30]
 
 runs ``lammpsfit validate`` for one potential after the other, on one core: first two crystals of
-all, then the liquid at 3600 K of all, then the glass at 300 K and zero pressure of all. What is
+all, then the liquid at 3600 K of all, then the glass at 300 K and zero pressure of all, then its
+thermal expansion, then glasses of sodium silicates of those that hold sodium. ``--stages`` and
+``--potentials`` run some of it, such as ``--stages sodium-0 sodium-15 sodium-25``. What is
 finished is kept in the folder, and the same command goes on from there; after each run the tables
-of the page are written anew. With ``--until`` no run goes on beyond that time of day. Of what did
-not run, or failed, the page says so. ``--only-page`` runs nothing.
+of the page are written anew, but a section of which nothing is in the folder stays as it is. With
+``--until`` no run goes on beyond that time of day. Of what did not run, or failed, the page says
+so. ``--only-page`` runs nothing.
 """
 
 import argparse
@@ -18,12 +21,13 @@ import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from commands import PROGRAM, STOPPED
+from truth_tables import POTENTIALS, SECTIONS, STAGES, Column, Section, Table
 
 from lammpsfit.report.facts import value_words
 from lammpsfit.structure.blocks import Estimate
@@ -33,175 +37,43 @@ SILICA = Path("examples") / "silica"
 JOB = SILICA / "quick.toml"
 CRYSTALS = (SILICA / "alpha_quartz.cif", SILICA / "beta_cristobalite.cif")
 PAGE = ROOT / "docs" / "which_silica_potential.md"
-BEGIN, END = "<!-- begin: ci/truth.py -->", "<!-- end: ci/truth.py -->"
 
-POTENTIALS = ("SHIK", "BKS", "CHIK", "ML-ALL", "ML", "ML-SiO", "Teter", "PMMCS", "BKS-Ewald")
-"""Those of the library that hold Si and O, in the order they are run."""
-
-TIMES = {"crystals": (5, 15), "liquid": (5, 15), "glass": (3, 6)}
+TIMES = {"crystals": (5, 15), "liquid": (5, 15)}
 """ps of each run before the first frame, and of sampling; no crystal takes any."""
 
-STAGES = ("crystals", "liquid", "glass")
-"""What is run of every potential, in this order."""
+GLASS_TIMES = (3, 6)
+"""The same of all glasses."""
+
+HEATED = (500, 700)
+"""K that glasses are heated to, for their expansion."""
+
+SILICATES = {"sodium-15": ("Na6Si17O40", 63, 2.327), "sodium-25": ("Na2Si3O7", 12, 2.412)}
+"""Formula, atoms in it, and density in g/cm³ that the liquid has before it is cooled."""
+
+SILICATE = """title = "sodium silicate"
+potential = "SHIK"
+seed = 1
+
+[system]
+formula = "{formula}"
+atoms = {atoms}
+density = {density}
+
+[protocol]
+temperature = 3000.0
+relax = 3.0
+sample = 6.0
+
+[pressure]
+value = 0.0
+
+[parameters]
+"A_Si-O" = {{ factor = 2.0 }}
+"""
+"""The job of a sodium silicate: no g(r) is known of it."""
 
 ATTEMPTS = 3
 """How often a run is begun that a busy machine made too slow: lammpsfit takes it for hung."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One quantity of a table: where ``validate.json`` has it, and what is known of it.
-
-    `part` is the beginning of the name of a part.
-    """
-
-    title: str
-    stage: str
-    part: str
-    fact: str
-    known: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Columns that stand together, below a heading."""
-
-    heading: str
-    columns: tuple[Column, ...]
-    known: str = "experiment"
-    notes: tuple[str, ...] = field(default=())
-
-
-AB_INITIO = "ab initio"
-
-QUARTZ = (
-    ("C11", "86.8"),
-    ("C33", "105.8"),
-    ("C44", "58.2"),
-    ("C66", "39.9"),
-    ("C12", "7.0"),
-    ("C13", "11.9"),
-    ("C14", "18.0"),
-)
-"""Elastic constants of alpha-quartz in GPa, of experiment."""
-
-TABLES = (
-    Table(
-        "The liquid at 3600 K: structure",
-        (
-            Column("R (%)", "liquid", "liquid", "R"),
-            Column(
-                "O-Si-O overlap (%)",
-                "liquid",
-                "liquid",
-                "O-Si-O: overlap with the reference",
-                "100",
-            ),
-            Column(
-                "Si-O-Si overlap (%)",
-                "liquid",
-                "liquid",
-                "Si-O-Si: overlap with the reference",
-                "100",
-            ),
-            Column("Si-O-Si mean (°)", "liquid", "liquid", "Si-O-Si: mean angle", "136.2"),
-        ),
-        AB_INITIO,
-        (
-            "R is the deviation from g(r) of the ab initio liquid, the overlap the common part "
-            "of two distributions of bond angles. [Validating a potential](validation.md) says how "
-            "they are measured, and where the ab initio values are from.",
-        ),
-    ),
-    Table(
-        "The liquid at 3600 K and 2.2 g/cm³: pressure and diffusion",
-        (
-            Column("P (GPa)", "liquid", "liquid", "pressure"),
-            Column("D of Si (10⁻⁵ cm²/s)", "liquid", "liquid", "Si: diffusion"),
-            Column("D of O (10⁻⁵ cm²/s)", "liquid", "liquid", "O: diffusion"),
-            Column("exponent of O", "liquid", "liquid", "O: d ln MSD / d ln t (1 if diffusive)"),
-        ),
-        "",
-        (
-            "Where the exponent is well below 1, atoms are still in their cages: D is an upper "
-            "bound then.",
-        ),
-    ),
-    Table(
-        "The glass at 300 K and zero pressure: density and moduli",
-        (
-            Column("density (g/cm³)", "glass", "glass", "density", "2.203"),
-            Column("bulk modulus (GPa)", "glass", "glass", "bulk modulus, 0 K", "36.4"),
-            Column("Young's modulus (GPa)", "glass", "glass", "Young's modulus, 0 K", "72 to 75"),
-            Column("Poisson's ratio", "glass", "glass", "Poisson's ratio, 0 K"),
-        ),
-        notes=(
-            "Moduli are those of the glass at rest, strained both ways, with forces brought to "
-            "zero. Errors are those within one glass; another glass of this size differs by more.",
-        ),
-    ),
-    Table(
-        "The glass at 300 K: structure",
-        (
-            Column(
-                "first peak of neutron S(q) (1/Å)",
-                "glass",
-                "glass",
-                "neutron S(q): first peak at",
-                "1.52",
-            ),
-            Column("its height", "glass", "glass", "neutron S(q): its height"),
-            Column("Si as Q4 (%)", "glass", "glass", "Si as Q4", "100"),
-            Column("Si-O-Si mean (°)", "glass", "glass", "Si-O-Si: mean angle", "151"),
-        ),
-    ),
-    Table(
-        "Alpha-quartz at rest: cell",
-        tuple(
-            Column(*words)
-            for words in (
-                ("a (Å)", "crystals", "alpha_quartz", "a", "4.916"),
-                ("c (Å)", "crystals", "alpha_quartz", "c", "5.405"),
-                ("density (g/cm³)", "crystals", "alpha_quartz", "density", "2.646"),
-                ("bulk modulus (GPa)", "crystals", "alpha_quartz", "bulk modulus", "37.4"),
-            )
-        ),
-    ),
-    Table(
-        "Alpha-quartz at rest: elastic constants (GPa)",
-        tuple(Column(C, "crystals", "alpha_quartz", C, known) for C, known in QUARTZ),
-        notes=(
-            "C14 changes its sign where x is turned by 180° about z. Crystals are at 0 K, "
-            "experiments at room temperature.",
-        ),
-    ),
-    Table(
-        "Beta-cristobalite at rest",
-        tuple(
-            Column(*words)
-            for words in (
-                ("a (Å)", "crystals", "beta_cristobalite", "a", "7.166"),
-                ("b (Å)", "crystals", "beta_cristobalite", "b", "7.166"),
-                ("c (Å)", "crystals", "beta_cristobalite", "c", "7.166"),
-                ("density (g/cm³)", "crystals", "beta_cristobalite", "density", "2.169"),
-            )
-        ),
-        notes=(
-            "The cubic crystal of high temperatures is a mean over oxygen atoms that are off its "
-            "ideal places. At 0 K some potentials leave it for a denser one with bent bridges; a "
-            "cell larger than that of experiment has Si-O-Si at 180°.",
-        ),
-    ),
-)
-
-SOURCES = """Experiment: the moduli of the glass as
-[doi:10.1038/s41524-024-01390-8](https://doi.org/10.1038/s41524-024-01390-8) tabulates them, its
-density 2.203 ± 0.003 g/cm³; the peak of neutron diffraction is measured again in
-[arXiv:2604.21222](https://arxiv.org/abs/2604.21222); Si-O-Si by NMR
-([doi:10.1103/PhysRevB.62.R4786](https://doi.org/10.1103/PhysRevB.62.R4786)); elastic constants of
-quartz from [doi:10.1063/1.1703099](https://doi.org/10.1063/1.1703099) (C14 without its sign), and
-the bulk modulus that follows from them; the cells as `examples/silica/alpha_quartz.cif` and
-`beta_cristobalite.cif` have them, with their sources."""
 
 
 def main() -> None:
@@ -221,9 +93,21 @@ def main() -> None:
         for _ in range(ATTEMPTS):
             for stage in options.stages:
                 for name in options.potentials:
+                    if name not in potentials_of(stage):
+                        continue
                     if study.done(name, stage) is None and study.run(name, stage, until):
                         write(study)
     write(study)
+
+
+def potentials_of(stage: str) -> tuple[str, ...]:
+    """Return those that a stage is run of."""
+    return next(section.potentials for section in SECTIONS if stage in section.stages)
+
+
+def times(stage: str) -> tuple[int, int]:
+    """Return the ps before the first frame, and of sampling."""
+    return TIMES.get(stage, GLASS_TIMES)
 
 
 def clock(text: str) -> datetime:
@@ -256,22 +140,42 @@ class Study:
 
     def options(self, stage: str) -> list[str]:
         """Return the options of the command that set what is run."""
-        relax, sample = TIMES[stage]
-        size = ["--atoms", self.atoms, "--relax", relax, "--sample", sample, "--workers", 1]
+        relax, sample = times(stage)
+        size = ["--atoms", self.atoms_of(stage), "--relax", relax, "--sample", sample]
+        glass = ["--no-liquid", "--quench", f"{self.rate:g}", "--quench-pressure", 0]
         own = {
             "crystals": ["--no-liquid", *(f"--crystal={path}" for path in CRYSTALS)],
             "liquid": [],
-            "glass": ["--no-liquid", "--quench", f"{self.rate:g}", "--quench-pressure", 0],
+            "expansion": [*glass, *(f"--expansion={T}" for T in HEATED)],
         }
-        return [str(word) for word in [*size, "--no-npt", *own[stage]]]
+        return [str(word) for word in [*size, "--workers", 1, "--no-npt", *own.get(stage, glass)]]
+
+    def atoms_of(self, stage: str) -> int:
+        """Return the atoms of a box: whole formulas of a silicate."""
+        if stage not in SILICATES:
+            return self.atoms
+        _, unit, _ = SILICATES[stage]
+        return round(self.atoms / unit) * unit
+
+    def job(self, stage: str) -> Path:
+        """Return the job of a stage; that of a silicate is written into the folder."""
+        if stage not in SILICATES:
+            return JOB
+        formula, _, density = SILICATES[stage]
+        path = self.folder / f"{stage}.toml"
+        text = SILICATE.format(formula=formula, atoms=self.atoms_of(stage), density=density)
+        path.write_text(text, "utf-8")
+        return path
 
     def run(self, name: str, stage: str, until: datetime | None) -> bool:
         """Run a stage; return whether there is time for another."""
         left = math.inf if until is None else (until - datetime.now()).total_seconds()
         if left < 60:
             return False
-        out = self.folder / name
-        words = [PROGRAM, "validate", name, "--job", JOB, "-o", out, *self.options(stage)]
+        # silica without sodium, and heated, begins with the glass that is there
+        out = self.folder / (f"{name}-{stage}" if stage in SILICATES else name)
+        words = [PROGRAM, "validate", name, "--job", self.job(stage), "-o", out]
+        words += self.options(stage)
         if math.isfinite(left):
             words += ["--walltime", str(int(left))]
         print(time.strftime("%H:%M:%S"), *words, flush=True)
@@ -302,9 +206,10 @@ class Study:
         self.record(name, stage).write_text(json.dumps(record, indent=1), "utf-8")
         return True
 
-    def records(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what is finished, by potential and stage."""
-        found = {(name, stage): self.done(name, stage) for name in POTENTIALS for stage in STAGES}
+    def records(self, section: Section) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return what is finished of a section, by potential and stage."""
+        keys = [(name, stage) for name in section.potentials for stage in section.stages]
+        found = {key: self.done(*key) for key in keys}
         return {key: record for key, record in found.items() if record is not None}
 
 
@@ -316,53 +221,57 @@ def machine() -> str:
 
 
 def write(study: Study) -> None:
-    """Write the tables into the page, between its markers."""
+    """Write the tables into the page, each section between its markers."""
     text = PAGE.read_text("utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    parts = "\n\n".join(content(study))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{parts}\n\n{END}{after}", "utf-8")
+    for section in SECTIONS:
+        begin, end = (f"<!-- {word}: {section.name} -->" for word in ("begin", "end"))
+        before, rest = text.split(begin)
+        there, after = rest.split(end)
+        records = study.records(section)
+        if records or not there.strip():
+            parts = "\n\n".join(content(study, section, records))
+            text = f"{before}{begin}\n\n{parts}\n\n{end}{after}"
+    PAGE.write_text(text, "utf-8")
 
 
-def content(study: Study) -> Iterator[str]:
+Records = Mapping[tuple[str, str], Mapping[str, Any]]
+
+
+def content(study: Study, section: Section, records: Records) -> Iterator[str]:
     """Make the paragraphs between the markers."""
-    records = study.records()
-    yield how(study, records)
-    for table in TABLES:
+    yield how(study, section, records)
+    for table in section.tables:
         yield f"## {table.heading}"
-        yield "\n".join(rows(table, records))
+        yield "\n".join(rows(table, section.potentials, records))
         yield from table.notes
-    yield SOURCES
-    yield from missing(records)
+    yield section.sources
+    yield from missing(section, records)
 
 
-def how(study: Study, records: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
+def how(study: Study, section: Section, records: Records) -> str:
     """Say when, where and how the runs were made."""
     dates = sorted({record["date"] for record in records.values()})
     machines = sorted({record["machine"] for record in records.values()})
     minutes = sum(record["cpu_s"] for record in records.values()) / 60
-    when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "nothing was run yet"
-    liquid, glass = (" + ".join(map(str, TIMES[stage])) for stage in ("liquid", "glass"))
-    return (
-        f"{when}; {' and '.join(machines)}, {minutes:.0f} core minutes. {study.atoms} atoms, one "
-        f"run each, all from the same liquid, made with CHIK. Liquids: {liquid} ps (to relax, to "
-        f"sample). Glasses: cooled from 3600 K to 300 K at {study.rate:g} K/ps and zero pressure, "
-        f"{glass} ps there. Errors are standard errors within one run."
-    )
+    when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
+    where = f"{when}; {' and '.join(machines)}, {minutes:.0f} core minutes. " if dates else ""
+    lengths = {stage: " + ".join(map(str, times(stage))) for stage in STAGES}
+    return where + section.runs.format(atoms=study.atoms, rate=study.rate, **lengths)
 
 
-def rows(table: Table, records: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[str]:
+def rows(table: Table, potentials: tuple[str, ...], records: Records) -> Iterator[str]:
     """Make the lines of a table: what is known first, then a line for each potential."""
     yield "| | " + " | ".join(column.title for column in table.columns) + " |"
     yield "|---|" + "---|" * len(table.columns)
     if table.known:
         known = " | ".join(column.known for column in table.columns)
         yield f"| *{table.known}* | {known} |"
-    for name in POTENTIALS:
+    for name in potentials:
         cells = (cell(column, name, records) for column in table.columns)
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def cell(column: Column, name: str, records: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
+def cell(column: Column, name: str, records: Records) -> str:
     record = records.get((name, column.stage))
     if record is None:
         return "not run"
@@ -374,15 +283,15 @@ def cell(column: Column, name: str, records: Mapping[tuple[str, str], Mapping[st
     return "failed" if record["failures"] else ""
 
 
-def missing(records: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[str]:
+def missing(section: Section, records: Records) -> Iterator[str]:
     """Name what was not run, and what failed and why."""
-    for stage in STAGES:
-        names = [name for name in POTENTIALS if (name, stage) not in records]
+    for stage, words in section.stages.items():
+        names = [name for name in section.potentials if (name, stage) not in records]
         if names:
-            yield f"Not run: the {stage} of {', '.join(names)}."
+            yield f"Not run: {words} of {', '.join(names)}."
     for (name, stage), record in records.items():
         for why in record["failures"].values():
-            yield f"Failed: the {stage} of {name}: {why.strip()}."
+            yield f"Failed: {section.stages[stage]} of {name}: {why.strip()}."
 
 
 if __name__ == "__main__":
