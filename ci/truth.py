@@ -41,13 +41,17 @@ PAGE = ROOT / "docs" / "which_silica_potential.md"
 TIMES = {"crystals": (5, 15), "liquid": (5, 15)}
 """ps of each run before the first frame, and of sampling; no crystal takes any."""
 
+LEAST_ATOMS = {"PMMCS": (1536, 1000)}
+"""Fewest atoms whose box is twice as wide as the cutoff of an Ewald sum: cells of silica, and of
+sodium silicates."""
+
 GLASS_TIMES = (3, 6)
 """The same of all glasses."""
 
 HEATED = (500, 700)
 """K that glasses are heated to, for their expansion."""
 
-SILICATES = {"sodium-15": ("Na6Si17O40", 63, 2.327), "sodium-25": ("Na2Si3O7", 12, 2.412)}
+SILICATES = {"sodium-15": ("Na6Si17O37", 60, 2.327), "sodium-25": ("Na2Si3O7", 12, 2.412)}
 """Formula, atoms in it, and density in g/cm³ that the liquid has before it is cooled."""
 
 SILICATE = """title = "sodium silicate"
@@ -136,12 +140,12 @@ class Study:
         if not path.exists():
             return None
         content = json.loads(path.read_text("utf-8"))
-        return content if content["options"] == self.options(stage) else None
+        return content if content["options"] == self.options(name, stage) else None
 
-    def options(self, stage: str) -> list[str]:
+    def options(self, name: str, stage: str) -> list[str]:
         """Return the options of the command that set what is run."""
         relax, sample = times(stage)
-        size = ["--atoms", self.atoms_of(stage), "--relax", relax, "--sample", sample]
+        size = ["--atoms", self.atoms_of(name, stage), "--relax", relax, "--sample", sample]
         glass = ["--no-liquid", "--quench", f"{self.rate:g}", "--quench-pressure", 0]
         own = {
             "crystals": ["--no-liquid", *(f"--crystal={path}" for path in CRYSTALS)],
@@ -150,20 +154,22 @@ class Study:
         }
         return [str(word) for word in [*size, "--workers", 1, "--no-npt", *own.get(stage, glass)]]
 
-    def atoms_of(self, stage: str) -> int:
-        """Return the atoms of a box: whole formulas of a silicate."""
+    def atoms_of(self, name: str, stage: str) -> int:
+        """Return the atoms of a box: whole formulas of a silicate, and enough for the cutoff."""
+        cells, atoms = LEAST_ATOMS.get(name, (0, 0))
         if stage not in SILICATES:
-            return self.atoms
+            return max(self.atoms, cells)
         _, unit, _ = SILICATES[stage]
-        return round(self.atoms / unit) * unit
+        return math.ceil(max(self.atoms, atoms) / unit) * unit
 
-    def job(self, stage: str) -> Path:
+    def job(self, name: str, stage: str) -> Path:
         """Return the job of a stage; that of a silicate is written into the folder."""
         if stage not in SILICATES:
             return JOB
         formula, _, density = SILICATES[stage]
         path = self.folder / f"{stage}.toml"
-        text = SILICATE.format(formula=formula, atoms=self.atoms_of(stage), density=density)
+        atoms = self.atoms_of(name, stage)
+        text = SILICATE.format(formula=formula, atoms=atoms, density=density)
         path.write_text(text, "utf-8")
         return path
 
@@ -174,8 +180,8 @@ class Study:
             return False
         # silica without sodium, and heated, begins with the glass that is there
         out = self.folder / (f"{name}-{stage}" if stage in SILICATES else name)
-        words = [PROGRAM, "validate", name, "--job", self.job(stage), "-o", out]
-        words += self.options(stage)
+        words = [PROGRAM, "validate", name, "--job", self.job(name, stage), "-o", out]
+        words += self.options(name, stage)
         if math.isfinite(left):
             words += ["--walltime", str(int(left))]
         print(time.strftime("%H:%M:%S"), *words, flush=True)
@@ -196,7 +202,7 @@ class Study:
         if ended.returncode == 0:
             content = json.loads((out / "validate.json").read_text("utf-8"))
         record = {
-            "options": self.options(stage),
+            "options": self.options(name, stage),
             "date": time.strftime("%Y-%m-%d"),
             "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
             "machine": machine(),

@@ -224,7 +224,8 @@ SECTIONS = (
         POTENTIALS,
         {"crystals": "the crystals", "liquid": "the liquid", "glass": "the glass"},
         SILICA_TABLES,
-        "{atoms} atoms, one run each, all from the same liquid, made with CHIK. Liquids: {liquid} "
+        "{atoms} atoms, one run each, all from the same liquid, made with CHIK; PMMCS has "
+        "1536 atoms, since its Ewald sum needs a larger box. Liquids: {liquid} "
         "ps (to relax, to sample). Glasses: cooled from 3600 K to 300 K at {rate:g} K/ps and zero "
         "pressure, {glass} ps there. Errors are standard errors within one run.",
         SILICA_SOURCES,
@@ -234,9 +235,9 @@ SECTIONS = (
         POTENTIALS,
         {"expansion": "the expansion"},
         (EXPANSION_TABLE,),
-        "Glasses of {atoms} atoms, cooled from 3600 K at {rate:g} K/ps, heated to 700 K and cooled "
-        "again as fast, all at zero pressure; {expansion} ps at each temperature (to relax, to "
-        "sample).",
+        "Glasses of {atoms} atoms (PMMCS: 1536), cooled from 3600 K at {rate:g} K/ps, heated to "
+        "700 K and cooled again as fast, all at zero pressure; {expansion} ps at each temperature "
+        "(to relax, to sample).",
         "Experiment: [doi:10.1063/1.2948551](https://doi.org/10.1063/1.2948551).",
     ),
     Section(
@@ -244,9 +245,10 @@ SECTIONS = (
         SODIUM,
         {stage: f"{x} mol % Na₂O" for stage, x in NA2O.items()},
         SODIUM_TABLES,
-        "Some {atoms} atoms, one glass each. From 3000 K (without sodium 3600 K), all of a "
-        "composition from the same liquid, made with SHIK (without sodium with CHIK), cooled to "
-        "300 K at {rate:g} K/ps and zero pressure, {glass} ps there (to relax, to sample).",
+        "{atoms} atoms or up to 60 more, one glass each; PMMCS has 1536 without sodium, else 1008 "
+        "or 1020, since its Ewald sum needs a larger box. From 3000 K (without sodium 3600 K), all "
+        "of a composition from the same liquid, made with SHIK (without sodium with CHIK), cooled "
+        "to 300 K at {rate:g} K/ps and zero pressure, {glass} ps there (to relax, to sample).",
         "Experiment: as Jabraoui et al. (2025) give them beside their simulations.",
     ),
 )
