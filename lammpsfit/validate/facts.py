@@ -1,22 +1,17 @@
 """Numbers of a validation: what each run says, beside what is known."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from lammpsfit.md.crystal import Crystal, lattice
 from lammpsfit.md.observation import Observation, together
 from lammpsfit.md.observe import Part
-from lammpsfit.md.read_structure import true_density
 from lammpsfit.report.facts import REFERENCE, Fact
-from lammpsfit.structure.blocks import Estimate, block_estimate, mean_and_error
+from lammpsfit.structure.blocks import Estimate
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.curves import first_peak, jackknife, mean, overlap, peak
 from lammpsfit.structure.diffusion import activation_energy
-from lammpsfit.structure.elasticity import Moduli, bulk_modulus, isotropic
-from lammpsfit.structure.expansion import linear_expansion
 from lammpsfit.structure.network import LONGEST_RING, MOST_BRIDGES, mean_network
 from lammpsfit.structure.observables import Observables
 from lammpsfit.structure.rdf import FloatArray
@@ -28,9 +23,10 @@ from lammpsfit.validate.known import (
     reference_coordination,
     reference_of,
 )
-from lammpsfit.validate.plan import Plan, Run
+from lammpsfit.validate.plan import Plan
+from lammpsfit.validate.rows import Rows, Sound, of_blocks, of_run, plain, scaled, sound_runs
 from lammpsfit.validate.run import Results
-from lammpsfit.validate.store import Result
+from lammpsfit.validate.solids import crystals, expansion, moduli
 from lammpsfit.validate.totals import totals
 
 TEN_MICRO_CM2_PER_S = 10.0
@@ -42,22 +38,19 @@ R_WIDTH, Q_WIDTH = 0.04, 0.15
 RARE = 1e-3
 """Kinds of formers and rings that no potential has more often are left out."""
 
-Sound = Mapping[str, Observation]
-"""Runs of one part that did not fail, by label."""
-
 
 def all_facts(plan: Plan, results: Results) -> list[Fact]:
     """Make the facts of every part."""
     found: list[Fact] = []
     for part in plan.parts:
         if part is Part.CRYSTAL:
-            found += _crystals(plan, results)
+            found += crystals(plan, results)
             continue
         if part is Part.DIFFUSION:
             found += [Fact(*row) for row in _temperatures(plan, results)]
             continue
         if part is Part.EXPANSION:
-            found += [Fact(heading(plan, part), *row) for row in _expansion(plan, results)]
+            found += [Fact(heading(plan, part), *row) for row in expansion(plan, results)]
             continue
         runs = sound(plan, results, part)
         if not runs:
@@ -69,25 +62,14 @@ def all_facts(plan: Plan, results: Results) -> list[Fact]:
         if part is Part.LIQUID:
             found += [Fact(name, *row) for row in _diffusion(runs)]
         if part is Part.GLASS:
-            found += [Fact(name, *row) for row in _moduli(plan, results)]
+            found += [Fact(name, *row) for row in moduli(plan, results)]
     return found
 
 
 def sound(plan: Plan, results: Results, part: Part) -> dict[str, Observation]:
     """Return the runs of a part that did not fail, by label; several glasses as one."""
-    several = {label: _sound(results[label], plan.of(part)) for label in plan.potentials}
+    several = {label: sound_runs(results[label], plan.of(part)) for label in plan.potentials}
     return {label: together(runs) for label, runs in several.items() if runs}
-
-
-def _sound(results: Mapping[Run, Result], runs: Sequence[Run]) -> list[Observation]:
-    found = (results[run] for run in runs)
-    return [one for one in found if isinstance(one, Observation)]
-
-
-def _of_run(results: Results, run: Run) -> dict[str, Observation]:
-    """Return what came of one run of each potential, where it did not fail."""
-    every = ((label, found[run]) for label, found in results.items())
-    return {label: one for label, one in every if isinstance(one, Observation)}
 
 
 def heading(plan: Plan, part: Part) -> str:
@@ -111,19 +93,16 @@ def heading(plan: Plan, part: Part) -> str:
     return f"{part}, {temperature:g} K, {system.density:g} g/cm³"
 
 
-Rows = Iterator[tuple[str, str, Mapping[str, Estimate]]]
-
-
 def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
     def each(name: str, factor: float = 1.0) -> dict[str, Estimate]:
-        return {x: _scaled(run.series.estimate(name), factor) for x, run in runs.items()}
+        return {x: scaled(run.series.estimate(name), factor) for x, run in runs.items()}
 
     wanted = {c.name: c.wanted for c in plan.problem.target.columns if c.wanted is not None}
     yield "temperature", "K", each("temperature")
     if part is Part.DENSITY:
         density = each("density")
         if "density" in wanted:
-            density[REFERENCE] = _plain(wanted["density"])
+            density[REFERENCE] = plain(wanted["density"])
         yield "density", "g/cm³", density
         yield (
             "drift of the density",
@@ -135,7 +114,7 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
         yield "density", "g/cm³", each("density")
     pressure = each("pressure", 1 / BAR_PER_GPA)
     if part is Part.LIQUID and "pressure" in wanted:
-        pressure[REFERENCE] = _plain(wanted["pressure"] / BAR_PER_GPA)
+        pressure[REFERENCE] = plain(wanted["pressure"] / BAR_PER_GPA)
     yield "pressure", "GPa", pressure
     yield "energy", "eV/atom", each("energy")
     if len(plan.of(part)) > 1:
@@ -180,7 +159,7 @@ def _first_shells(plan: Plan, part: Part, structures: Mapping[str, Observables])
         known = reference_of(plan, pair)
         if known is not None and part is Part.LIQUID:
             at, high = first_peak(*known, R_WIDTH)
-            where[REFERENCE], height[REFERENCE] = _plain(at), _plain(high)
+            where[REFERENCE], height[REFERENCE] = plain(at), plain(high)
         yield f"g({pair}): first peak at", "Å", where
         yield f"g({pair}): its height", "", height
 
@@ -192,14 +171,14 @@ def _coordination(plan: Plan, part: Part, structures: Mapping[str, Observables])
         values = {x: several[k].number for x, several in found.items()}
         known = reference_coordination(plan, first.centre, first.neighbour)
         if known is not None and part is Part.LIQUID:
-            values[REFERENCE] = _plain(known)
+            values[REFERENCE] = plain(known)
         yield f"{first.neighbour} around {first.centre}", "", values
         shares = {}
         for label, several in found.items():
             one = several[k]
             if usual < one.fraction.size:
                 share = Estimate(float(one.fraction[usual]), float(one.error[usual]))
-                shares[label] = _scaled(share, 100.0)
+                shares[label] = scaled(share, 100.0)
         yield f"{first.centre} with {usual} {first.neighbour}", "%", shares
 
 
@@ -215,10 +194,10 @@ def _angles(plan: Plan, part: Part, structures: Mapping[str, Observables]) -> Ro
             peaks[label] = jackknife(blocks, partial(_top, theta))
             if REFERENCE in known:
                 shared = partial(_overlap, theta, known[REFERENCE])
-                overlaps[label] = _scaled(jackknife(blocks, shared), 100.0)
+                overlaps[label] = scaled(jackknife(blocks, shared), 100.0)
         for label, (theta, p) in known.items():
-            means[label], peaks[label] = _plain(mean(theta, p)), _plain(peak(theta, p)[0])
-            overlaps[label] = _plain(100 * overlap(p, known[REFERENCE][1]))
+            means[label], peaks[label] = plain(mean(theta, p)), plain(peak(theta, p)[0])
+            overlaps[label] = plain(100 * overlap(p, known[REFERENCE][1]))
         yield f"{triple}: mean angle", "°", means
         yield f"{triple}: peak at", "°", peaks
         if overlaps:
@@ -255,12 +234,12 @@ def _diffraction(structures: Mapping[str, Observables], measured: Mapping[str, M
             height[label] = jackknife(found[probe], partial(_first, 1, Q_WIDTH, q))
             if known is not None:
                 off = jackknife(found[probe], partial(known.distance, q))
-                distance[label] = _scaled(off, 100.0)
+                distance[label] = scaled(off, 100.0)
         if known is not None:
             q = next(iter(structures.values())).factors.q
             q = q[known.covers(q)]
             at, high = first_peak(q, known.at(q), Q_WIDTH)
-            where[REFERENCE], height[REFERENCE] = _plain(at), _plain(high)
+            where[REFERENCE], height[REFERENCE] = plain(at), plain(high)
         yield f"{probe} S(q): first peak at", "1/Å", where
         yield f"{probe} S(q): its height", "", height
         if distance:
@@ -276,7 +255,7 @@ def _network(structures: Mapping[str, Observables]) -> Rows:
     for k, former in enumerate(next(iter(structures.values())).formers):
         for n in range(MOST_BRIDGES + 1):
             if any(one[:, k, n].mean() >= RARE for one in qn.values()):
-                shares = {x: _scaled(_of_blocks(one[:, k, n]), 100.0) for x, one in qn.items()}
+                shares = {x: scaled(of_blocks(one[:, k, n]), 100.0) for x, one in qn.items()}
                 yield f"{former} as Q{n}", "%", shares
     rings = {x: found[1] for x, found in blocks.items()}
     for size in range(LONGEST_RING + 1):
@@ -284,117 +263,14 @@ def _network(structures: Mapping[str, Observables]) -> Rows:
             yield (
                 f"rings of {size} for each former",
                 "",
-                {x: _of_blocks(one[:, size]) for x, one in rings.items()},
+                {x: of_blocks(one[:, size]) for x, one in rings.items()},
             )
-
-
-def _of_blocks(values: FloatArray) -> Estimate:
-    return Estimate(*map(float, mean_and_error(values)))
-
-
-def _moduli(plan: Plan, results: Results) -> Rows:
-    """Moduli of the glasses; of several, means with the scatter between them."""
-    found: dict[str, list[Moduli]] = {}
-    for label in plan.potentials:
-        runs = _sound(results[label], plan.of(Part.GLASS))
-        found[label] = [isotropic(run.solid.stiffness) for run in runs if run.solid is not None]
-    for words, unit, name in (
-        ("bulk modulus, 0 K", "GPa", "bulk"),
-        ("shear modulus, 0 K", "GPa", "shear"),
-        ("Young's modulus, 0 K", "GPa", "young"),
-        ("Poisson's ratio, 0 K", "", "poisson"),
-    ):
-        values = {x: [getattr(one, name) for one in several] for x, several in found.items()}
-        yield words, unit, {x: _of_glasses(several) for x, several in values.items() if several}
-
-
-def _of_glasses(several: Sequence[Estimate]) -> Estimate:
-    if len(several) == 1:
-        return several[0]
-    return _of_blocks(np.array([one.mean for one in several]))
-
-
-def _expansion(plan: Plan, results: Results) -> Rows:
-    """Densities at each temperature, and the expansion; of several glasses, their means."""
-    assert plan.quench is not None
-    densities: dict[str, list[list[Estimate]]] = {}
-    for label in plan.potentials:
-        runs = _sound(results[label], plan.of(Part.EXPANSION))
-        if runs:
-            densities[label] = [_at_each(plan, run) for run in runs]
-    if not densities:
-        return
-    for k, T in enumerate(plan.expansion):
-        again = ", cooled again" if k and plan.quench.temperature == T else ""
-        each = {x: _of_glasses([one[k] for one in several]) for x, several in densities.items()}
-        yield f"density at {T:g} K{again}", "g/cm³", each
-    yield (
-        "linear thermal expansion",
-        "10⁻⁶/K",
-        {
-            x: _scaled(_of_glasses([linear_expansion(plan.expansion, one) for one in several]), 1e6)
-            for x, several in densities.items()
-        },
-    )
-
-
-def _at_each(plan: Plan, run: Observation) -> list[Estimate]:
-    """Return the density at each temperature of the expansion of a glass."""
-    several = run.series.density.reshape(len(plan.expansion), -1)
-    blocks = run.series.blocks // len(plan.expansion)
-    return [block_estimate(density, blocks) for density in several]
-
-
-EDGES = (("a", "Å"), ("b", "Å"), ("c", "Å"), ("alpha", "°"), ("beta", "°"), ("gamma", "°"))
-"""Lattice parameters."""
-
-SMALL = 0.01
-"""Elastic constants that are smaller than this part of the largest, for all, are left out."""
-
-
-def _crystals(plan: Plan, results: Results) -> Iterator[Fact]:
-    """Cells, densities and elastic constants of crystals at rest, beside the cells of the files."""
-    for run in plan.of(Part.CRYSTAL):
-        if runs := _of_run(results, run):
-            for row in _crystal(plan, run, runs):
-                yield Fact(f"{run.variant}, 0 K, zero pressure", *row)
-
-
-def _crystal(plan: Plan, run: Run, runs: Sound) -> Rows:
-    known = lattice(plan.crystals[run.variant].cell)
-    solids = {x: one.solid for x, one in runs.items() if one.solid is not None}
-    cells = {}
-    for label, solid in solids.items():
-        task = plan.task(label, run, Path())
-        assert isinstance(task, Crystal)
-        cells[label] = task.lattice(solid)
-    for k, (name, unit) in enumerate(EDGES):
-        yield (
-            name,
-            unit,
-            {REFERENCE: _plain(known[k])} | {x: _plain(cell[k]) for x, cell in cells.items()},
-        )
-    density = {x: _plain(one.series.density[0]) for x, one in runs.items()}
-    yield (
-        "density",
-        "g/cm³",
-        {REFERENCE: _plain(true_density(plan.crystals[run.variant]))} | density,
-    )
-    yield "energy", "eV/atom", {x: _plain(one.series.energy[0]) for x, one in runs.items()}
-    bulk = {x: _plain(bulk_modulus(solid.stiffness)) for x, solid in solids.items()}
-    yield "bulk modulus", "GPa", bulk
-    largest = max(float(np.abs(solid.stiffness).max()) for solid in solids.values())
-    for i in range(6):
-        for j in range(i, 6):
-            constants = {x: solid.stiffness[i, j] for x, solid in solids.items()}
-            if max(map(abs, constants.values())) > SMALL * largest:
-                yield f"C{i + 1}{j + 1}", "GPa", {x: _plain(C) for x, C in constants.items()}
 
 
 def _diffusion(runs: Sound) -> Rows:
     for name in next(iter(runs.values())).displacements:
         moved = {x: run.displacements[name] for x, run in runs.items()}
-        values = {x: _scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
+        values = {x: scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
         yield f"{name}: diffusion", "10⁻⁵ cm²/s", values
         yield (
             f"{name}: d ln MSD / d ln t (1 if diffusive)",
@@ -416,9 +292,9 @@ def _temperatures(
     for species in plan.problem.system.species:
         coefficients: dict[str, list[Estimate]] = {label: [] for label in plan.potentials}
         for T, _, run in at:
-            runs_at = _of_run(results, run)
+            runs_at = of_run(results, run)
             moved = {x: one.displacements[species] for x, one in runs_at.items()}
-            D = {x: _scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
+            D = {x: scaled(one.coefficient, TEN_MICRO_CM2_PER_S) for x, one in moved.items()}
             yield name, f"{species}: diffusion at {T:g} K", "10⁻⁵ cm²/s", D
             exponents = {x: one.exponent for x, one in moved.items()}
             yield name, f"{species}: d ln MSD / d ln t at {T:g} K", "", exponents
@@ -437,11 +313,3 @@ def _first(which: int, width: float, x: FloatArray, y: FloatArray) -> float:
 
 def _top(x: FloatArray, y: FloatArray) -> float:
     return peak(x, y)[0]
-
-
-def _plain(value: float) -> Estimate:
-    return Estimate(float(value), float("nan"))
-
-
-def _scaled(estimate: Estimate, factor: float) -> Estimate:
-    return Estimate(factor * estimate.mean, factor * estimate.error)
