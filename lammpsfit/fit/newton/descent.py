@@ -6,7 +6,8 @@ step goes as far down as that linear model is to be trusted
 What makes it work with noise:
 
 - the radius is in the metric of the fluctuations, in which all directions of the narrow, curved
-  valleys of pair potentials are alike;
+  valleys of pair potentials are alike, and a step follows the curve
+  (:mod:`lammpsfit.fit.newton.course`);
 - all runs near a point are pooled there by reweighting, so that the model sharpens while the
   steps get shorter, and no run is worth more than another because it was lucky;
 - a step is judged by the pooled costs at both its ends: accepted unless it is worse by more than
@@ -26,7 +27,9 @@ from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Outcome, Vector
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.newton import trust_region
+from lammpsfit.fit.newton.course import Course
 from lammpsfit.fit.newton.local_model import Linearise, LocalModel
+from lammpsfit.fit.newton.trust_region import Quadratic
 from lammpsfit.structure.blocks import Estimate
 
 POOR: Final = 0.25
@@ -37,6 +40,12 @@ GOOD: Final = 0.75
 
 SHRINK: Final = 0.4
 """Length of the next step, in those of one that failed or fell short."""
+
+BENT: Final = 0.2
+"""Share of the change of energies that a step means, by which its end may miss it, and ..."""
+
+HALVINGS: Final = 3
+"""... how often shorter steps are tried where it does by more."""
 
 
 DIGITS: Final = 9
@@ -164,13 +173,19 @@ class Trail:
         """Return the metric at a run, shape (d, d)."""
         return self.alone(seen).response.metric
 
+    def apart(self, seen: Seen, x: Vector) -> float:
+        """Return how far the point `x` is from a run, in standard deviations of βΔU."""
+        course = self.alone(seen).course
+        if course is None:
+            return length(x - seen.x, self.metric(seen))
+        return float(np.linalg.norm(course.change(x)))
+
     def pooled(self, seen: Seen) -> LocalModel:
         """Return the model at a run by all runs near it."""
-        F = self.metric(seen)
         others = [
             other
             for other in (*self.runs, *self.beside)
-            if other is not seen and length(other.x - seen.x, F) <= self.settings.reach
+            if other is not seen and self.apart(seen, other.x) <= self.settings.reach
         ]
         if not others:
             return self.alone(seen)
@@ -207,10 +222,9 @@ def descend(start: Vector, domain: Domain, trail: Trail, begin: Seen | None = No
         model, F = trail.pooled(here), trail.metric(here)
         radii = [radius * 0.5**k for k in range(settings.batch)]
         around = _around(domain, here.x, broken, F, settings.smallest / 2)
-        steps = [trust_region.step(model.quadratic, F, here.x, r, around) for r in radii]
-        # rounded, a point on the edge of the guard may be beyond it
-        ends = [around.pull_back(here.x, _rounded(here.x + s)) for s in steps]
-        tried = yield [Try(x, here.id) for x in ends]
+        course = trail.alone(here).course
+        ends = [_end(model.quadratic, F, here.x, r, around, course) for r in radii]
+        tried = yield [Try(x, here.id) for x, _ in ends]
         sound = [seen for seen in tried if seen.outcome.ok]
         for seen in sound:
             trail.add(seen)
@@ -221,19 +235,20 @@ def descend(start: Vector, domain: Domain, trail: Trail, begin: Seen | None = No
                 return End.FAILED
             if failed > 1 and len(path) > 1:
                 path.pop()  # where steps fail time and again, the point itself is not sound
-            longest = max(length(s, F) for s in steps)
+            longest = max(length(s, F) for _, s in ends)
             radius = max(settings.smallest, SHRINK * longest)
             continue
         failed = 0
         before, *reached = (trail.cost2(trail.pooled(seen)) for seen in (here, *sound))
         best, after = min(zip(sound, reached, strict=True), key=lambda found: found[1].mean)
-        promised = model.decrease(best.x - here.x)
+        meaning = next((s for x, s in ends if np.array_equal(x, best.x)), best.x - here.x)
+        promised = model.decrease(meaning)
         fall = _fall(before, after)
         hidden = _hidden(promised, fall)
         if fall.mean > (-fall.error if hidden else 0.0):
             path.append(best)
             del path[: -settings.memory]
-        radius = _radius(radius, length(best.x - here.x, F), promised, fall, settings)
+        radius = _radius(radius, length(meaning, F), promised, fall, settings)
         calm.append(before)
         if not hidden or _seen(_fall(calm[0], after)):
             calm.clear()
@@ -258,6 +273,29 @@ def _rounded(x: Vector) -> Vector:
     """
     rounded: Vector = np.round(x, DIGITS)
     return rounded
+
+
+def _end(
+    model: Quadratic, F: Vector, x: Vector, radius: float, domain: Domain, course: Course | None
+) -> tuple[Vector, Vector]:
+    """Return where the next step from `x` leads, and the step that this comes to.
+
+    Where the point misses the energies that a step means, shorter steps may come lower.
+    """
+    if course is None:
+        # rounded, a point on the edge of the guard may be beyond it
+        s = trust_region.step(model, F, x, radius, domain)
+        end = domain.pull_back(x, _rounded(x + s))
+        return end, end - x
+    ends: list[tuple[Vector, Vector]] = []
+    for _ in range(HALVINGS + 1):
+        s = trust_region.step(model, F, x, radius, domain)
+        end = domain.pull_back(x, _rounded(course.follow(s, domain)))
+        ends.append((end, course.meaning(s, end)))
+        if course.miss(s, end) <= BENT:
+            break
+        radius = length(s, F) / 2
+    return min(ends, key=lambda found: model(found[1]))
 
 
 def _around(

@@ -9,6 +9,7 @@ import numpy as np
 
 from lammpsfit.errors import InputError
 from lammpsfit.fit.base import Vector
+from lammpsfit.fit.newton.course import Course, joined
 from lammpsfit.fit.newton.exact_rows import ExactRows
 from lammpsfit.fit.newton.frame_memory import FrameMemory
 from lammpsfit.fit.newton.trust_region import Quadratic
@@ -39,12 +40,16 @@ class LocalModel:
         Number of runs of equal weight that tell as much.
     watched
         Averages that are part of residuals of several conditions; None where there are none.
+    course
+        How the energies of the frames of the first run change from the point on; None where that
+        is not known: a step leads straight on then.
     """
 
     response: Response
     samples: float
     runs: float = 1.0
     watched: Response | None = None
+    course: Course | None = None
 
     @cached_property
     def quadratic(self) -> Quadratic:
@@ -135,7 +140,20 @@ class Fluctuations:
         response, watched = self._response(runs, frames, x, by_frame)
         by_run = [float(part.sum()) for part in by_frame]
         samples, of_runs = effective_samples(weights), effective_samples(by_run)
-        return LocalModel(response, samples, of_runs, watched)
+        return LocalModel(response, samples, of_runs, watched, self._course(frames[0], x))
+
+    def _course(self, frames: Frames, x: Vector) -> Course:
+        """Return how the energies of the frames change from `x` on."""
+
+        def scaled(U: Vector) -> Vector:
+            scaled: Vector = self._beta * (U - U.mean(axis=0)) / np.sqrt(len(frames))
+            return scaled
+
+        def change(u: Vector) -> Vector:
+            here, there = self._memory.energies(frames, [x, u]).T
+            return scaled(there - here)
+
+        return Course(x, scaled(self._memory.gradient(frames, x)), change)
 
     def _response(
         self,
@@ -230,7 +248,9 @@ class Several:
             for term in self._joint:
                 response = response.beside(term.response(averages))
         samples, of_runs = min(m.samples for m in models), min(m.runs for m in models)
-        return LocalModel(response, samples, of_runs)
+        courses = [m.course for m in models if m.course is not None]
+        course = joined(courses) if len(courses) == len(models) else None
+        return LocalModel(response, samples, of_runs, course=course)
 
     def _averages(self, models: Sequence[LocalModel]) -> dict[str, Response]:
         """Return what is watched under each condition, with the replicates of all of them."""

@@ -74,9 +74,7 @@ def step(model: Quadratic, metric: Vector, x: Vector, radius: float, domain: Dom
         The best step found; x + step is allowed.
     """
     d = len(x)
-    F = metric + RIDGE * np.trace(metric) / d * np.eye(d)
-    # z = Lᵀ s: the region is a ball then, and all directions matter alike
-    way = np.linalg.inv(np.linalg.cholesky(F).T)
+    way = _way(metric)
     ball = _Ball(way.T @ model.H @ way, way.T @ model.g, radius)
     region = _Region(x, way, radius, domain)
     tries = [ball.lowest()]
@@ -95,6 +93,35 @@ def step(model: Quadratic, metric: Vector, x: Vector, radius: float, domain: Dom
             tries.append(region.restore(found.x))
     steps = [best, *(region.nearest(z) for z in tries[1:]), np.zeros(d)]
     return min(steps, key=model)
+
+
+def allowed(metric: Vector, x: Vector, end: Vector, domain: Domain) -> Vector:
+    """Return an allowed point near `end`, by the guard's slopes, or on the way there from `x`.
+
+    Parameters
+    ----------
+    metric
+        F, shape (d, d): what is near.
+    x, end
+        An allowed point, and another, shape (d,).
+    domain
+        What is allowed.
+    """
+    way = _way(metric)
+    region = _Region(x, way, np.inf, domain)
+    z = np.asarray(np.linalg.solve(way, np.clip(end, 0.0, 1.0) - x), dtype=np.float64)
+    if domain.constraint is not None:
+        z = region.restore(z)
+    point: Vector = np.add(x, region.nearest(z))
+    return point
+
+
+def _way(metric: Vector) -> Vector:
+    """Return what leads from z to s with |z|² = sᵀ F s: all directions matter alike in z."""
+    d = len(metric)
+    F = metric + RIDGE * np.trace(metric) / d * np.eye(d)
+    way: Vector = np.linalg.inv(np.linalg.cholesky(F).T)
+    return way
 
 
 @dataclass(frozen=True, eq=False)

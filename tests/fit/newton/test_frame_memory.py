@@ -81,7 +81,7 @@ def test_runs_are_pooled_anew_only_where_there_are_others():
 
     def linearise(runs, x):
         made.append([run for _, run in runs])
-        return SimpleNamespace(response=SimpleNamespace(metric=np.eye(1)))
+        return SimpleNamespace(response=SimpleNamespace(metric=np.eye(1)), course=None)
 
     trail = Trail(linearise, GaussNewtonSettings(memory=3, reach=1.0))
     seen = [Seen(k, np.array([0.1 * k]), Outcome(0.1, run=k)) for k in range(5)]
