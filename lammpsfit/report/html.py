@@ -112,18 +112,22 @@ def table(
     chosen
         Row that is set apart.
     breaks
-        Whether cells may be broken into lines where the screen is narrow.
+        Whether cells stand below the name of their row, with their heads, where the screen is
+        narrow.
     """
 
     def flush(k: int) -> dict[str, str]:
         return {"class_": "words"} if k in words else {}
+
+    def said(k: int) -> dict[str, str]:
+        return {"data_head": str(head[k])} if breaks else {}
 
     heads = (element("th", name, scope="col", **flush(k)) for k, name in enumerate(head))
     lines = [
         element(
             "tr",
             element("th", row[0], scope="row"),
-            *(element("td", cell, **flush(k)) for k, cell in enumerate(row[1:], 1)),
+            *(element("td", cell, **flush(k), **said(k)) for k, cell in enumerate(row[1:], 1)),
             **({"class_": "chosen"} if number == chosen else {}),
         )
         for number, row in enumerate(rows)

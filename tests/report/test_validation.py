@@ -93,6 +93,7 @@ def test_what_is_off_the_reference_is_marked_in_words_too():
         assert f"<small>{words}</small>" in one
     assert "5.5 standard errors below the reference" in marked[1]
     assert "Unmarked: less" in page
+    assert '<td data-head="near">1.19 ±\N{NO-BREAK SPACE}0.10</td>' in page
     assert "<span" not in facts_html([Fact("p", "y", "", {"near": values["far"]})], "")
 
 
