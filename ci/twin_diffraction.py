@@ -38,6 +38,7 @@ from lammpsfit.md.sample import pool, sample
 from lammpsfit.md.sample_file import load_sample, save_sample
 from lammpsfit.reference import write_rdf_table
 from lammpsfit.reference.table import write_columns
+from lammpsfit.reference.total_table import read_total_table
 from lammpsfit.report.progress import ProgressMonitor
 from lammpsfit.structure.cost import cost
 from lammpsfit.structure.pair_counts import Composition
@@ -141,6 +142,9 @@ def main() -> None:
         text = JOB.replace("q(S-1)", options.compare).replace("648", str(options.atoms))
         text = text.replace("evaluations = 40", f"evaluations = {options.evaluations}")
         fit(folder, text, options.workers, options.limit_s)
+    for radiation in ("neutron", "xray"):
+        S, weighed = noise(folder, radiation)
+        print(f"noise of one run, {radiation}: {S:.1%} as S, {weighed:.1%} as q(S-1)")
     found = dict(results(folder))
     for name, (mean, spread) in found.items():
         print(f"R of the unseen g(r), {name}: {100 * mean:.2f} ± {100 * spread:.2f} %")
@@ -205,6 +209,18 @@ def fit(folder: Path, text: str, workers: int, limit: float | None) -> None:
         opened.deadline = stop.deadline
         result = run_fit(opened, LocalFarm(workers), ProgressMonitor(Console()), stop)
     print(result.stopped or f"fitted: {result.summary['best']}")
+
+
+def noise(folder: Path, radiation: str) -> tuple[float, float]:
+    """Return how far one run of the truth is off by noise, as distances of S and of q(S-1)."""
+    table = read_total_table(folder / f"sq_{radiation}.csv", "q")
+    assert table.error is not None
+    error = table.error * np.sqrt(RUNS)
+    weights = (np.ones_like(table.x), table.x)
+    S, weighed = (
+        float(np.linalg.norm(w * error) / np.linalg.norm(w * (table.y - 1.0))) for w in weights
+    )
+    return S, weighed
 
 
 def results(folder: Path) -> Iterator[tuple[str, tuple[float, float]]]:
