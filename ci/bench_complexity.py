@@ -236,7 +236,7 @@ def lines(table: dict[str, dict[str, Any]]) -> str:
 
 
 def _words(value: list[float | None] | None) -> str:
-    if value is None:
+    if value is None or value[0] is None:
         return ""
     mean, error = value
     return f"{mean:.3g}" if error is None else f"{mean:.3f} ± {error:.3f}"
