@@ -1,4 +1,8 @@
-"""How the terms of a pair end at their cutoff: plainly, or shifted and smoothed."""
+"""How the terms of a pair end at their cutoff: plainly, or shifted and smoothed.
+
+The energy of terms that end plainly jumps there. No force knows of the jump, so that a run samples
+the energy without it, as with LAMMPS's ``pair_modify shift yes``: :func:`without_jump`.
+"""
 
 from collections.abc import Callable
 from typing import cast
@@ -59,3 +63,26 @@ def ended_slope(v: Curve, slope: Curve, r: Array, cutoff: float, gamma: float) -
         return cast(Array, np.where(r < cutoff, slope(r), 0.0))
     edge = v(np.full((1,) * np.ndim(r), cutoff))
     return slope(r) * fade(r, cutoff, gamma) + (v(r) - edge) * fade_slope(r, cutoff, gamma)
+
+
+def without_jump(v: Curve, r: Array, cutoff: float) -> Array:
+    """Return what a run feels of an energy of the distance, or of its derivatives in parameters.
+
+    It is v(r) less its jump at the cutoff, at all distances within.
+
+    Parameters
+    ----------
+    v
+        Takes distances of shape (n,); returns shape (n, ...).
+    r
+        Distances in Å, shape (n,).
+    cutoff
+        Where v may jump, in Å.
+
+    Examples
+    --------
+    >>> without_jump(lambda r: np.where(r < 2.0, 1.0 / r, 0.0), np.array([1.0, 2.0, 3.0]), 2.0)
+    array([0.5, 0. , 0. ])
+    """
+    values = v(np.append(r, (np.nextafter(cutoff, 0.0), cutoff)))
+    return cast(Array, values[:-2] - np.multiply.outer(r < cutoff, values[-2] - values[-1]))

@@ -29,6 +29,7 @@ import numpy as np
 from lammpsfit.errors import InputError
 from lammpsfit.forcefield import ParameterSpace, Potential, all_pairs
 from lammpsfit.forcefield.pairs import split_pair
+from lammpsfit.forcefield.smoothing import without_jump
 from lammpsfit.md.histogram import CountArray, FloatArray, Histogram
 from lammpsfit.structure.pair_counts import Composition
 from lammpsfit.structure.rdf import rdf_from_counts
@@ -178,47 +179,37 @@ class Frames:
 
         It is that of LAMMPS less :meth:`jumps`.
         """
+        U = self._sum(lambda pair, r: np.stack([felt(p, pair, r) for p in potentials], axis=1))
+        return U + self.coulomb_energies(potentials)
 
-        def shifted(pair: str, r: FloatArray) -> FloatArray:
-            def column(p: Potential) -> FloatArray:
-                return _without_jump(lambda r: p.energy(pair, r)[:, None], r, p.cutoff)
-
-            return np.concatenate([column(p) for p in potentials], axis=1)
-
-        U = self._sum(shifted)
+    def coulomb_energies(self, potentials: Sequence[Potential]) -> FloatArray:
+        """Return the part of the energies that is no sum over pairs, in eV, shape (n_frames, n)."""
         if self.coulomb is None:
-            return U
+            return np.zeros((len(self), len(potentials)))
         scales = [
             self._scale(p.charges) if p.coulomb is not None and not p.coulomb.pairwise else 0.0
             for p in potentials
         ]
-        return U + np.outer(self.coulomb, np.square(scales))
+        return np.outer(self.coulomb, np.square(scales))
 
     def jumps(self, potential: Potential) -> FloatArray:
         """Return what the energy of each frame jumps by at the cutoff in eV, shape (n_frames,).
 
         It is the value of the terms there, times the pairs within. LAMMPS counts it as energy.
         """
-
-        def jump(pair: str, r: FloatArray) -> FloatArray:
-            U = potential.energy(pair, r)[:, None]
-            shifted = _without_jump(
-                lambda r: potential.energy(pair, r)[:, None], r, potential.cutoff
-            )
-            return U - shifted
-
-        return self._sum(jump)[:, 0]
+        return self._sum(
+            lambda pair, r: (potential.energy(pair, r) - felt(potential, pair, r))[:, None]
+        )[:, 0]
 
     def gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
         """Return dU/du of each frame at the point `u`, in eV, shape (n_frames, d).
 
         U is that of :meth:`energies`.
         """
-
-        def shifted(pair: str, r: FloatArray) -> FloatArray:
-            return _without_jump(lambda r: space.gradient(u, pair, r).T, r, space.base.cutoff)
-
-        dU = self._sum(shifted)
+        cutoff = space.base.cutoff
+        dU = self._sum(
+            lambda pair, r: without_jump(lambda r: space.gradient(u, pair, r).T, r, cutoff)
+        )
         return dU + self._coulomb_gradient(space, u)
 
     def pressure_gradient(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
@@ -282,10 +273,6 @@ class Frames:
         return found
 
 
-def _without_jump(
-    of: Callable[[FloatArray], FloatArray], r: FloatArray, cutoff: float
-) -> FloatArray:
-    """Shift a function of the distance, rows (n, K), so that it does not jump at the cutoff."""
-    values = of(np.append(r, (np.nextafter(cutoff, 0.0), cutoff)))
-    shifted: FloatArray = values[:-2] - np.outer(r < cutoff, values[-2] - values[-1])
-    return shifted
+def felt(potential: Potential, pair: str, r: FloatArray) -> FloatArray:
+    """Return U(r) of a pair in eV as a run feels it, for distances in Å of shape (n,)."""
+    return without_jump(lambda r: potential.energy(pair, r), r, potential.cutoff)

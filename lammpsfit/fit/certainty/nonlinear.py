@@ -23,7 +23,7 @@ from lammpsfit.fit.certainty.uncertainty import SEEN, Uncertainty
 from lammpsfit.fit.domain import Domain
 from lammpsfit.fit.newton.exact_rows import ExactRows
 from lammpsfit.forcefield import ParameterSpace, Potential
-from lammpsfit.md.frames import Frames
+from lammpsfit.md.frames import Frames, felt
 from lammpsfit.structure.fluctuations import Response
 from lammpsfit.structure.reweighting import multistate_weights
 from lammpsfit.target import Target, static_term
@@ -69,6 +69,7 @@ class NonlinearResiduals:
         reduced = self._beta * U.T
         self._weights = multistate_weights(reduced, [len(f) for f in several], reduced[0])
         self._here = potentials[0]
+        self._frames = several
         self._counts = [_counts(several, pair) for pair in several[0].pairs]
         self._slopes = np.concatenate([frames.gradient(space, self._x) for frames in several])
         A = np.concatenate(
@@ -83,10 +84,12 @@ class NonlinearResiduals:
     def __call__(self, u: Vector) -> tuple[Vector, float]:
         """Return ρ, shape (K,), and the standard deviation of β (U(θ) - U(x))."""
         potential = self._space.potential(u)
-        change = np.zeros(len(self._weights))
+        both = (potential, self._here)
+        coulomb = np.concatenate([frames.coulomb_energies(both) for frames in self._frames])
+        change = coulomb[:, 0] - coulomb[:, 1]
         for pair, r, n in self._counts:
             # of the change, single precision is enough
-            step = potential.energy(pair, r) - self._here.energy(pair, r)
+            step = felt(potential, pair, r) - felt(self._here, pair, r)
             change += n @ step.astype(np.float32)
         mean = self._weights @ change
         distance = self._beta * float(np.sqrt(self._weights @ (change - mean) ** 2))

@@ -71,28 +71,29 @@ class Course:
         array, shape (d,)
         """
         end = domain.pull_back(self.x, np.clip(self.x + s, 0.0, 1.0))
-        wanted = self.slopes @ s
-        gap = np.asarray(wanted - self.change(end))
         for _ in range(CORRECTIONS):
-            if np.linalg.norm(gap) <= CLOSE * np.linalg.norm(wanted):
+            if self.miss(s, end) <= CLOSE:
                 break
-            nearer = trust_region.allowed(self.metric, self.x, end + self._step(gap), domain)
-            left = wanted - self.change(nearer)
-            if not np.linalg.norm(left) < np.linalg.norm(gap):
+            correction = self._step(self._gap(s, end))
+            nearer = trust_region.allowed(self.metric, self.x, end + correction, domain)
+            if not self.miss(s, nearer) < self.miss(s, end):
                 break
-            end, gap = nearer, np.asarray(left)
+            end = nearer
         return end
 
     def miss(self, s: Vector, end: Vector) -> float:
         """Return by what share of it the point `end` misses the change that the step `s` means."""
-        wanted = self.slopes @ s
-        gap = float(np.linalg.norm(wanted - self.change(end)))
-        return gap / max(float(np.linalg.norm(wanted)), 1e-300)
+        wanted = float(np.linalg.norm(self.slopes @ s))
+        return float(np.linalg.norm(self._gap(s, end))) / max(wanted, 1e-300)
 
     def meaning(self, s: Vector, end: Vector) -> Vector:
         """Return the step whose change of energies the point `end` makes, near `s`, shape (d,)."""
-        meaning: Vector = s - self._step(self.slopes @ s - self.change(end))
-        return meaning
+        return s - self._step(self._gap(s, end))
+
+    def _gap(self, s: Vector, end: Vector) -> Vector:
+        """Return the change of energies that `s` means and the point `end` does not make."""
+        gap: Vector = self.slopes @ s - self.change(end)
+        return gap
 
     def _step(self, change: Vector) -> Vector:
         """Return the step that changes energies so, to first order."""

@@ -47,7 +47,6 @@ BENT: Final = 0.2
 HALVINGS: Final = 3
 """... how often shorter steps are tried where it does by more."""
 
-
 DIGITS: Final = 9
 """Decimals of the coordinates of points: far below what any run can tell apart."""
 
