@@ -27,6 +27,9 @@ LATEST: Final = 1e6
 HIGHEST: Final = 1e9
 """Largest pressure, bar."""
 
+MOST_GPA: Final = 1e5
+"""Largest elastic constant, GPa."""
+
 LONGEST: Final = 1e3
 """Largest distance, Å."""
 
@@ -270,6 +273,24 @@ class CrystalTable(LabelsTable):
         False,
         description="true: the file has REF_forces and REF_stress; false: both are to be zero",
     )
+    elastic: dict[str, float] = Field(
+        default_factory=dict,
+        max_length=21,
+        description="elastic constants to fit to, by name, such as C11, GPa",
+    )
+    elastic_per_percent: float = Field(
+        5.0, gt=0, le=1e6, description="their rms error that costs as much as R = 1 %, GPa"
+    )
+
+    @field_validator("elastic")
+    @classmethod
+    def _named(cls, elastic: dict[str, float]) -> dict[str, float]:
+        for name, value in elastic.items():
+            if re.fullmatch("C[1-6][1-6]", name) is None or name[1] > name[2]:
+                raise ValueError(f"must name some of C11, C12 to C66, got {quoted(name)}")
+            if not abs(value) <= MOST_GPA:
+                raise ValueError(f"must have {name} from -{MOST_GPA:g} to {MOST_GPA:g} GPa")
+        return elastic
 
 
 class TermTables(Model):

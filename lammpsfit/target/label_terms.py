@@ -98,7 +98,7 @@ class LabelledFrames:
                         f"{', '.join(potential.species)}: leave such frames out"
                     )
             counts = dict(composition)
-            _of(potential, counts).check_neutral(
+            neutral_in(potential, counts).check_neutral(
                 counts,
                 f"leave {frames[0].label} out, or let a charge follow from each composition "
                 "([charges] per_composition = true)",
@@ -111,7 +111,7 @@ def composition_of(frame: Frame) -> Composition:
     return tuple((str(name), int(n)) for name, n in zip(names, counts, strict=True))
 
 
-def _of(potential: Potential, composition: Mapping[str, int]) -> Potential:
+def neutral_in(potential: Potential, composition: Mapping[str, int]) -> Potential:
     """Return a potential with the charges that it has in a composition."""
     balance = potential.balance
     if balance is None or balance not in composition:
@@ -175,7 +175,7 @@ class LabelTerm(StaticTerm):
     def residuals(self, potential: Potential) -> FloatArray:
         """Return the residuals, shape (K,)."""
         parts = [
-            self._reached(sums, _of(potential, composition))
+            self._reached(sums, neutral_in(potential, composition))
             for composition, sums in self.labelled.sums(potential.outer_cutoff)
         ]
         return self._scaled(np.concatenate(parts) - self._wanted)

@@ -1,4 +1,4 @@
-"""Crystals at given cells: no force on an atom, no stress, or those that are stated."""
+"""Crystals at given cells: no force, no stress, or those that are stated, and elastic constants."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -9,11 +9,13 @@ from lammpsfit.config import CrystalTable
 from lammpsfit.errors import InputError
 from lammpsfit.labelled.frame import Frame
 from lammpsfit.labelled.frames import read_frames
-from lammpsfit.target.label_terms import LabelledFrames, LabelTerm, label_terms
+from lammpsfit.target.elastic_term import elastic_term
+from lammpsfit.target.label_terms import LabelledFrames, label_terms
+from lammpsfit.target.static_term import StaticTerm
 from lammpsfit.target.term import Setting
 
 
-def build(tables: Sequence[CrystalTable], setting: Setting) -> Iterator[LabelTerm]:
+def build(tables: Sequence[CrystalTable], setting: Setting) -> Iterator[StaticTerm]:
     """Make the terms of ``[[crystal]]`` tables.
 
     Raises
@@ -31,6 +33,14 @@ def build(tables: Sequence[CrystalTable], setting: Setting) -> Iterator[LabelTer
             kind: getattr(table, f"{kind}_per_percent") for kind in table.fit
         }
         yield from label_terms(LabelledFrames(table.name, crystals), per_percent, setting.potential)
+        if table.elastic:
+            if len(crystals) > 1:
+                raise InputError(
+                    f"{table.file}: holds {len(crystals)} crystals, and elastic is for one: make a "
+                    "file of each"
+                )
+            enough, potential = table.elastic_per_percent, setting.potential
+            yield elastic_term(table.name, crystals[0], table.elastic, enough, potential)
 
 
 def _at_rest(crystal: Frame) -> Frame:
