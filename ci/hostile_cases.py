@@ -488,6 +488,9 @@ def absurd_terms() -> Iterator[Case]:
             what = f"{name}.{key} = {value}"
             exits = (0,) if what in FREE else (2,)
             yield Case("value", what, DRY, adding("job.toml", table), exits=exits)
+    for value in ("C71 = 1.0", "C21 = 1.0", "C11 = nan", "C11 = 1e308", "C11 = 'x'", "'' = 1.0"):
+        table = f"[[crystal]]\n{TERMS['crystal']}\nelastic = {{ {value} }}\n"
+        yield Case("value", f"crystal.elastic with {value}", DRY, adding("job.toml", table))
 
 
 def adding(file: str, text: str) -> Callable[[Path], None]:

@@ -209,8 +209,8 @@ def _inverse(hessian: FloatArray) -> FloatArray:
     n = len(hessian) // 3
     together = np.kron(np.full((n, n), 1.0 / n), np.eye(3))
     # translations get a stiffness like that of the rest, and are taken out again
-    inverse: FloatArray = np.linalg.pinv(_without(hessian, together) + together) - together
-    return inverse
+    inverse = np.linalg.pinv(_without(hessian, together) + together) - together
+    return np.asarray(inverse, dtype=np.float64)
 
 
 def _without(hessian: FloatArray, together: FloatArray) -> FloatArray:
@@ -248,7 +248,7 @@ def elastic_term(
             f"{crystal.label}: has {len(crystal)} atoms, and elastic takes at most {MOST_ATOMS}: "
             "give its unit cell"
         )
-    cell = np.linalg.cholesky(crystal.cell @ crystal.cell.T)
+    cell = np.asarray(np.linalg.cholesky(crystal.cell @ crystal.cell.T), dtype=np.float64)
     positions = crystal.positions @ np.linalg.solve(crystal.cell, cell)
     turned = replace(crystal, positions=positions, cell=cell, forces=None, stress=None)
     term = ElasticTerm(title, turned, wanted, per_percent)
