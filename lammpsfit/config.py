@@ -349,6 +349,13 @@ class MeltTable(Model):
     relax: float = Field(
         5.0, gt=0, le=LATEST, description="time at the temperature of the protocol, ps"
     )
+    pressure: float | None = Field(
+        None,
+        ge=-HIGHEST,
+        le=HIGHEST,
+        description="cool and relax at this pressure, bar, in a box that changes; default: at the "
+        "density of the system",
+    )
     seed: int = Field(1, ge=1, le=900_000_000, description="seed of the packing and the velocities")
 
 

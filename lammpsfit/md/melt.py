@@ -14,8 +14,9 @@ from lammpsfit.errors import InputError, RunError
 from lammpsfit.files import cache_folder, check_folder
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.md.configuration import Configuration, build
+from lammpsfit.md.ensemble import check_volume
 from lammpsfit.md.potential_text import pair_lines, species_lines
-from lammpsfit.md.protocol import MOST_STEPS, timeout
+from lammpsfit.md.protocol import BAROSTAT_STEPS, MOST_STEPS, timeout
 from lammpsfit.md.session import check_temperature, session, workplace
 from lammpsfit.md.structure_file import check_structure
 from lammpsfit.md.system import System
@@ -43,6 +44,9 @@ class Melting:
         Timestep in fs.
     seed
         Seed of the packing and the velocities.
+    pressure
+        Pressure in bar at which it is cooled and relaxed, in a box that changes; None: at the
+        density it was built with. It is molten at that density in any case.
     """
 
     structure: str
@@ -53,6 +57,7 @@ class Melting:
     relax: float = 5.0
     timestep_fs: float = 1.0
     seed: int = 1
+    pressure: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("melt", "cool", "relax"):
@@ -71,6 +76,14 @@ class Melting:
     def steps_of(self, time: float) -> int:
         """Return the steps in `time` ps."""
         return round(time * FS_PER_PS / self.timestep_fs)
+
+    def motion(self, begin: float, end: float) -> str:
+        """Return style and arguments of the LAMMPS ``fix`` that takes it from T to T, in K."""
+        timestep = self.timestep_fs / FS_PER_PS
+        heat = f"temp {begin!r} {end!r} {100 * timestep!r}"
+        if self.pressure is None:
+            return f"nvt {heat}"
+        return f"npt {heat} iso {self.pressure!r} {self.pressure!r} {BAROSTAT_STEPS * timestep!r}"
 
 
 @dataclass(frozen=True)
@@ -113,15 +126,17 @@ class Melt:
                 velocity_temperature=2 * melting.melt_temperature,
                 seed=melting.seed,
                 melt_temperature=melting.melt_temperature,
-                temperature=melting.temperature,
                 damping=100 * timestep,
                 melt_steps=melting.steps_of(melting.melt),
+                cool_motion=melting.motion(melting.melt_temperature, melting.temperature),
+                relax_motion=melting.motion(melting.temperature, melting.temperature),
                 cool_steps=melting.steps_of(melting.cool),
                 relax_steps=melting.steps_of(melting.relax),
                 melted="melted.data",
             )
             lmp.commands_string(script)
             check_temperature(lmp, melting.temperature)
+            check_volume(lmp, start.volume)
             if melting.structure != "random":  # which has no lattice to forget
                 _check_molten(
                     math.sqrt(lmp.numpy.extract_compute("moved", 0, 1)[3]), start, melting

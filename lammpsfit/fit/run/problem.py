@@ -228,6 +228,7 @@ def build_problem(job: Job, start: Potential | None = None, *, watch: bool = Fal
         **({name: getattr(melt, name) for name in times} if molten else dict.fromkeys(times, 0.0)),
         timestep_fs=protocol.timestep_fs,
         seed=melt.seed,
+        pressure=melt.pressure if molten else None,
     )
     melt_potential = (
         _without_zeros(potential)
