@@ -3,9 +3,9 @@
     python ci/bench_publish.py FOLDER [--only NAME ...] [--until 22:30] [--only-page]
 
 fits what ``FITS`` names, one after the other on one core, each by a job of the examples with some
-words replaced: other seeds, another start, fewer terms, another form. Each fit that has ended, and
-each potential that it is compared with, is then run anew with other seeds: the liquid, a glass that
-is cooled, and the crystal. What is finished is kept in the folder, and the same command goes on
+words replaced: other seeds, another start, another form. Each fit that has ended is then run anew
+with other seeds: the liquid, a glass that is cooled, and the crystal. Potentials of the library are
+measured by ci/truth.py. What is finished is kept in the folder, and the same command goes on
 from there; then the tables and the picture of the page are written anew.
 """
 
@@ -33,9 +33,6 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 SILICA: Final = ROOT / "examples" / "silica"
 PAGE: Final = ROOT / "docs" / "publish.md"
 PICTURE: Final = ROOT / "docs" / "publish.png"
-
-LIBRARY: Final = ("SHIK", "ML-ALL", "CHIK", "ML", "BKS")
-"""Potentials that the fits are compared with."""
 
 RATE: Final = 100
 """K/ps at which glasses are cooled here; ci/truth.py cools those of the library more slowly."""
@@ -110,7 +107,7 @@ ELASTIC: Final = Row("quartz C, rms (%)", "alpha_quartz", "", 0.0, 15.0, seen=Tr
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="*", default=[*FITS, *LIBRARY])
+    parser.add_argument("--only", nargs="*", default=[*FITS])
     parser.add_argument("--until", help="time of day, hh:mm, at which the last run is stopped")
     parser.add_argument("--only-page", action="store_true", help="write the page, run nothing")
     options = parser.parse_args()
@@ -122,8 +119,7 @@ def main() -> None:
     until = time.monotonic() + left
     if not options.only_page:
         for name in options.only:
-            if name in FITS:
-                go_on(job_of(name, folder), RunFolder(folder / name), until)
+            go_on(job_of(name, folder), RunFolder(folder / name), until)
             if finished(name, folder):
                 measure(name, folder, until)
             write(folder)
@@ -150,7 +146,7 @@ def job_of(name: str, folder: Path) -> Path:
 
 def finished(name: str, folder: Path) -> bool:
     """Tell whether there is something to measure."""
-    return name in LIBRARY or result_of(RunFolder(folder / name)).get("status") == "finished"
+    return result_of(RunFolder(folder / name)).get("status") == "finished"
 
 
 def measure(name: str, folder: Path, until: float) -> None:
@@ -158,9 +154,8 @@ def measure(name: str, folder: Path, until: float) -> None:
     left = until - time.monotonic()
     if left < 60.0:
         return
-    source = name if name in LIBRARY else folder / name
     call(
-        *("validate", source, "--job", SILICA / "publish.toml", "-o", folder / f"of-{name}"),
+        *("validate", folder / name, "--job", SILICA / "publish.toml", "-o", folder / f"of-{name}"),
         *("--no-npt", "--relax", 4.8, "--sample", 14.4, "--workers", 1),
         *("--quench", RATE, "--quench-pressure", 0, "--crystal", SILICA / "alpha_quartz.cif"),
         *(() if math.isinf(left) else ("--walltime", int(left))),
@@ -191,7 +186,7 @@ def _value(content: Mapping[str, Any], part: str, fact: str, name: str) -> Estim
 
 def write(folder: Path) -> None:
     """Write the tables and the picture of the page, if there is something to show."""
-    values = {name: found(name, folder) for name in (*FITS, *LIBRARY)}
+    values = {name: found(name, folder) for name in FITS}
     values = {name: row for name, row in values.items() if row}
     if not values:
         return
@@ -209,7 +204,7 @@ def paragraphs(values: Mapping[str, Mapping[str, Estimate]], folder: Path) -> It
     yield f"{time.strftime('%Y-%m-%d')}; {machine()}."
     yield "\n".join(table(values))
     yield "\n".join(fits(folder))
-    missing = [name for name in (*FITS, *LIBRARY) if name not in values]
+    missing = [name for name in FITS if name not in values]
     if missing:
         yield f"Not run: {', '.join(missing)}."
 
@@ -264,15 +259,13 @@ def draw(values: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:
         axes.axhspan(low, high, color="0.9", zorder=0)
         for k, (name, found) in enumerate(values.items()):
             if row.title in found and "R (%)" in found:
-                mine = name in FITS
                 axes.errorbar(
                     found["R (%)"].mean,
                     found[row.title].mean,
                     None if math.isnan(found[row.title].error) else found[row.title].error,
                     fmt=MARKERS[k % len(MARKERS)],
-                    color=COLOURS[1] if mine else "0.45",
+                    color=COLOURS[k % len(COLOURS)],
                     markersize=6,
-                    markerfacecolor=None if mine else "white",
                     label=name,
                 )
         axes.set_title(row.title + ("" if row.seen else ", unseen"), fontsize="medium")

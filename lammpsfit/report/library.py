@@ -13,7 +13,8 @@ def library_lines(potentials: Sequence[Potential]) -> list[str]:
     for one in potentials:
         lines.append(f"{one.name:{name}}  {one.title}")
         lines.append(f"{'':{name}}  {' '.join(one.species)}")
-        lines.append(f"{'':{name}}  {_made_of(one)}; doi:{one.doi}")
+        source = f"doi:{one.doi}" if one.doi else "fitted by lammpsfit"
+        lines.append(f"{'':{name}}  {_made_of(one)}; {source}")
     return lines
 
 

@@ -1,14 +1,21 @@
 """Forces of every potential of the library, by LAMMPS styles written out here.
 
 Numbers are typed again from their sources, in the units and the order of those; nothing of what
-lammpsfit writes for LAMMPS is used.
+lammpsfit writes for LAMMPS is used. Potentials that were fitted here have no other source than
+their file: of these its numbers are taken as they stand.
 """
+
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.interpolate import BSpline, PPoly
 
 from lammpsfit.forcefield import library_names, load_potential
 from lammpsfit.forcefield.coulomb.ewald import periodic_coulomb
+
+POTENTIALS = Path(__file__).parents[2] / "potentials"
 
 BOX = 18.0
 APART = 1.6
@@ -219,17 +226,62 @@ def born():
     return Published(atoms, charges, "born/coul/long 10.0", pairs, (EWALD,))
 
 
-def shik():
-    atoms = {"Si": 8, "B": 4, "Al": 4, "Li": 4, "Na": 4, "K": 4, "Mg": 4, "Ca": 4, "O": 40}
-    charges = dict(SHIK_CHARGES)
+def shik(atoms, charges, numbers):
+    """Buckingham, cores and Coulomb, all smoothed; oxygen balances the charges."""
+    charges = dict(charges)
     charges["O"] = -sum(n * charges[name] for name, n in atoms.items() if name != "O") / atoms["O"]
     fade = "exp(-0.04/(r-{R})^2)"
     coulomb = f"qi*qj*(1/r-1/10+(r-10)/100)*{fade.format(R=10)}"
     pairs = [("*", f'lepton/coul "{coulomb}"')]
-    for pair, (A, B, C, D) in SHIK.items():
+    for pair, (A, B, C, D) in numbers.items():
         v, end = (f"({A}*exp(-{B}*{x})-{C}/{x}^6+{D}/{x}^24)" for x in ("r", "8"))
         pairs.append((pair, f'lepton "({v}-{end})*{fade.format(R=8)}"'))
     return Published(atoms, charges, "hybrid/overlay lepton 8.0 lepton/coul 10.0", pairs)
+
+
+def fitted(name):
+    """Return the charges of a file of the library, and its pairs with the numbers of terms."""
+    content = tomllib.loads((POTENTIALS / f"{name}.toml").read_text("utf-8"))
+    charges = {species: row["charge"] for species, row in content["species"].items()}
+    return charges, content["pairs"]
+
+
+def fitted_shik(name):
+    """SHIK's forms with other numbers."""
+    charges, rows = fitted(name)
+    numbers = {
+        pair: (row["A"], 1.0 / row["rho"], row["C"], terms["repulsion"]["D"])
+        for pair, terms in rows.items()
+        for row in [terms["buckingham"]]
+    }
+    return shik({"Na": 16, "Si": 24, "O": 56}, charges, numbers)
+
+
+def splined(name):
+    """CHIK's forms, and on each pair a spline, as sums of cubes that end at its knots."""
+    charges, rows = fitted(name)
+    pairs = [("*", "coul/dsf")]
+    for pair, terms in rows.items():
+        pairs.append((pair, "buck {A!r} {rho!r} {C!r}".format(**terms["buckingham"])))
+        core = f"{terms['repulsion']['D']!r}/r^24"
+        pairs.append((pair, f'lepton "{core}+{cubes(**terms["spline"])}"'))
+    style = "hybrid/overlay buck 8.0 coul/dsf 0.25 8.0 lepton 8.0"
+    return Published({"Si": 32, "O": 64}, charges, style, pairs)
+
+
+def cubes(knots, c):
+    """Write a spline for Lepton: each knot t_k with a jump of the third derivative a cube of it."""
+    first, last = knots[1] - knots[0], knots[-1] - knots[-2]
+    inner = [knots[0] - k * first for k in (3, 2, 1)]
+    t = [*inner, *knots, *(knots[-1] + k * last for k in (1, 2, 3))]
+    spline = BSpline(np.array(t), np.array([*c, 0.0, 0.0, 0.0]), 3)
+    pieces = PPoly.from_spline(spline)
+    inside = (pieces.x[:-1] >= knots[0] - 1e-9) & (pieces.x[:-1] < knots[-1] - 1e-9)
+    third = np.append(pieces.c[0][inside], 0.0)
+    jumps = np.diff(third).tolist()
+    terms = [f"({a!r})*max(0,{t!r}-r)^3" for a, t in zip(jumps, knots[1:], strict=True)]
+    straight = f"({float(spline(knots[0]))!r})+({float(spline(knots[0], 1))!r})*(r-{knots[0]!r})"
+    return f"select(step({knots[0]!r}-r),{straight},{'+'.join(terms)})"
 
 
 def each(rows, more):
@@ -250,6 +302,8 @@ PUBLISHED = {
         each(GUILLOT_SATOR, {"Si": 10, "Mg": 2}),
         *("buck/coul/long 11.0", "0.0 1.0 0.0", "{} {} {}"),
     ),
+    "LF-Silica": splined("LF-Silica"),
+    "LF-SodiumSilicate": fitted_shik("LF-SodiumSilicate"),
     "ML": silica(1.955, ML),
     "ML-ALL": silica(1.955, ML_ALL),
     "ML-SiO": silica(1.484, ML_SIO),
@@ -258,7 +312,10 @@ PUBLISHED = {
         each(PMMCS, {}),
         *("hybrid/overlay pedone 5.5 coul/long 12.0", "coul/long", "pedone {} {} {} {}"),
     ),
-    "SHIK": shik(),
+    "SHIK": shik(
+        {"Si": 8, "B": 4, "Al": 4, "Li": 4, "Na": 4, "K": 4, "Mg": 4, "Ca": 4, "O": 40},
+        *(SHIK_CHARGES, SHIK),
+    ),
     "Teter": teter(),
     "Teter-Ewald": with_oxygen(
         TETER,
