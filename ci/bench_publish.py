@@ -34,6 +34,9 @@ SILICA: Final = ROOT / "examples" / "silica"
 PAGE: Final = ROOT / "docs" / "publish.md"
 PICTURE: Final = ROOT / "docs" / "publish.png"
 
+HOW: Final = ("ok", "censored", "failed")
+"""How evaluations end."""
+
 RATE: Final = 100
 """K/ps at which glasses are cooled here; ci/truth.py cools those of the library more slowly."""
 
@@ -242,10 +245,11 @@ def fits(folder: Path) -> Iterator[str]:
     for name, fit in FITS.items():
         run = RunFolder(folder / name)
         if result := result_of(run):
-            best = result["best"]["objective"]
+            best = result["best"]
+            objective = Estimate(100 * best["objective"], 100 * best["objective_error"])
             yield (
-                f"| {name} | {fit.words} | {len(result['best']['parameters'])} | "
-                f"{result['evaluations']} | {value_words(Estimate(100 * best[0], 100 * best[1]))} |"
+                f"| {name} | {fit.words} | {len(best['parameters'])} | "
+                f"{sum(result['evaluations'][how] for how in HOW)} | {value_words(objective)} |"
             )
 
 
