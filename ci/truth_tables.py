@@ -208,9 +208,6 @@ EXPANSION_TABLE = Table(
 NA2O = {"sodium-0": "0", "sodium-15": "15", "sodium-25": "25"}
 """mol % of Na2O by stage."""
 
-NMR = {"sodium-15": ("", "", ""), "sodium-25": ("38", "61", "1")}
-"""Si as Q4, Q3 and Q2 by NMR of 29Si, in per cent."""
-
 SODIUM_TABLES = (
     Table(
         "Sodium silicate glasses: density (g/cm³)",
@@ -224,19 +221,6 @@ SODIUM_TABLES = (
         tuple(
             Column(f"{NA2O[stage]} mol % Na₂O", stage, "glass", "Young's modulus, 0 K", known)
             for stage, known in zip(NA2O, ("75.0", "65.0", "62.0"), strict=True)
-        ),
-    ),
-    Table(
-        "Sodium silicate glasses: bridging oxygen atoms of silicon (%)",
-        tuple(
-            Column(f"Q{n} at {NA2O[stage]} mol % Na₂O", stage, "glass", f"Si as Q{n}", known)
-            for stage, row in NMR.items()
-            for n, known in zip((4, 3, 2), row, strict=True)
-        ),
-        "NMR",
-        (
-            "No NMR at 15 mol % was at hand; if no Q3 meets another as Q4 and Q2, there are 64.7 % "
-            "of Q4 and 35.3 % of Q3. A glass that was cooled fast has more disorder.",
         ),
     ),
 )
@@ -272,10 +256,7 @@ SECTIONS = (
         "of a composition from the same liquid, made with SHIK (without sodium with CHIK), cooled "
         "to 300 K at {rate_fast:g} K/ps and zero pressure, {glass} ps there (to relax, to sample); "
         "timestep {step:g} fs.",
-        "Experiment: densities and Young's moduli as Jabraoui et al. (2025) give them beside their "
-        "simulations; Qn of Maekawa et al. "
-        "([doi:10.1016/0022-3093(91)90400-Z](https://doi.org/10.1016/0022-3093(91)90400-Z)), as "
-        "[StatMechGlass](https://github.com/OxideGlassGroupAAU/StatMechGlass) has them.",
+        "Experiment: as Jabraoui et al. (2025) give them beside their simulations.",
     ),
 )
 """All of the page."""
