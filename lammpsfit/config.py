@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import tomli_w
 from pydantic import Field, field_validator, model_validator
 
-from lammpsfit.forcefield import names_file
+from lammpsfit.forcefield import names_file, names_run
 from lammpsfit.forcefield.guard import BARRIER, SAFE_BARRIER
 from lammpsfit.forcefield.limits import LARGEST
 from lammpsfit.inputs import parse_toml, quoted, read_text, shown
@@ -871,7 +871,7 @@ def _absolute(job: Job, folder: Path) -> Job:
     """Resolve the file names of a job against its folder."""
 
     def potential(name: str) -> str:
-        is_path = names_file(name) or (folder / name).is_dir()
+        is_path = names_file(name) or names_run(name, folder)
         return str(folder / name) if is_path else name
 
     def system(table: SystemTable) -> SystemTable:

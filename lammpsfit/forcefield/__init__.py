@@ -11,6 +11,7 @@ from lammpsfit.forcefield.library import (
     library_with,
     load_potential,
     names_file,
+    names_run,
 )
 from lammpsfit.forcefield.pairs import all_pairs, ordered_pair, pair_name, split_pair
 from lammpsfit.forcefield.potential import Potential
@@ -39,6 +40,7 @@ __all__ = [
     "library_with",
     "load_potential",
     "names_file",
+    "names_run",
     "ordered_pair",
     "pair_name",
     "split_pair",

@@ -22,6 +22,7 @@ __all__ = [
     "library_with",
     "load_potential",
     "names_file",
+    "names_run",
 ]
 
 
@@ -64,6 +65,17 @@ def names_file(name_or_path: str | Path) -> bool:
     """
     path = Path(name_or_path)
     return path.suffix.lower() == ".toml" or path.name != str(name_or_path)
+
+
+def names_run(name: str, folder: Path = Path()) -> bool:
+    """Tell whether a name means a run folder, and not a potential of the library.
+
+    A folder that was named after a potential of the library, and holds no finished fit, does not
+    hide that potential.
+    """
+    path = folder / name
+    known = name.lower() in map(str.lower, library_names())
+    return path.is_dir() and (not known or (path / FITTED_FILE).exists())
 
 
 def load_potential(name_or_path: str | Path) -> Potential:

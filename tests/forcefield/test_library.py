@@ -13,6 +13,7 @@ from lammpsfit.forcefield import (
     dump_potential,
     library_names,
     load_potential,
+    names_run,
 )
 from lammpsfit.forcefield.coulomb.wolf_smooth import SmoothWolf
 from lammpsfit.forcefield.limits import LARGEST
@@ -146,6 +147,16 @@ def test_names_are_found_in_any_case_and_paths_are_read(tmp_path, monkeypatch):
     assert load_potential(path) == load_potential(str(path)) == parse_potential(GOOD)
     monkeypatch.chdir(tmp_path)
     assert load_potential("mine.toml") == parse_potential(GOOD)
+
+
+def test_a_folder_hides_a_potential_of_its_name_only_if_it_holds_a_fit(tmp_path):
+    for name in ("CHIK", "mine"):
+        (tmp_path / name).mkdir()
+    assert not names_run("CHIK", tmp_path)
+    assert names_run("mine", tmp_path)
+    assert names_run(f"{tmp_path}/CHIK")
+    (tmp_path / "CHIK" / "potential.toml").write_text(GOOD, encoding="utf-8")
+    assert names_run("CHIK", tmp_path)
 
 
 def test_unknown_name_lists_what_there_is():

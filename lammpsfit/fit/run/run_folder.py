@@ -20,7 +20,7 @@ from lammpsfit.errors import InputError
 from lammpsfit.farm.journal import Journal, JournalWriter, Record, read_journal
 from lammpsfit.files import replacing, write_text
 from lammpsfit.fit.run.record_models import check_header
-from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file
+from lammpsfit.forcefield import Potential, dump_potential, load_potential, names_file, names_run
 from lammpsfit.forcefield.library import FITTED_FILE, fitted_in
 from lammpsfit.inputs import TABLE_BYTES, parse_toml, quoted, read_text, sha256
 from lammpsfit.md.read_structure import LARGEST
@@ -94,9 +94,7 @@ def potential_of(source: str) -> str:
     InputError
         If the folder holds no finished fit.
     """
-    if not Path(source).is_dir():
-        return source
-    return str(fitted_in(Path(source)))
+    return str(fitted_in(Path(source))) if names_run(source) else source
 
 
 def for_condition(path: Path, condition: str) -> Path:
