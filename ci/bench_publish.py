@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from commands import call, go_on, result_of
-from truth import clock, machine
+from truth import at_markers, clock, machine
 
 from lammpsfit.files import write_text
 from lammpsfit.fit.run.run_folder import RunFolder
@@ -194,12 +194,9 @@ def write(folder: Path) -> None:
     if not values:
         return
     draw(values, PICTURE)
-    text = PAGE.read_text("utf-8")
-    begin, end = "<!-- begin: ci/bench_publish.py -->", "<!-- end: ci/bench_publish.py -->"
-    before, rest = text.split(begin)
-    _, after = rest.split(end)
+    before, _, after = at_markers(PAGE.read_text("utf-8"), "ci/bench_publish.py")
     parts = "\n\n".join(paragraphs(values, folder))
-    PAGE.write_text(f"{before}{begin}\n\n{parts}\n\n{end}{after}", "utf-8")
+    PAGE.write_text(f"{before}\n\n{parts}\n\n{after}", "utf-8")
 
 
 def paragraphs(values: Mapping[str, Mapping[str, Estimate]], folder: Path) -> Iterator[str]:

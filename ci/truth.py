@@ -276,14 +276,20 @@ def write(study: Study) -> None:
     """Write the tables into the page, each section between its markers."""
     text = PAGE.read_text("utf-8")
     for section in SECTIONS:
-        begin, end = (f"<!-- {word}: {section.name} -->" for word in ("begin", "end"))
-        before, rest = text.split(begin)
-        there, after = rest.split(end)
+        before, there, after = at_markers(text, section.name)
         records = study.records(section)
         if records or not there.strip():
             parts = "\n\n".join(content(study, section, records))
-            text = f"{before}{begin}\n\n{parts}\n\n{end}{after}"
+            text = f"{before}\n\n{parts}\n\n{after}"
     PAGE.write_text(text, "utf-8")
+
+
+def at_markers(text: str, name: str) -> tuple[str, str, str]:
+    """Split a page into what is before, between and after the markers of a name, and keep these."""
+    begin, end = (f"<!-- {word}: {name} -->" for word in ("begin", "end"))
+    before, rest = text.split(begin)
+    between, after = rest.split(end)
+    return before + begin, between, end + after
 
 
 Records = Mapping[tuple[str, str], Mapping[str, Any]]

@@ -25,11 +25,23 @@ def integrator(protocol: Protocol, end: float | None = None) -> str:
     The barostat is that of Martyna, Tobias and Klein (doi:10.1063/1.467468) as ``fix npt`` has it:
     frames have the weight exp(-β(U + PV)).
     """
-    T, P = protocol.temperature, protocol.pressure
-    heat = f"temp {T!r} {T if end is None else end!r} {protocol.damping!r}"
-    if protocol.ensemble == "nvt":
+    T = protocol.temperature
+    P = None if protocol.ensemble == "nvt" else protocol.pressure
+    return motion(T, T if end is None else end, protocol.damping, P, protocol.barostat_damping)
+
+
+def motion(
+    begin: float, end: float, damping: float, pressure: float | None, barostat: float
+) -> str:
+    """Return style and arguments of the LAMMPS ``fix`` that takes atoms from one T to another.
+
+    Temperatures in K, damping times of thermostat and barostat in ps, pressure in bar; None: at
+    constant volume.
+    """
+    heat = f"temp {begin!r} {end!r} {damping!r}"
+    if pressure is None:
         return f"nvt {heat}"
-    return f"npt {heat} iso {P!r} {P!r} {protocol.barostat_damping!r}"
+    return f"npt {heat} iso {pressure!r} {pressure!r} {barostat!r}"
 
 
 def cell_of(lmp: "lammps") -> FloatArray:

@@ -14,7 +14,7 @@ from lammpsfit.errors import InputError, RunError
 from lammpsfit.files import cache_folder, check_folder
 from lammpsfit.forcefield import Potential, dump_potential
 from lammpsfit.md.configuration import Configuration, build
-from lammpsfit.md.ensemble import check_volume
+from lammpsfit.md.ensemble import check_volume, motion
 from lammpsfit.md.potential_text import pair_lines, species_lines
 from lammpsfit.md.protocol import BAROSTAT_STEPS, MOST_STEPS, timeout
 from lammpsfit.md.session import check_temperature, session, workplace
@@ -80,10 +80,8 @@ class Melting:
     def motion(self, begin: float, end: float) -> str:
         """Return style and arguments of the LAMMPS ``fix`` that takes it from T to T, in K."""
         timestep = self.timestep_fs / FS_PER_PS
-        heat = f"temp {begin!r} {end!r} {100 * timestep!r}"
-        if self.pressure is None:
-            return f"nvt {heat}"
-        return f"npt {heat} iso {self.pressure!r} {self.pressure!r} {BAROSTAT_STEPS * timestep!r}"
+        damping, barostat = 100 * timestep, BAROSTAT_STEPS * timestep
+        return motion(begin, end, damping, self.pressure, barostat)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -28,15 +28,11 @@ from lammpsfit.errors import InputError
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.labelled.frame import Frame
 from lammpsfit.md.histogram import FloatArray
-from lammpsfit.md.sample import Sample
-from lammpsfit.structure.blocks import Estimate
+from lammpsfit.md.stiffness import STRAIN
 from lammpsfit.target.label_terms import LabelledFrames, neutral_in
-from lammpsfit.target.static_term import StaticTerm
-from lammpsfit.target.term import Column
+from lammpsfit.target.pair_sums import VOIGT
+from lammpsfit.target.static_term import RmsTerm
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, BAR_PER_GPA
-
-STRAIN: Final = 2e-3
-"""Strain to either side, as ``lammpsfit validate`` has it."""
 
 STEP: Final = 5e-3
 """Å that an atom is moved by to either side."""
@@ -45,11 +41,11 @@ MOST_ATOMS: Final = 100
 """Atoms in a cell: there are six images of the cell for each."""
 
 GPA: Final = BAR_PER_EV_PER_CUBIC_ANGSTROM / BAR_PER_GPA
-"""GPa in eV/Å^3."""
+"""GPa of one eV/Å^3."""
 
 
 @dataclass(frozen=True, eq=False)
-class ElasticTerm(StaticTerm):
+class ElasticTerm(RmsTerm):
     """Elastic constants of a crystal at rest at 0 K.
 
     Attributes
@@ -68,6 +64,7 @@ class ElasticTerm(StaticTerm):
     crystal: Frame
     wanted: Mapping[str, float]
     per_percent: float
+    shown: ClassVar = ("GPa", 1.0, 1)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -75,28 +72,9 @@ class ElasticTerm(StaticTerm):
         return f"elastic {self.title}"
 
     @property
-    def column(self) -> Column:
-        """The root-mean-square error."""
-        return Column(
-            self.name,
-            self.name,
-            "GPa",
-            1.0,
-            1,
-            0.0,
-            f"{self.name}: an rms error of {self.per_percent:.3g} GPa over "
-            f"{', '.join(self.wanted)} counts as much as R = 1 %",
-        )
-
-    @property
-    def gas(self) -> float:
-        """Sum of its squared residuals where nothing acts."""
-        y = self._scaled(-self._values)
-        return float(y @ y)
-
-    def value(self, sample: Sample) -> Estimate:
-        """Return the root-mean-square error, which has no noise."""
-        return Estimate(float(self.per_block(sample)[0, 0]) * 100.0 * self.per_percent, 0.0)
+    def of(self) -> str:  # type: ignore[override]
+        """The constants."""
+        return f" over {', '.join(self.wanted)}"
 
     def check(self, potential: Potential) -> None:
         """Refuse a potential that has no forces on these atoms."""
@@ -104,34 +82,29 @@ class ElasticTerm(StaticTerm):
 
     def residuals(self, potential: Potential) -> FloatArray:
         """Return the residuals, shape (K,)."""
-        return self._scaled(self.stiffness(potential)[self._places] - self._values)
+        return self._scaled(self.stiffness(potential)[self._places] - self._wanted)
 
     def jacobian(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
         """Return their derivatives at the point `u`, shape (K, d)."""
-        parts = self._parts(space.potential(u))
-        slopes = self._slopes(space, u)
-        dC = np.stack([_slope_of(parts, slope, self.crystal.volume) for slope in slopes], axis=-1)
-        return self._scaled(GPA * dC[self._places])
+        response = self._parts(space.potential(u)).response
+        slopes = [
+            _slope_of(response, slope, self.crystal.volume) for slope in self._slopes(space, u)
+        ]
+        return self._scaled(GPA * np.stack(slopes, axis=-1)[self._places])
 
     def stiffness(self, potential: Potential) -> FloatArray:
         """Return the elastic constants in GPa, symmetrised, shape (6, 6)."""
         return GPA * _stiffness_of(self._parts(potential), self.crystal.volume)
 
-    def _scaled(self, errors: FloatArray) -> FloatArray:
-        """Make residuals of errors in GPa, shape (K,) or (K, d)."""
-        scaled: FloatArray = errors * (0.01 / self.per_percent / np.sqrt(len(errors)))
-        return scaled
-
     @property
-    def _values(self) -> FloatArray:
+    def _wanted(self) -> FloatArray:
         return np.array(list(self.wanted.values()))
 
     @property
     def _places(self) -> tuple[list[int], list[int]]:
         """Rows and columns of what is wanted."""
-        return [int(name[1]) - 1 for name in self.wanted], [
-            int(name[2]) - 1 for name in self.wanted
-        ]
+        rows, columns = ([int(name[k]) - 1 for name in self.wanted] for k in (1, 2))
+        return rows, columns
 
     @cached_property
     def _images(self) -> LabelledFrames:
@@ -187,16 +160,20 @@ class _Parts:
     coupling: FloatArray
     hessian: FloatArray
 
+    @property
+    def response(self) -> FloatArray:
+        """H⁺ Λᵀ, shape (3 n, 6)."""
+        found: FloatArray = _inverse(self.hessian) @ self.coupling.T
+        return found
+
 
 def _stiffness_of(parts: _Parts, volume: float) -> FloatArray:
-    given = parts.coupling @ _inverse(parts.hessian) @ parts.coupling.T
-    C: FloatArray = parts.clamped - volume * given
+    C: FloatArray = parts.clamped - volume * parts.coupling @ parts.response
     return C
 
 
-def _slope_of(parts: _Parts, slope: _Parts, volume: float) -> FloatArray:
-    """Return the derivative of :func:`_stiffness_of` along that of the parts."""
-    response = _inverse(parts.hessian) @ parts.coupling.T
+def _slope_of(response: FloatArray, slope: _Parts, volume: float) -> FloatArray:
+    """Return the derivative of :func:`_stiffness_of` along one of the parts, at their response."""
     mixed = slope.coupling @ response
     dC: FloatArray = slope.clamped - volume * (
         mixed + mixed.T - response.T @ slope.hessian @ response
@@ -222,7 +199,7 @@ def _without(hessian: FloatArray, together: FloatArray) -> FloatArray:
 
 def _tensor(k: int) -> FloatArray:
     """Return the tensor of a unit strain, of which shears count twice."""
-    i, j = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))[k]
+    i, j = VOIGT[k]
     tensor = np.zeros((3, 3))
     tensor[i, j] += 0.5
     tensor[j, i] += 0.5

@@ -24,11 +24,8 @@ from lammpsfit.errors import InputError
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.labelled.frame import Frame
 from lammpsfit.md.histogram import FloatArray
-from lammpsfit.md.sample import Sample
-from lammpsfit.structure.blocks import Estimate
 from lammpsfit.target.pair_sums import PairSums
-from lammpsfit.target.static_term import StaticTerm
-from lammpsfit.target.term import Column
+from lammpsfit.target.static_term import RmsTerm
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM, BAR_PER_GPA
 
 Composition = tuple[tuple[str, int], ...]
@@ -120,7 +117,7 @@ def neutral_in(potential: Potential, composition: Mapping[str, int]) -> Potentia
 
 
 @dataclass(frozen=True, eq=False)
-class LabelTerm(StaticTerm):
+class LabelTerm(RmsTerm):
     """One kind of label of some configurations.
 
     Attributes
@@ -135,38 +132,11 @@ class LabelTerm(StaticTerm):
     per_percent: float
     kind: ClassVar[str]
     """What is compared, for names and heads of columns."""
-    shown: ClassVar[tuple[str, float, int]]
-    """Unit in tables, the factor to it, and digits after the point."""
 
     @property
     def name(self) -> str:  # type: ignore[override]
         """Name with that of the configurations."""
         return f"{self.kind} {self.labelled.name}"
-
-    @property
-    def column(self) -> Column:
-        """The root-mean-square error."""
-        unit, factor, digits = self.shown
-        return Column(
-            self.name,
-            self.name,
-            unit,
-            factor,
-            digits,
-            0.0,
-            f"{self.name}: an rms error of {self.per_percent * factor:.3g} {unit} counts as much "
-            "as R = 1 %",
-        )
-
-    @property
-    def gas(self) -> float:
-        """Sum of its squared residuals where nothing acts."""
-        y = self._scaled(-self._wanted)
-        return float(y @ y)
-
-    def value(self, sample: Sample) -> Estimate:
-        """Return the root-mean-square error, which has no noise."""
-        return Estimate(float(self.per_block(sample)[0, 0]) * 100.0 * self.per_percent, 0.0)
 
     def check(self, potential: Potential) -> None:
         """Refuse a potential that has no forces on these atoms."""
@@ -187,16 +157,6 @@ class LabelTerm(StaticTerm):
             for composition, sums in self.labelled.sums(space.base.outer_cutoff)
         ]
         return self._scaled(np.concatenate(parts))
-
-    def _scaled(self, errors: FloatArray) -> FloatArray:
-        """Make residuals of errors, shape (K,) or (K, d)."""
-        scaled: FloatArray = errors * (0.01 / self.per_percent / np.sqrt(len(errors)))
-        return scaled
-
-    @property
-    @abstractmethod
-    def _wanted(self) -> FloatArray:
-        """The labels, shape (K,)."""
 
     @abstractmethod
     def _reached(self, sums: PairSums, potential: Potential) -> FloatArray:

@@ -7,6 +7,7 @@ the root of the sum of their squares; whoever needs the residuals computes them 
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from lammpsfit.child.failure import Reason, SimulationError
 from lammpsfit.forcefield import ParameterSpace, Potential
 from lammpsfit.md.histogram import FloatArray
 from lammpsfit.md.sample import Sample
-from lammpsfit.target.term import AnyTerm
+from lammpsfit.structure.blocks import Estimate
+from lammpsfit.target.term import AnyTerm, Column
 
 
 class StaticTerm(AnyTerm):
@@ -59,6 +61,54 @@ class StaticTerm(AnyTerm):
         if not np.isfinite(size):
             raise SimulationError(Reason.NOT_A_NUMBER, f"in {self.name}")
         return np.full((blocks, 1), size)
+
+
+class RmsTerm(StaticTerm):
+    """Numbers that a potential gives, against those that are wanted: y = 0.01 (A - w)/(e √K).
+
+    A root-mean-square error e, `per_percent`, counts as much as R = 1 %.
+    """
+
+    per_percent: float
+    shown: ClassVar[tuple[str, float, int]]
+    """Unit in tables, the factor to it, and digits after the point."""
+    of: str = ""
+    """What the error is taken over, for the explanation of its column."""
+
+    @property
+    @abstractmethod
+    def _wanted(self) -> FloatArray:
+        """What is wanted, shape (K,)."""
+
+    @property
+    def column(self) -> Column:
+        """The root-mean-square error."""
+        unit, factor, digits = self.shown
+        return Column(
+            self.name,
+            self.name,
+            unit,
+            factor,
+            digits,
+            0.0,
+            f"{self.name}: an rms error of {self.per_percent * factor:.3g} {unit}{self.of} counts "
+            "as much as R = 1 %",
+        )
+
+    @property
+    def gas(self) -> float:
+        """Sum of its squared residuals where nothing acts."""
+        y = self._scaled(-self._wanted)
+        return float(y @ y)
+
+    def value(self, sample: Sample) -> Estimate:
+        """Return the root-mean-square error, which has no noise."""
+        return Estimate(float(self.per_block(sample)[0, 0]) * 100.0 * self.per_percent, 0.0)
+
+    def _scaled(self, errors: FloatArray) -> FloatArray:
+        """Make residuals of errors, shape (K,) or (K, d)."""
+        scaled: FloatArray = errors * (0.01 / self.per_percent / np.sqrt(len(errors)))
+        return scaled
 
 
 def residuals(terms: Sequence[StaticTerm], potential: Potential) -> FloatArray:
