@@ -266,12 +266,26 @@ class CrystalTable(LabelsTable):
         description="CIF, POSCAR, extended xyz or what else ASE reads, relative to the job file"
     )
     name: str = Field("crystal", min_length=1, max_length=40, description="what tables call it")
-    fit: tuple[Literal["forces", "stress"], ...] = Field(
-        ("forces", "stress"), min_length=1, description="what is compared: forces, stress"
+    fit: tuple[Literal["forces", "stress", "cell", "places"], ...] = Field(
+        ("forces", "stress"),
+        min_length=1,
+        description="what is compared: forces and stress there, cell and places at rest",
     )
     labelled: bool = Field(
         False,
         description="true: the file has REF_forces and REF_stress; false: both are to be zero",
+    )
+    cell_per_percent: float = Field(
+        0.3,
+        gt=0,
+        le=1e6,
+        description="rms strain to the cell at rest that costs as much as R = 1 %, %",
+    )
+    places_per_percent: float = Field(
+        0.03,
+        gt=0,
+        le=1e6,
+        description="rms move to the places at rest that costs as much as R = 1 %, Å",
     )
     elastic: dict[str, float] = Field(
         default_factory=dict,
@@ -291,6 +305,16 @@ class CrystalTable(LabelsTable):
             if not abs(value) <= MOST_GPA:
                 raise ValueError(f"must have {name} from -{MOST_GPA:g} to {MOST_GPA:g} GPa")
         return elastic
+
+    @model_validator(mode="after")
+    def _at_rest(self) -> "CrystalTable":
+        kinds = [kind for kind in ("cell", "places") if kind in self.fit]
+        if self.labelled and kinds:
+            raise ValueError(
+                f"fit: {' and '.join(kinds)} are those of a crystal at rest, which one with labels "
+                "of its own is not: leave labelled out"
+            )
+        return self
 
 
 class TermTables(Model):

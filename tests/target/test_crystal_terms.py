@@ -1,4 +1,4 @@
-"""Elastic constants of a crystal as a term: against LAMMPS, and their derivatives."""
+"""What a crystal is at rest, as terms: against LAMMPS, and their derivatives."""
 
 import pickle
 from pathlib import Path
@@ -19,7 +19,8 @@ from lammpsfit.md.read_structure import read_configuration
 from lammpsfit.md.system import System
 from lammpsfit.models import checked
 from lammpsfit.target import Setting, build_terms
-from lammpsfit.target.elastic_term import elastic_term
+from lammpsfit.target.crystal_response import CrystalResponse
+from lammpsfit.target.crystal_terms import CellTerm, ElasticTerm, PlacesTerm
 
 QUARTZ = Path(__file__).parents[2] / "examples" / "silica" / "alpha_quartz.cif"
 WANTED = {"C11": 86.8, "C33": 105.8, "C44": 58.2, "C66": 39.9, "C12": 7.0, "C13": 11.9, "C14": 18.0}
@@ -55,10 +56,14 @@ def space(chik):
     return ParameterSpace(chik, free, balance="O", composition={"Si": 1, "O": 2})
 
 
+def elastic_term(crystal):
+    return ElasticTerm("quartz", CrystalResponse.of(crystal), 5.0, WANTED)
+
+
 def test_constants_are_those_of_lammps(rested, shik):
     crystal, expected = rested
     assert len(crystal) == 9
-    term = elastic_term("quartz", crystal, WANTED, 5.0, shik)
+    term = elastic_term(crystal)
     assert term.stiffness(shik) == pytest.approx(expected, abs=0.2)
     y = term.residuals(shik)
     rms = np.sqrt(
@@ -75,16 +80,44 @@ def test_it_does_not_matter_how_the_crystal_lies(rested, shik):
         [[np.cos(angle), np.sin(angle), 0.0], [-np.sin(angle), np.cos(angle), 0.0], [0, 0, 1]]
     )[:, [2, 0, 1]]
     turned = Frame(crystal.symbols, crystal.positions @ turn, crystal.cell @ turn, (True,) * 3)
-    one, other = (elastic_term("x", c, WANTED, 5.0, shik) for c in (crystal, turned))
+    one, other = (elastic_term(c) for c in (crystal, turned))
     assert other.stiffness(shik) == pytest.approx(one.stiffness(shik), abs=1e-6)
 
 
-def test_the_jacobian_is_the_derivative_of_the_residuals(space):
+def test_a_crystal_at_rest_stays_and_a_strained_one_goes_back(rested, shik):
+    crystal, _ = rested
+    there = CrystalResponse.of(crystal)
+    assert CellTerm("q", there, 1.0).residuals(shik) == pytest.approx(np.zeros(6), abs=1e-4)
+    assert PlacesTerm("q", there, 1.0).residuals(shik) == pytest.approx(np.zeros(27), abs=2e-5)
+    strain = np.diag([2e-3, -1e-3, 3e-3])
+    moves = np.random.default_rng(1).normal(scale=2e-3, size=crystal.positions.shape)
+    moves -= moves.mean(axis=0)
+    errors = []
+    for size in (1.0, 0.5):
+        stretched = np.eye(3) + size * strain
+        off = Frame(
+            crystal.symbols,
+            (crystal.positions + size * moves) @ stretched,
+            crystal.cell @ stretched,
+            (True,) * 3,
+        )
+        found = CrystalResponse.of(off).at(shik)
+        wrong = found.strain + size * np.array([2e-3, -1e-3, 3e-3, 0.0, 0.0, 0.0])
+        errors.append([np.abs(wrong).max(), np.abs(found.moves + size * moves.ravel()).max()])
+    assert max(errors[0][0], errors[1][0]) < 3e-4
+    # what is left of the moves is of second order
+    assert errors[0][1] < 2e-3
+    assert errors[1][1] < 0.35 * errors[0][1]
+
+
+@pytest.mark.parametrize("kind", [CellTerm, PlacesTerm, ElasticTerm])
+def test_the_jacobian_is_the_derivative_of_the_residuals(space, kind):
     (crystal,) = read_frames([QUARTZ], labelled=False)
-    term = elastic_term("quartz", crystal, WANTED, 5.0, space.base)
+    wanted = {"wanted": WANTED} if kind is ElasticTerm else {}
+    term = kind("quartz", CrystalResponse.of(crystal), 5.0, **wanted)
     u, step = np.array([0.4, 0.5, 0.6]), 1e-5
     J = term.jacobian(space, u)
-    assert J.shape == (len(WANTED), 3)
+    assert J.shape == (len(term.residuals(space.base)), 3)
     for k, e in enumerate(np.eye(3) * step):
         up, down = (term.residuals(space.potential(u + s * e)) for s in (1, -1))
         assert J[:, k] == pytest.approx((up - down) / (2 * step), abs=1e-5 * np.abs(J).max())
@@ -107,6 +140,24 @@ def test_a_job_asks_for_it_by_name(chik):
     assert term.residuals(chik) == pytest.approx(expected)
 
 
+def test_cell_and_places_at_rest_in_place_of_stress_and_forces(chik):
+    terms = crystal_terms(
+        chik, fit=["cell", "places"], cell_per_percent=0.5, places_per_percent=0.02
+    )
+    assert [term.name for term in terms] == ["g(r)", "cell q", "places q"][-len(terms) :]
+    cell, places = terms[-2:]
+    there = cell.response.at(chik)
+    assert cell.residuals(chik) == pytest.approx(there.strain / 0.5 / np.sqrt(6.0))
+    assert places.residuals(chik) == pytest.approx(0.01 * there.moves / 0.02 / np.sqrt(27.0))
+    # LAMMPS finds 5.09 and 5.50 Å at rest (docs/which_silica_potential.md): 3.5 and 1.7 %
+    assert there.strain[[0, 1, 2]] == pytest.approx([0.036, 0.036, 0.012], abs=0.004)
+
+
+def test_a_labelled_crystal_is_not_at_rest(chik):
+    with pytest.raises(InputError, match="cell are those of a crystal at rest, which one with"):
+        crystal_terms(chik, fit="cell", labelled=True)
+
+
 @pytest.mark.parametrize(
     ("elastic", "message"),
     [
@@ -124,8 +175,8 @@ def test_what_is_no_elastic_constant_is_refused(chik, elastic, message):
 def test_large_cells_and_several_crystals_are_refused(chik, tmp_path):
     atoms = ase.io.read(QUARTZ)
     ase.io.write(tmp_path / "large.xyz", atoms.repeat((3, 3, 2)), format="extxyz")
-    with pytest.raises(InputError, match="has 162 atoms, and elastic takes at most 100"):
+    with pytest.raises(InputError, match="has 162 atoms, and elastic, cell and places take at"):
         crystal_terms(chik, elastic={"C11": 1.0}, file=str(tmp_path / "large.xyz"))
     ase.io.write(tmp_path / "two.xyz", [atoms, atoms], format="extxyz")
-    with pytest.raises(InputError, match="holds 2 crystals, and elastic is for one"):
+    with pytest.raises(InputError, match="holds 2 crystals, and elastic are for one"):
         crystal_terms(chik, elastic={"C11": 1.0}, file=str(tmp_path / "two.xyz"))
