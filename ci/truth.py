@@ -53,6 +53,9 @@ TIMESTEP = 1.6
 GLASS_TIMES = (3.2, 6.4)
 """The same of all glasses."""
 
+GLASSES = 4
+"""Of each sodium silicate; one of Ewald sums."""
+
 HEATED = (500, 700)
 """K that glasses are heated to, for their expansion."""
 
@@ -184,6 +187,8 @@ class Study:
             "liquid": [],
             "expansion": [*glass, *(f"--expansion={T}" for T in HEATED)],
         }
+        if stage.startswith("sodium") and pairwise(name):
+            glass += ["--glasses", GLASSES]
         return [str(word) for word in [*size, "--workers", 1, "--no-npt", *own.get(stage, glass)]]
 
     def atoms_of(self, name: str, stage: str) -> int:
@@ -314,7 +319,7 @@ def how(study: Study, section: Section, records: Records) -> str:
     when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
     where = f"{when}; {' and '.join(machines)}, {minutes:.0f} core minutes. " if dates else ""
     lengths = {stage: " + ".join(map(str, times(stage))) for stage in STAGES}
-    rates = {"rate": study.rate, "rate_fast": study.rate_fast}
+    rates = {"rate": study.rate, "rate_fast": study.rate_fast, "glasses": GLASSES}
     return where + section.runs.format(atoms=study.atoms, step=TIMESTEP, **rates, **lengths)
 
 

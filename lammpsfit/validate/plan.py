@@ -21,6 +21,7 @@ from lammpsfit.md.observe import Observe, Part, Quench
 from lammpsfit.md.read_structure import read_configuration
 from lammpsfit.models import checked
 from lammpsfit.reference.angle_table import AngleTable, read_angle_table
+from lammpsfit.reference.radii import longest_bond
 from lammpsfit.structure.pair_counts import first_minimum
 from lammpsfit.structure.rdf import canonical_pair
 from lammpsfit.target import MAIN
@@ -370,6 +371,7 @@ def _cutoffs(problem: Problem, given: Mapping[str, float]) -> dict[str, float]:
     """Say where bonds end: as given, else where the first shell of the reference does.
 
     Bonds there are between species of opposite charges; where nothing is charged, between all.
+    Where no g(r) of a pair is known, bonds between ions end as radii of their elements say.
     """
     own = {canonical_pair(pair): cutoff for pair, cutoff in given.items()}
     structure, species = problem.target.structure, problem.potential.species
@@ -385,9 +387,12 @@ def _cutoffs(problem: Problem, given: Mapping[str, float]) -> dict[str, float]:
         bonded = species[a].charge * species[b].charge < 0
         bonded |= all(kind.charge == 0 for kind in species.values())
         cutoff = own.pop(canonical_pair(pair), None)
-        if cutoff is None and bonded and structure is not None and pair in known.values():
-            reference = structure.reference
-            cutoff = first_minimum(reference.r, reference.reorder([pair]).g[0])
+        if cutoff is None and bonded:
+            if structure is not None and pair in known.values():
+                reference = structure.reference
+                cutoff = first_minimum(reference.r, reference.reorder([pair]).g[0])
+            elif species[a].charge or species[b].charge:
+                cutoff = longest_bond(a, b)
         if cutoff is not None:
             cutoffs[pair] = cutoff
     if own:

@@ -30,6 +30,25 @@ def job_with_angles(job_text, tmp_path):
     return path
 
 
+SODIUM = """title = "glass"
+potential = "SHIK"
+
+[system]
+formula = "Na2Si3O7"
+atoms = 648
+density = 2.412
+
+[protocol]
+temperature = 3000.0
+
+[pressure]
+value = 0.0
+
+[parameters]
+"A_Si-O" = { factor = 2.0 }
+"""
+
+
 def test_times_seeds_and_parts(job_file):
     plan = build_plan(Request(["BKS", "ML"], job_file, quench=Quench(10.0)))
     assert plan.problem.protocol.sample == 2 * 0.2
@@ -81,6 +100,14 @@ def test_bonds_join_opposite_charges(job_file):
     assert 2.0 < plan.cutoffs["Si-O"] < 2.6
     own = build_plan(Request(["BKS"], job_file, cutoffs={"O-Si": 2.0, "O-O": 3.1}))
     assert dict(own.cutoffs) == {"Si-O": 2.0, "O-O": 3.1}
+
+
+def test_without_a_reference_bonds_end_by_the_radii_of_the_elements(tmp_path):
+    job = tmp_path / "job.toml"
+    job.write_text(SODIUM)
+    plan = build_plan(Request(["SHIK"], job))
+    # covalent radii of Si, Na and O: 1.11, 1.66 and 0.66 Å
+    assert dict(plan.cutoffs) == {"Na-O": 3.02, "Si-O": 2.3}
 
 
 def test_the_reference_tells_its_coordination(job_file):
