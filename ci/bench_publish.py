@@ -20,14 +20,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 from commands import call, go_on, result_of
 from truth import at_markers, clock, machine
 
+from lammpsfit.config import read_job
 from lammpsfit.files import write_text
+from lammpsfit.fit.run.build import build_conditions, build_space
 from lammpsfit.fit.run.run_folder import RunFolder
+from lammpsfit.labelled.frames import read_frames
 from lammpsfit.report.facts import value_words
 from lammpsfit.report.figures import COLOURS, MARKERS, light_grid, new_figure, save_figure
 from lammpsfit.structure.blocks import Estimate
+from lammpsfit.target.crystal_response import CrystalResponse
+from lammpsfit.target.crystal_terms import GPA
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SILICA: Final = ROOT / "examples" / "silica"
@@ -103,6 +109,17 @@ ROWS: Final = (
 
 QUARTZ: Final = {"C11": 86.8, "C33": 105.8, "C44": 58.2, "C66": 39.9}
 """Elastic constants of quartz in GPa, of experiment, whose relative deviations make one row."""
+
+ENSEMBLE: Final = (
+    "Potentials that should be as good as that of `{name}` (`[confirm] ensemble`), each run once. "
+    "Quartz is by one step to rest."
+)
+
+ENSEMBLE_HEAD: Final = (
+    "| | objective predicted (%) | measured (%) | charge of Si | quartz a (Å) | c (Å) | "
+    "C, rms (%) |",
+    "|--:|--:|--:|--:|--:|--:|--:|",
+)
 
 ELASTIC: Final = Row("quartz C, rms (%)", "alpha_quartz", "", 0.0, 15.0, seen=True)
 
@@ -204,6 +221,10 @@ def paragraphs(values: Mapping[str, Mapping[str, Estimate]], folder: Path) -> It
     yield f"{time.strftime('%Y-%m-%d')}; {machine()}."
     yield "\n".join(table(values))
     yield "\n".join(fits(folder))
+    for name in values:
+        if members := list(ensemble(name, folder)):
+            yield ENSEMBLE.format(name=name)
+            yield "\n".join([*ENSEMBLE_HEAD, *members])
     missing = [name for name in FITS if name not in values]
     if missing:
         yield f"Not run: {', '.join(missing)}."
@@ -248,6 +269,31 @@ def fits(folder: Path) -> Iterator[str]:
                 f"| {name} | {fit.words} | {len(best['parameters'])} | "
                 f"{sum(result['evaluations'][how] for how in HOW)} | {value_words(objective)} |"
             )
+
+
+def ensemble(name: str, folder: Path) -> Iterator[str]:
+    """Make a line for each potential that should be as good as the best of a fit, and was run."""
+    run = RunFolder(folder / name)
+    members = (result_of(run).get("uncertainty") or {}).get("ensemble", [])
+    job = read_job(run.job)
+    space = build_space(job, build_conditions(job))
+    (crystal,) = read_frames([SILICA / "alpha_quartz.cif"], labelled=False)
+    response = CrystalResponse.of(crystal)
+    edges = np.diag(response.crystal.cell)
+    for k, member in enumerate(members, 1):
+        if member.get("measured") is None:
+            continue
+        potential = space.potential(space.unit(space.base.replace(member["parameters"])))
+        found = response.at(potential)
+        a, _, c = edges * (1.0 + found.strain[:3])
+        C = GPA * found.stiffness
+        off = [C[int(n[1]) - 1, int(n[2]) - 1] / known - 1.0 for n, known in QUARTZ.items()]
+        objective = Estimate(100.0 * member["measured"], 100.0 * member["measured_error"])
+        yield (
+            f"| {k} | {100.0 * member['predicted']:.2f} | {value_words(objective)} | "
+            f"{member['parameters']['q_Si']:.3f} | {a:.3f} | {c:.3f} | "
+            f"{100.0 * float(np.sqrt(np.mean(np.square(off)))):.1f} |"
+        )
 
 
 def draw(values: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:

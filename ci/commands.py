@@ -1,6 +1,7 @@
 """Calls of lammpsfit by scripts whose fits go on where they were stopped."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -29,12 +30,13 @@ def call(*words: object) -> None:
 
 
 def go_on(job: Path, run: RunFolder, until: float) -> None:
-    """Run a fit on one core, or go on with it, until a time of the monotonic clock."""
+    """Run a fit on one core, or go on with it, until a time of the monotonic clock (inf: none)."""
     if result_of(run).get("status") == "finished":
         return
     what = ["resume", run.path] if run.journal.exists() else ["fit", job, "-o", run.path]
-    left = max(1, int(until - time.monotonic()))
-    call(*what, "--walltime", left, "--workers", 1)
+    left = until - time.monotonic()
+    walltime = () if math.isinf(left) else ("--walltime", max(1, int(left)))
+    call(*what, *walltime, "--workers", 1)
 
 
 def result_of(run: RunFolder) -> dict[str, Any]:

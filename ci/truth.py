@@ -3,9 +3,9 @@
     python ci/truth.py FOLDER [--rate 10] [--rate-fast 100] [--atoms 1536] [--until 22:30]
 
 runs ``lammpsfit validate`` for one potential after the other, on one core: first two crystals of
-all, then the liquid at 3600 K of all, then the glass at 300 K and zero pressure of all, then its
-thermal expansion, then glasses of sodium silicates of those that hold sodium. Ewald sums cost five
-to ten times as much; these, and sodium silicates, are cooled faster, as the tables say.
+all, then the liquid at 3600 K of all, then the glass at 300 K and zero pressure of all, then
+glasses of sodium silicates of those that hold sodium. Ewald sums cost five to ten times as much;
+these, and sodium silicates, are cooled faster, as the tables say.
 ``--stages`` and ``--potentials`` run some of it, such as ``--stages sodium-0 sodium-15 sodium-25``.
 What is finished is kept in the folder, and the same command goes on from there; after each run the
 tables of the page are written anew, but a section of which nothing is in the folder stays as it is.
@@ -55,9 +55,6 @@ GLASS_TIMES = (3.2, 6.4)
 
 GLASSES = 4
 """Of each sodium silicate; one of Ewald sums."""
-
-HEATED = (500, 700)
-"""K that glasses are heated to, for their expansion."""
 
 SILICATES = {"sodium-15": ("Na6Si17O37", 60, 2.327), "sodium-25": ("Na2Si3O7", 12, 2.412)}
 """Formula, atoms in it, and density in g/cm³ that the liquid has before it is cooled."""
@@ -185,7 +182,6 @@ class Study:
         own = {
             "crystals": ["--no-liquid", *(f"--crystal={path}" for path in CRYSTALS)],
             "liquid": [],
-            "expansion": [*glass, *(f"--expansion={T}" for T in HEATED)],
         }
         if stage.startswith("sodium") and pairwise(name):
             glass += ["--glasses", GLASSES]
@@ -223,7 +219,7 @@ class Study:
         left = math.inf if until is None else (until - datetime.now()).total_seconds()
         if left < 60:
             return False
-        # silica without sodium, and heated, begins with the glass that is there
+        # silica without sodium begins with the glass that is there
         out = self.folder / (f"{name}-{stage}" if stage in SILICATES else name)
         words = [PROGRAM, "validate", name, "--job", self.job(name, stage), "-o", out]
         words += self.options(name, stage)

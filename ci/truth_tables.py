@@ -190,21 +190,6 @@ quartz from [doi:10.1063/1.1703099](https://doi.org/10.1063/1.1703099) (C14 with
 the bulk modulus that follows from them; the cells as `examples/silica/alpha_quartz.cif` and
 `beta_cristobalite.cif` have them, with their sources."""
 
-EXPANSION_TABLE = Table(
-    "The glass: thermal expansion",
-    (
-        Column("α (10⁻⁶/K)", "expansion", "expansion", "linear thermal expansion", "0.55"),
-        *(
-            Column(f"{T} (g/cm³)", "expansion", "expansion", f"density at {T}")
-            for T in ("700 K", "500 K", "300 K, cooled again")
-        ),
-    ),
-    notes=(
-        "α is the linear coefficient over all three temperatures. A glass that was cooled fast "
-        "changes for good when it is heated: densities are those on the way down from 700 K.",
-    ),
-)
-
 NA2O = {"sodium-0": "0", "sodium-15": "15", "sodium-25": "25"}
 """mol % of Na2O by stage."""
 
@@ -253,16 +238,6 @@ SECTIONS = (
         "zero pressure, {glass} ps there; the table says how fast. Errors are standard errors "
         "within one run.",
         SILICA_SOURCES,
-    ),
-    Section(
-        "ci/truth.py: expansion",
-        POTENTIALS,
-        {"expansion": "the expansion"},
-        (EXPANSION_TABLE,),
-        "Glasses of {atoms} atoms, cooled from 3600 K at {rate:g} K/ps (Ewald sums at "
-        "{rate_fast:g} K/ps), heated to 700 K and cooled again as fast, all at zero pressure; "
-        "{expansion} ps at each temperature (to relax, to sample).",
-        "Experiment: [doi:10.1063/1.2948551](https://doi.org/10.1063/1.2948551).",
     ),
     Section(
         "ci/truth.py: sodium silicates",

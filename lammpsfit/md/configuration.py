@@ -84,10 +84,16 @@ class Configuration:
         index = np.array([species.index(name) for name in self.species], dtype=np.int64)
         return Configuration(species, index[self.types], self.positions, self.cell)
 
-    def write(self, path: Path, masses: Mapping[str, float], charges: Mapping[str, float]) -> None:
+    def write(
+        self,
+        path: Path,
+        masses: Mapping[str, float],
+        charges: Mapping[str, float],
+        title: str = "start structure",
+    ) -> None:
         """Write a LAMMPS data file of atoms at rest (``atom_style charge``, masses in Da)."""
         (xx, _, _), (xy, yy, _), (xz, yz, zz) = self.cell.tolist()
-        lines = ["start structure written by lammpsfit", ""]
+        lines = [f"{title} written by lammpsfit", ""]
         lines += [f"{len(self.types)} atoms", f"{len(self.species)} atom types", ""]
         lines += [
             f"0.0 {e!r} {axis}lo {axis}hi" for e, axis in zip((xx, yy, zz), "xyz", strict=True)

@@ -22,4 +22,5 @@ def save_solid(stem: Path, solid: Solid, potential: Potential) -> None:
         write(part, atoms, format="extxyz")
     found = Configuration.of(solid.species, solid.positions, solid.cell)
     with replacing(stem.with_name(f"{stem.name}.data")) as part:
-        found.ordered(tuple(potential.species)).write(part, potential.masses, potential.charges)
+        ordered = found.ordered(tuple(potential.species))
+        ordered.write(part, potential.masses, potential.charges, "structure")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rich import box
@@ -44,12 +44,15 @@ class Fact:
         Its unit; empty where it has none.
     values : mapping of str to Estimate
         By label; the error is nan where it is not known, and labels without a value are left out.
+    each : mapping of str to tuple of float
+        Of several samples, the value of each, by label.
     """
 
     part: str
     name: str
     unit: str
     values: Mapping[str, Estimate]
+    each: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def value_words(estimate: Estimate | None) -> str:
@@ -159,6 +162,7 @@ def facts_json(facts: Sequence[Fact]) -> dict[str, dict[str, Any]]:
                 "unit": fact.unit,
                 "values": {label: _plain(value) for label, value in fact.values.items()},
             }
+            | ({"each": {x: list(found) for x, found in fact.each.items()}} if fact.each else {})
             for fact in some
         }
         for part, some in _parts(facts).items()

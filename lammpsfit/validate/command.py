@@ -37,8 +37,9 @@ def validate(
         If every run failed.
     """
     check_folder(output)
-    results = run_plan(plan, Store(output / RUNS), farm, monitor, stop)
-    view = write_results(plan, results, output, command)
+    results, stems = run_plan(plan, Store(output / RUNS), farm, monitor, stop)
+    structures = {name: f"{RUNS}/{stem}" for name, stem in stems.items()}
+    view = write_results(plan, results, structures, output, command)
     if not view.facts:
         reasons = "; ".join(f"{name}: {why}" for name, why in view.failures.items())
         raise RunError(f"every run failed: {reasons}")

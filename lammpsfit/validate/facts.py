@@ -1,6 +1,7 @@
 """Numbers of a validation: what each run says, beside what is known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +25,16 @@ from lammpsfit.validate.known import (
     reference_of,
 )
 from lammpsfit.validate.plan import Plan
-from lammpsfit.validate.rows import Rows, Sound, of_blocks, of_run, plain, scaled, sound_runs
+from lammpsfit.validate.rows import (
+    Rows,
+    Sound,
+    of_blocks,
+    of_run,
+    of_samples,
+    plain,
+    scaled,
+    sound_runs,
+)
 from lammpsfit.validate.run import Results
 from lammpsfit.validate.solids import crystals, expansion, moduli
 from lammpsfit.validate.totals import totals
@@ -52,18 +62,42 @@ def all_facts(plan: Plan, results: Results) -> list[Fact]:
         if part is Part.EXPANSION:
             found += [Fact(heading(plan, part), *row) for row in expansion(plan, results)]
             continue
-        runs = sound(plan, results, part)
-        if not runs:
-            continue
-        name = heading(plan, part)
-        found += [Fact(name, *row) for row in _thermodynamics(plan, part, runs)]
-        if part is not Part.DENSITY:
-            found += [Fact(name, *row) for row in _structure(plan, part, runs)]
-        if part is Part.LIQUID:
-            found += [Fact(name, *row) for row in _diffusion(runs)]
-        if part is Part.GLASS:
-            found += [Fact(name, *row) for row in moduli(plan, results)]
+        facts = _of_part(plan, results, part)
+        found += _with_each(plan, results, facts) if len(plan.of(part)) > 1 else facts
     return found
+
+
+def _of_part(plan: Plan, results: Results, part: Part) -> list[Fact]:
+    """Make the facts of a liquid, a glass or a density; several glasses as one."""
+    runs = sound(plan, results, part)
+    if not runs:
+        return []
+    name = heading(plan, part)
+    found = [Fact(name, *row) for row in _thermodynamics(plan, part, runs)]
+    if part is Part.GLASS:
+        found += [Fact(name, *row) for row in moduli(plan, results)]
+    found += [Fact(name, *row) for row in _structure(plan, part, runs)]
+    if part is Part.LIQUID:
+        found += [Fact(name, *row) for row in _diffusion(runs)]
+    return found
+
+
+def _with_each(plan: Plan, results: Results, facts: Sequence[Fact]) -> Iterator[Fact]:
+    """Give facts of several glasses errors that hold for so few, and the value of each glass."""
+    single = [
+        {fact.name: fact.values for fact in _of_part(replace(plan, runs=(run,)), results, run.part)}
+        for run in plan.of(Part.GLASS)
+    ]
+    for fact in facts:
+        values, each = dict(fact.values), {}
+        for label in plan.potentials:
+            of_one = (values_of.get(fact.name, {}).get(label) for values_of in single)
+            known = [one for one in of_one if one is not None]
+            if label in values and known:
+                value = values[label]
+                values[label] = of_samples(value.mean, value.error, known)
+                each[label] = tuple(one.mean for one in known)
+        yield replace(fact, values=values, each=each)
 
 
 def sound(plan: Plan, results: Results, part: Part) -> dict[str, Observation]:
@@ -128,6 +162,8 @@ def _thermodynamics(plan: Plan, part: Part, runs: Sound) -> Rows:
 
 def _structure(plan: Plan, part: Part, runs: Sound) -> Rows:
     structures = {x: run.structure for x, run in runs.items() if run.structure is not None}
+    if not structures:
+        return
     if part is Part.LIQUID and plan.problem.target.structure is not None:
         yield "R", "%", {x: _cost(plan, one) for x, one in structures.items()}
     yield from _first_shells(plan, part, structures)

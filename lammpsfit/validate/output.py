@@ -1,5 +1,6 @@
 """Files of a validation: tables, pictures, the page, and everything as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from lammpsfit.report.facts import facts_json
 from lammpsfit.report.panels import plot_panels
 from lammpsfit.report.validation_page import Validation, validation_page
 from lammpsfit.units import BAR_PER_GPA
-from lammpsfit.validate.facts import all_facts
+from lammpsfit.validate.facts import Q_WIDTH, R_WIDTH, all_facts
 from lammpsfit.validate.known import angle_sets, bonded
 from lammpsfit.validate.pictures import all_pictures, columns
 from lammpsfit.validate.plan import Plan
@@ -34,16 +35,25 @@ ERRORS = (
     "standard errors: jackknife or scatter over the blocks of a run; of displacements, over the "
     "eighths of the box"
 )
+PEAKS = (
+    f"first peaks: by a parabola about the first maximum of g(r), smoothed over {R_WIDTH:g} Å, and "
+    f"of S(q), smoothed over {Q_WIDTH:g} 1/Å"
+)
 
 
-def write_results(plan: Plan, results: Results, folder: Path, command: str) -> Validation:
-    """Write everything into a folder, and return what the page shows."""
+def write_results(
+    plan: Plan, results: Results, structures: Mapping[str, str], folder: Path, command: str
+) -> Validation:
+    """Write everything into a folder, and return what the page shows.
+
+    `structures` names the files of the structures that came out, without their ends, by run.
+    """
     view = Validation(
         plan.title or plan.problem.system.formula,
         all_facts(plan, results),
         all_pictures(plan, results),
         _failures(results),
-        _notes(plan),
+        [*_notes(plan), *_files(structures)],
         command,
     )
     for picture in view.pictures:
@@ -51,7 +61,7 @@ def write_results(plan: Plan, results: Results, folder: Path, command: str) -> V
         table = columns(picture.column, picture.panels)
         write_columns(folder / f"{picture.name}.csv", table, header)
         plot_panels(picture, folder / f"{picture.name}.png", picture.title)
-    view = replace(view, content=as_json(plan, view))
+    view = replace(view, content=as_json(plan, view) | {"structures": dict(structures)})
     write_json(folder / "validate.json", view.content)
     write_text(folder / "validate.html", validation_page(view))
     return view
@@ -71,6 +81,11 @@ def as_json(plan: Plan, view: Validation) -> dict[str, Any]:
         "seed": plan.seed,
         "versions": versions(FIT_PACKAGES),
     }
+
+
+def _files(structures: Mapping[str, str]) -> list[str]:
+    """Say where the structures are."""
+    return [f"structure of {name}: {stem}.data, .extxyz" for name, stem in structures.items()]
 
 
 def _held(quench: Quench) -> str:
@@ -95,6 +110,7 @@ def _notes(plan: Plan) -> list[str]:
         f"runs: {problem.system.atoms} atoms of {problem.system.formula}, {protocol.relax:g} + "
         f"{protocol.sample:g} ps, a frame every {protocol.every_fs:g} fs, {protocol.blocks} blocks",
         ERRORS,
+        PEAKS,
     ]
     if problem.reference is not None:
         lines.append(f"reference: {problem.reference.path.name}")
@@ -109,7 +125,7 @@ def _notes(plan: Plan) -> list[str]:
             f"{plan.quench.temperature:g} K at {plan.quench.rate:g} K/ps and {_held(plan.quench)}, "
             f"{protocol.relax:g} ps there before it is sampled; moduli at 0 K by strains of "
             f"{STRAIN:g} with forces brought to zero, Voigt's "
-            "average, errors from the scatter over the axes"
+            "average, errors of one glass from the scatter over the axes"
         )
     if plan.quench is not None and plan.expansion:
         lines.append(
@@ -120,7 +136,8 @@ def _notes(plan: Plan) -> list[str]:
     if (glasses := len(plan.of(Part.GLASS))) > 1:
         lines.append(
             f"{glasses} glasses of each potential, with velocities of their own: their means, and "
-            "errors from the scatter between them"
+            "errors from the scatter between them, times Student's t for so few, but no smaller "
+            "than those within the glasses"
         )
     if plan.crystals:
         lines.append(

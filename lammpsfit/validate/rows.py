@@ -1,6 +1,10 @@
 """What rows of tables are made of: the runs that did not fail, and values with their errors."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from scipy.special import stdtrit
 
 from lammpsfit.md.observation import Observation
 from lammpsfit.structure.blocks import Estimate, mean_and_error
@@ -15,6 +19,9 @@ Sound = Mapping[str, Observation]
 
 Rows = Iterator[tuple[str, str, Mapping[str, Estimate]]]
 """Name, unit and values of each quantity."""
+
+ONE_SIGMA: Final = 0.8413447460685429
+"""Share of a normal distribution below its mean and one standard deviation."""
 
 
 def sound_runs(results: Mapping[Run, Result], runs: Sequence[Run]) -> list[Observation]:
@@ -32,6 +39,20 @@ def of_run(results: Results, run: Run) -> dict[str, Observation]:
 def of_blocks(values: FloatArray) -> Estimate:
     """Return the mean of blocks with its standard error."""
     return Estimate(*map(float, mean_and_error(values)))
+
+
+def of_samples(mean: float, scatter: float, each: Sequence[Estimate]) -> Estimate:
+    """Return a mean over a few samples with the half width of its interval of 68 %.
+
+    `scatter` is its standard error by the scatter between them. With n samples that has n - 1
+    degrees of freedom, for which Student's t makes up: 1.8 for two, 1.2 for four. No error is
+    smaller than what those within the samples leave of it: two may agree by chance.
+    """
+    n = len(each)
+    if n < 2:
+        return each[0] if each else Estimate(mean, scatter)
+    within = float(np.sqrt(np.nansum([one.error**2 for one in each]))) / n
+    return Estimate(mean, max(float(stdtrit(n - 1, ONE_SIGMA)) * scatter, within))
 
 
 def plain(value: float) -> Estimate:

@@ -72,6 +72,15 @@ class _Work:
             if (result := self.store.load(label, self.tasks[unit])) is not None:
                 self.results[unit] = result
 
+    @property
+    def structures(self) -> dict[str, str]:
+        """Names of the files of the structures that came out."""
+        return {
+            _name(unit): self.store.path(unit[0], self.tasks[unit]).name
+            for unit, result in self.results.items()
+            if isinstance(result, Observation) and result.solid is not None
+        }
+
     def waiting(self, running: Container[Unit] = ()) -> list[Unit]:
         """Return the runs that are neither finished nor running."""
         return [x for x in self.plan.units if x not in self.results and x not in running]
@@ -89,8 +98,14 @@ def run_plan(
     farm: Farm[Observation],
     monitor: Monitor,
     stop: Callable[[], str | None],
-) -> Results:
+) -> tuple[Results, dict[str, str]]:
     """Do the runs that are not in the store.
+
+    Returns
+    -------
+    tuple
+        What came of them, and where the structures of those that end as a solid are kept: the name
+        of their files without ``.data`` and ``.extxyz``, by the name of the run.
 
     Raises
     ------
@@ -107,9 +122,10 @@ def run_plan(
             _run(work, farm, monitor, stop)
     finally:
         monitor.end()
-    return {
+    results = {
         label: {run: work.results[label, run] for run in plan.runs} for label in plan.potentials
     }
+    return results, work.structures
 
 
 def _run(

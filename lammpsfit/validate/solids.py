@@ -14,7 +14,16 @@ from lammpsfit.structure.blocks import Estimate, block_estimate
 from lammpsfit.structure.elasticity import Moduli, bulk_modulus, isotropic
 from lammpsfit.structure.expansion import linear_expansion
 from lammpsfit.validate.plan import Plan, Run
-from lammpsfit.validate.rows import Rows, Sound, of_blocks, of_run, plain, scaled, sound_runs
+from lammpsfit.validate.rows import (
+    Rows,
+    Sound,
+    of_blocks,
+    of_run,
+    of_samples,
+    plain,
+    scaled,
+    sound_runs,
+)
 from lammpsfit.validate.run import Results
 
 EDGES = (("a", "Å"), ("b", "Å"), ("c", "Å"), ("alpha", "°"), ("beta", "°"), ("gamma", "°"))
@@ -52,13 +61,13 @@ def expansion(plan: Plan, results: Results) -> Rows:
         return
     for k, T in enumerate(plan.expansion):
         again = ", cooled again" if k and plan.quench.temperature == T else ""
-        each = {x: _of_glasses([one[k] for one in several]) for x, several in densities.items()}
+        each = {x: _of_few([one[k] for one in several]) for x, several in densities.items()}
         yield f"density at {T:g} K{again}", "g/cm³", each
     yield (
         "linear thermal expansion",
         "10⁻⁶/K",
         {
-            x: scaled(_of_glasses([linear_expansion(plan.expansion, one) for one in several]), 1e6)
+            x: scaled(_of_few([linear_expansion(plan.expansion, one) for one in several]), 1e6)
             for x, several in densities.items()
         },
     )
@@ -111,6 +120,13 @@ def _crystal(plan: Plan, run: Run, runs: Sound) -> Rows:
 
 
 def _of_glasses(several: Sequence[Estimate]) -> Estimate:
+    """Return the mean over glasses with its standard error by their scatter."""
     if len(several) == 1:
         return several[0]
     return of_blocks(np.array([one.mean for one in several]))
+
+
+def _of_few(several: Sequence[Estimate]) -> Estimate:
+    """Return the same with an error that holds for few glasses."""
+    whole = _of_glasses(several)
+    return of_samples(whole.mean, whole.error, several)

@@ -11,6 +11,8 @@ from lammpsfit.farm.base import Finished
 from lammpsfit.md.expansion import Expansion
 from lammpsfit.md.observation import Observation, Series, Solid
 from lammpsfit.md.observe import Part, Quench
+from lammpsfit.report.facts import facts_json
+from lammpsfit.structure.blocks import block_estimate
 from lammpsfit.validate.facts import all_facts
 from lammpsfit.validate.plan import Request, Run, build_plan
 from lammpsfit.validate.run import run_plan
@@ -87,7 +89,7 @@ def plan(job_file, tmp_path, monkeypatch):
 
 
 def run(plan, farm, folder, stop=lambda: None):
-    return run_plan(plan, Store(folder), farm, Silent(), stop)
+    return run_plan(plan, Store(folder), farm, Silent(), stop)[0]
 
 
 def test_a_glass_is_made_before_it_is_heated(plan, tmp_path):
@@ -105,6 +107,31 @@ def test_a_glass_is_made_before_it_is_heated(plan, tmp_path):
     assert [fact.name for fact in densities] == [
         *("density at 700 K", "density at 500 K", "density at 300 K, cooled again")
     ]
+
+
+def test_two_glasses_have_errors_for_so_few_and_a_value_of_each(plan, tmp_path):
+    def answer_each(key, task):
+        if isinstance(task, Expansion):
+            return answer(key, task)
+        label, run = key
+        # of ML the two agree by chance, better than either is known
+        return replace(
+            glass(task), series=series(2.3 if (label, run.variant) == ("BKS", "2") else 2.2)
+        )
+
+    results = run(plan, Farm(answer_each), tmp_path / "runs")
+    facts = all_facts(replace(plan, runs=tuple(plan.of(Part.GLASS))), results)
+    density = next(fact for fact in facts if fact.name == "density")
+    # scatter 0.1/√2 over √2, times Student's t of one degree of freedom for 68.27 %: 1.8374
+    assert density.values["BKS"].mean == pytest.approx(2.25, abs=1e-4)
+    assert density.values["BKS"].error == pytest.approx(1.8374 * 0.05, rel=1e-3)
+    within = block_estimate(series(2.2).density, 4).error
+    assert density.values["ML"].error == pytest.approx(within / np.sqrt(2.0), rel=1e-9)
+    assert density.each["BKS"] == pytest.approx((2.2, 2.3), abs=1e-4)
+    bulk = next(fact for fact in facts if fact.name == "bulk modulus, 0 K")
+    assert bulk.each["ML"] == pytest.approx((80.0 / 3.0, 80.0 / 3.0))
+    plain = facts_json(facts)["glass, 300 K, 0 GPa"]["density"]
+    assert plain["each"]["BKS"] == pytest.approx([2.2, 2.3], abs=1e-4)
 
 
 def test_what_is_on_disk_is_not_run_again(plan, tmp_path):
