@@ -20,6 +20,9 @@ from lammpsfit.resources import templates
 DPI: Final = 160
 """Resolution of pictures: sharp where a phone shows two points as one."""
 
+NARROW: Final = "(max-width: 40rem)"
+"""Screens that ``report.html`` lays out for a phone."""
+
 DOI: Final = "https://doi.org/"
 
 
@@ -138,22 +141,40 @@ def table(
         element("tbody", *lines),
     ]
     # a box that scrolls must be reached by the keyboard
-    box = "scroll breaks" if breaks else "scroll"
+    box = f"scroll breaks{' single' if len(head) == 2 else ''}" if breaks else "scroll"
     return element("div", element("table", *inner), class_=box, tabindex="0")
 
 
-def picture(figure: Figure, alt: str, caption: object = "", *, wide: bool = False) -> Markup:
-    """Embed a figure; `alt` says what is seen to those who do not see it."""
-    buffer = BytesIO()
-    as_it_stands(figure).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    source = f"data:image/png;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
+def picture(
+    figure: Figure,
+    alt: str,
+    caption: object = "",
+    *,
+    wide: bool = False,
+    narrow: Figure | None = None,
+) -> Markup:
+    """Embed a figure; `alt` says what is seen to those who do not see it.
+
+    Where the screen is narrow, `narrow` stands in its place.
+    """
     width, height = (str(round(float(x) * 100)) for x in figure.get_size_inches())
     most = f' style="max-width: {width}px"' if wide else ""
     size = f'width="{width}" height="{height}"{most}'
-    image = Markup(f'<img src="{source}" alt="{text(alt)}" {size}>')
+    image = Markup(f'<img src="{_data(figure)}" alt="{text(alt)}" {size}>')
+    if narrow is not None:
+        w, h = (round(float(x) * 100) for x in narrow.get_size_inches())
+        other = f'srcset="{_data(narrow)}" width="{w}" height="{h}"'
+        image = Markup(f'<picture><source media="{NARROW}" {other}>{image}</picture>')
     box = element("div", image, class_="scroll", tabindex="0") if wide else image
     below = [element("figcaption", caption)] if caption else []
     return element("figure", box, *below, **({"class_": "wide"} if wide else {}))
+
+
+def _data(figure: Figure) -> str:
+    """Return a figure as an address that holds it whole."""
+    buffer = BytesIO()
+    as_it_stands(figure).savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def pictures(several: Iterable[Markup]) -> Markup:

@@ -14,7 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lammpsfit.report.figures import COLOURS, LINES, logarithmic, new_figure, save_figure
+from lammpsfit.report.html import Markup
+from lammpsfit.report.html import picture as embedded
 from lammpsfit.structure.rdf import FloatArray
+
+NARROW_WIDTH: Final = 5.5
+"""Inches of the narrowest figure."""
 
 KNOWN: Final = (("0.72", 5.0, "-"), ("0.45", 2.2, ":"), ("0.45", 2.2, "-."))
 """Grey, width and line of known curves: the first is what the others are compared with."""
@@ -71,7 +76,15 @@ class Picture:
     logarithmic: bool = False
 
 
-def plot_panels(picture: Picture, path: Path | str | None, heading: str = "") -> Figure:
+def panels_markup(picture: Picture, alt: str, caption: object = "") -> Markup:
+    """Embed a picture, whose panels stand one below the other where the screen is narrow."""
+    narrow = plot_panels(picture, None, columns=1) if len(picture.panels) > 1 else None
+    return embedded(plot_panels(picture, None), alt, caption, wide=True, narrow=narrow)
+
+
+def plot_panels(
+    picture: Picture, path: Path | str | None, heading: str = "", columns: int = 3
+) -> Figure:
     """Draw a picture; bands are twice the standard error.
 
     Parameters
@@ -82,6 +95,8 @@ def plot_panels(picture: Picture, path: Path | str | None, heading: str = "") ->
         PNG file to write; None writes none.
     heading : str
         Title of the figure.
+    columns : int
+        Most panels side by side.
 
     Returns
     -------
@@ -93,9 +108,9 @@ def plot_panels(picture: Picture, path: Path | str | None, heading: str = "") ->
         If the file cannot be written.
     """
     n = len(picture.panels)
-    columns = min(3, n)
+    columns = min(columns, n)
     rows = math.ceil(n / columns)
-    figure = new_figure(max(4.0 * columns + 0.4, 5.5), 3.3 * rows + 0.8)
+    figure = new_figure(max(4.0 * columns + 0.4, NARROW_WIDTH), 3.3 * rows + 0.8)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     labels = list(dict.fromkeys(label for p in picture.panels for label in p.curves))
     known = list(dict.fromkeys(label for p in picture.panels for label in p.known))
@@ -149,6 +164,6 @@ def _legend(figure: Figure, panels: Sequence[Axes], order: Sequence[str]) -> Non
         [handles[label] for label in shown],
         shown,
         loc="outside lower center",
-        ncols=min(6, len(shown)),
+        ncols=min(6 if figure.get_figwidth() > NARROW_WIDTH else 3, len(shown)),
         frameon=False,
     )

@@ -13,9 +13,8 @@ from lammpsfit.report.html import (
     items,
     join,
     page,
-    picture,
 )
-from lammpsfit.report.panels import Picture, plot_panels
+from lammpsfit.report.panels import Picture, panels_markup
 
 
 @dataclass(frozen=True)
@@ -81,11 +80,10 @@ def _part(view: Validation, part: str) -> Markup:
         [
             facts_html(facts, "Values with their standard errors"),
             *(
-                picture(
-                    plot_panels(one, None),
+                panels_markup(
+                    one,
                     f"{one.title}; panels {', '.join(panel.title for panel in one.panels)}.",
                     f"{one.title}. Bands are twice the standard error; numbers in {one.name}.csv.",
-                    wide=True,
                 )
                 for one in shown
             ),

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lammpsfit.gap.work.learn import LearnRequest, Round
-from lammpsfit.report.html import Section, element, join, page, paragraph, picture, table
-from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
+from lammpsfit.report.html import Section, element, join, page, paragraph, table
+from lammpsfit.report.panels import Curve, Panel, Picture, panels_markup
 
 SHOWN = 4
 """Rounds in the picture: the first, the last, and some between."""
@@ -73,7 +73,7 @@ def learn_page(title: str, rounds: Sequence[Round], request: LearnRequest) -> st
             Section(
                 "errors",
                 "Predicted errors",
-                picture(plot_panels(shown, None), "largest predicted error over time", wide=True),
+                panels_markup(shown, "largest predicted error over time"),
             ),
         ],
     )

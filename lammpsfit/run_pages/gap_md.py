@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from lammpsfit.gap.work.md import MdResult
 from lammpsfit.report.html import Section, element, join, page, picture, pictures, table
-from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
+from lammpsfit.report.panels import Curve, Panel, Picture, panels_markup, plot_panels
 
 UNITS: Final = {
     "temperature": ("K", 1),
@@ -82,7 +82,7 @@ def md_page(result: MdResult, title: str) -> str:
         Section(
             "course",
             series.title,
-            picture(plot_panels(series, None), "quantities over time", wide=True),
+            panels_markup(series, "quantities over time"),
         ),
     ]
     return page(f"{title}: dynamics", join([element("h1", title)]), sections)

@@ -16,10 +16,9 @@ from lammpsfit.report.html import (
     join,
     page,
     paragraph,
-    picture,
     table,
 )
-from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
+from lammpsfit.report.panels import Curve, Panel, Picture, panels_markup
 from lammpsfit.structure.rdf import FloatArray
 
 LOST: Final = {"solid": "all froze", "liquid": "all melted"}
@@ -135,10 +134,9 @@ def _course(found: Melting) -> Markup:
         ),
         Panel("share of solid", of(lambda s: s.time, lambda s: s.solid)),
     ]
-    return picture(
-        plot_panels(Picture("course", "", "time (ps)", "", "time_ps", panels), None),
+    return panels_markup(
+        Picture("course", "", "time (ps)", "", "time_ps", panels),
         "temperature and share of solid over time",
-        wide=True,
     )
 
 
@@ -148,7 +146,7 @@ def _profile(found: Melting) -> Markup:
         for run in found.runs
     ]
     shown = Picture("profile", "", "z (Å)", "atoms per Å³", "z_A", panels)
-    return picture(plot_panels(shown, None), "density in 100 layers along z", wide=True)
+    return panels_markup(shown, "density in 100 layers along z")
 
 
 def _displacements(found: Melting) -> Markup:
@@ -163,4 +161,4 @@ def _displacements(found: Melting) -> Markup:
         for run in found.runs
     ]
     shown = Picture("moves", "", "time (ps)", "mean squared displacement (Å²)", "time_ps", panels)
-    return picture(plot_panels(shown, None), "mean squared displacements of both halves", wide=True)
+    return panels_markup(shown, "mean squared displacements of both halves")

@@ -40,6 +40,20 @@ def figure():
     return drawn
 
 
+def test_a_narrow_screen_gets_a_picture_of_its_own():
+    made = picture(figure(), "a line", narrow=new_figure(1.0, 3.0))
+    source, image = made.split("<img ")
+    assert '<source media="(max-width: 40rem)" srcset="data:image/png;base64,' in source
+    assert 'width="100" height="300"' in source
+    assert 'width="200" height="100"' in image
+    assert "<source" not in picture(figure(), "a line")
+
+
+def test_a_table_of_one_column_needs_no_heads_on_a_phone():
+    assert 'class="scroll breaks single"' in table(["", "a"], [["x", 1]], breaks=True)
+    assert 'class="scroll breaks"' in table(["", "a", "b"], [["x", 1, 2]], breaks=True)
+
+
 @pytest.mark.parametrize("name", ["plain", HOSTILE])
 def test_a_page_of_every_piece_is_sound(name, read_page):
     content = [

@@ -1,6 +1,7 @@
 """Tables, pictures and page of a validation, of values made up."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from lammpsfit.report.facts import (
     print_facts,
     value_words,
 )
-from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
+from lammpsfit.report.panels import Curve, Panel, Picture, panels_markup, plot_panels
 from lammpsfit.report.unit_progress import UnitProgress
 from lammpsfit.report.validation_page import Validation, validation_page
 from lammpsfit.structure.blocks import Estimate
@@ -124,6 +125,16 @@ def test_a_picture_has_all_curves_and_one_legend(tmp_path):
     assert band.get_paths()[0].vertices[:, 1].max() == pytest.approx(
         np.max(np.sin(X) ** 2 + 0.02 * X), abs=1e-9
     )
+
+
+def test_panels_stand_one_below_the_other_where_the_screen_is_narrow():
+    many = picture()
+    assert len(many.panels) > 1
+    wide, narrow = plot_panels(many, None), plot_panels(many, None, columns=1)
+    assert narrow.get_figwidth() < wide.get_figwidth()
+    assert narrow.get_figheight() > wide.get_figheight()
+    assert panels_markup(many, "two").count("<source") == 1
+    assert "<source" not in panels_markup(replace(many, panels=many.panels[:1]), "one")
 
 
 def test_logarithmic_axes_have_plain_numbers():
