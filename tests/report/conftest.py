@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "source"}
 DOI = "https://doi.org/"
 
 
@@ -32,7 +32,7 @@ class Page(HTMLParser):
         given = dict(attrs)
         assert tag != "script", "no script is needed"
         assert not any(name.startswith("on") for name in given), "no script is needed"
-        for name in ("src", "href"):
+        for name in ("src", "srcset", "href"):
             if name in given:
                 here = given[name].startswith(("data:image/png;base64,", "#", DOI))
                 assert here, f"{given[name]} comes from elsewhere"
