@@ -19,7 +19,6 @@ import json
 import math
 import os
 import platform
-import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -226,11 +225,9 @@ class Study:
         if math.isfinite(left):
             words += ["--walltime", str(int(left))]
         print(time.strftime("%H:%M:%S"), *words, flush=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = subprocess.run(
             [str(word) for word in words], cwd=ROOT, check=False, stderr=subprocess.PIPE, text=True
         )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         print(ended.stderr, end="", flush=True)
         if ended.returncode == STOPPED:
             return False
@@ -245,7 +242,6 @@ class Study:
         record = {
             "options": self.options(name, stage),
             "date": time.strftime("%Y-%m-%d"),
-            "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
             "machine": machine(),
             "failures": content.get("failures") or ({} if content else {stage: ended.stderr}),
             "facts": content.get("facts", {}),
@@ -311,9 +307,8 @@ def how(study: Study, section: Section, records: Records) -> str:
     """Say when, where and how the runs were made."""
     dates = sorted({record["date"] for record in records.values()})
     machines = sorted({record["machine"] for record in records.values()})
-    minutes = sum(record["cpu_s"] for record in records.values()) / 60
     when = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
-    where = f"{when}; {' and '.join(machines)}, {minutes:.0f} core minutes. " if dates else ""
+    where = f"{when}; {' and '.join(machines)}. " if dates else ""
     lengths = {stage: " + ".join(map(str, times(stage))) for stage in STAGES}
     rates = {"rate": study.rate, "rate_fast": study.rate_fast, "glasses": GLASSES}
     return where + section.runs.format(atoms=study.atoms, step=TIMESTEP, **rates, **lengths)
