@@ -458,35 +458,45 @@ def export(
         str | None,
         typer.Option(help="compound to export for; it sets the species and their charges"),
     ] = None,
+    evaluation: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="of a run folder, the potential of this evaluation; default: the result"
+        ),
+    ] = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
     """Write a potential as LAMMPS files; run them first and compare the forces."""
     from lammpsfit.config import read_job
     from lammpsfit.fit.run.build import build_conditions
-    from lammpsfit.fit.run.run_folder import RunFolder, potential_of
+    from lammpsfit.fit.run.open_fit import open_fit
+    from lammpsfit.fit.run.run_folder import RunFolder, open_run, potential_of
     from lammpsfit.forcefield import load_potential, names_file
     from lammpsfit.md.export import EXPORTED, export_potential
     from lammpsfit.md.system import composition_of
 
-    potential = potential_of(source)
+    folder = RunFolder(Path(source))
+    found = None
+    if evaluation is not None:
+        found = open_fit(*open_run(folder.path)).of_evaluation(evaluation)
+    potential = potential_of(source) if found is None else source
     session = open_session(
         "export",
         json_file,
         files=[output / name for name in EXPORTED],
         folder=output,
-        inputs=[Path(potential)] if names_file(potential) else (),
+        inputs=[Path(potential)] if found is None and names_file(potential) else (),
         force=force,
     )
-    folder = RunFolder(Path(source))
     with session.outputs.writing():
         if formula is not None:
             composition = composition_of(formula)
-            compound = load_potential(potential).for_composition(composition)
+            compound = (found or load_potential(potential)).for_composition(composition)
             compound.check_neutral(composition)
             check = export_potential(compound, output, composition=composition)
         elif folder.job.exists():
-            check = export_fit(folder, build_conditions(read_job(folder.job)), output)
+            check = export_fit(folder, build_conditions(read_job(folder.job)), output, found)
         else:
             check = export_potential(load_potential(potential), output)
     say(session.console, f"{output}: {check}")

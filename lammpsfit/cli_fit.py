@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lammpsfit.fit.run.result import FitResult
     from lammpsfit.fit.run.run_folder import RunFolder
     from lammpsfit.fit.run.warm_start import Memory
+    from lammpsfit.forcefield import Potential
     from lammpsfit.md.export import Check
     from lammpsfit.target import Evaluation
 
@@ -124,15 +125,21 @@ def _present(result: "FitResult", console: Console) -> None:
     write_report(folder.path, console)
 
 
-def export_fit(folder: "RunFolder", conditions: "Conditions", output: Path) -> "Check":
-    """Export the potential of a finished fit, tried on the compound it was fitted to.
+def export_fit(
+    folder: "RunFolder",
+    conditions: "Conditions",
+    output: Path,
+    potential: "Potential | None" = None,
+) -> "Check":
+    """Export a potential of a fit, by default its result, tried on the compound it was fitted to.
 
     Species are in the order of its formula. Where no condition has all species, or the start
     structure was removed or has a tilted box, a small box of another compound is molten.
     """
     from lammpsfit.md.export import export_potential
 
-    potential = conditions.load(str(folder.potential))
+    if potential is None:
+        potential = conditions.load(str(folder.potential))
     whole = conditions.whole
     if whole is None:
         return export_potential(potential, output)

@@ -17,6 +17,8 @@ import pytest
 
 from lammpsfit import __version__
 from lammpsfit.cli import main
+from lammpsfit.fit.run.open_fit import open_fit
+from lammpsfit.fit.run.run_folder import open_run
 from lammpsfit.forcefield import dump_potential, load_potential
 
 LAMMPSFIT = Path(sys.executable).parent / "lammpsfit"
@@ -389,6 +391,33 @@ def test_a_fit_is_exported_again(lammpsfit, finished_run, tmp_path):
         load_potential(str(path / "potential.toml")) for path in (finished_run, tmp_path / "a/b")
     )
     assert first == again
+
+
+@pytest.mark.lammps
+def test_any_evaluation_of_a_search_can_be_exported(lammpsfit, finished_run, tmp_path):
+    fit = open_fit(*open_run(finished_run))
+    record = next(one for one in fit.records if one["status"] == "ok" and one["id"] > 0)
+    words = ("export", finished_run, "--evaluation", record["id"], "-o", tmp_path / "a")
+    done = lammpsfit(*map(str, words))
+    assert done.returncode == 0, done.stderr
+    found = load_potential(str(tmp_path / "a" / "potential.toml"))
+    assert found.name == f"{finished_run.name}-{record['id']}"
+    values = {name: found.parameters[name] for name in record["parameters"]}
+    assert values == pytest.approx(record["parameters"], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [("9999", "no evaluation 9999: there are 0 to"), ("-1", "0")]
+)
+def test_an_evaluation_that_is_not_there(here, finished_run, tmp_path, number, message):
+    words = ("export", finished_run, "--evaluation", number, "-o", tmp_path / "a")
+    assert refused(here(*words), message)
+    assert not (tmp_path / "a").exists()
+
+
+def test_only_a_run_has_evaluations(here, tmp_path):
+    words = ("export", "BKS", "--evaluation", "1", "-o", tmp_path / "a")
+    assert refused(here(*words), "BKS: no such run folder")
 
 
 def test_a_run_folder_is_not_begun_twice(here, finished_run, job_file):

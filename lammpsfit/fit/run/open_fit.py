@@ -187,6 +187,30 @@ class Fit:
         """Make the potential of a record of the search."""
         return self.space.potential(as_told(record)[0].x)
 
+    def of_evaluation(self, number: int) -> Potential:
+        """Return the potential of an evaluation of the search, named after it.
+
+        Raises
+        ------
+        InputError
+            If there is no such evaluation.
+        """
+        record = next((one for one in self.records if one["id"] == number), None)
+        if record is None:
+            known = sorted(int(one["id"]) for one in self.records)
+            raise InputError(
+                f"{self.folder.journal}: no evaluation {number}: "
+                + (f"there are {known[0]} to {known[-1]}" if known else "there is none yet")
+            )
+        start = self.problem.potential
+        return replace(
+            self.potential(record),
+            name=f"{self.folder.path.resolve().name}-{number}",
+            title=f"fitted from {start.name}, evaluation {number} of its search",
+            doi="",
+            note="",
+        )
+
     def structures(
         self, conditions: Conditions, monitor: Monitor, stop: Callable[[], str | None]
     ) -> dict[str, Path]:
