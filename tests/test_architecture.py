@@ -76,7 +76,17 @@ MAY_IMPORT = {
     },
     "cli_gap_phonons": {"cli_gap_work", "cli_output", "run_pages", "gap", "labelled", "report"},
     "cli_gap_work": {"cli_output", "run_pages", "gap", "labelled", "report", "farm"},
-    "cli_fit": {"cli_output", "config", "run_pages", "report", "fit.run", "farm", "target", "md"},
+    "cli_fit": {
+        "cli_output",
+        "config",
+        "run_pages",
+        "report",
+        "fit.run",
+        "farm",
+        "target",
+        "md",
+        "forcefield",
+    },
     "cli_init": {
         "cli_fit",
         "cli_output",
