@@ -137,7 +137,9 @@ class Response:
 
     @cached_property
     def inverse(self) -> FloatArray:
-        """H⁺, shape (3 n, 3 n)."""
+        """H⁺, shape (3 n, 3 n); nan where H is not finite."""
+        if not np.all(np.isfinite(self.hessian)):
+            return np.full_like(self.hessian, np.nan)
         n = len(self.hessian) // 3
         together = np.kron(np.full((n, n), 1.0 / n), np.eye(3))
         # translations get a stiffness like that of the rest, and are taken out again
@@ -166,7 +168,7 @@ class Response:
     def strain(self) -> FloatArray:
         """ε, shape (6,), shears counting twice."""
         left = self.stress + self.coupling @ self.settled
-        return np.asarray(np.linalg.solve(self.stiffness, -left), dtype=np.float64)
+        return self._strained(-left)
 
     @property
     def moves(self) -> FloatArray:
@@ -190,7 +192,7 @@ class Response:
             + self.coupling @ self._settled_slope(slope)
             + self.stiffness_slope(slope) @ self.strain
         )
-        return np.asarray(np.linalg.solve(self.stiffness, -left), dtype=np.float64)
+        return self._strained(-left)
 
     def moves_slope(self, slope: Response) -> FloatArray:
         """Return the derivative of x along a slope, shape (3 n,)."""
@@ -199,6 +201,13 @@ class Response:
             way @ self.strain + self.given_way @ self.strain_slope(slope)
         )
         return found
+
+    def _strained(self, stress: FloatArray) -> FloatArray:
+        """Return the strain that makes a stress; nan where nothing resists."""
+        try:
+            return np.asarray(np.linalg.solve(self.stiffness, stress), dtype=np.float64)
+        except np.linalg.LinAlgError:
+            return np.full_like(stress, np.nan)
 
     def _settled_slope(self, slope: Response) -> FloatArray:
         found: FloatArray = self.inverse @ (slope.forces - slope.hessian @ self.settled)

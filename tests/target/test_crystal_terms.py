@@ -19,7 +19,7 @@ from lammpsfit.md.read_structure import read_configuration
 from lammpsfit.md.system import System
 from lammpsfit.models import checked
 from lammpsfit.target import Setting, build_terms
-from lammpsfit.target.crystal_response import CrystalResponse
+from lammpsfit.target.crystal_response import CrystalResponse, Response
 from lammpsfit.target.crystal_terms import CellTerm, ElasticTerm, PlacesTerm
 
 QUARTZ = Path(__file__).parents[2] / "examples" / "silica" / "alpha_quartz.cif"
@@ -121,6 +121,17 @@ def test_the_jacobian_is_the_derivative_of_the_residuals(space, kind):
     for k, e in enumerate(np.eye(3) * step):
         up, down = (term.residuals(space.potential(u + s * e)) for s in (1, -1))
         assert J[:, k] == pytest.approx((up - down) / (2 * step), abs=1e-5 * np.abs(J).max())
+
+
+@pytest.mark.parametrize("hessian", [0.0, np.inf, np.nan])
+def test_where_nothing_resists_there_is_no_rest(hessian):
+    nothing = Response(
+        *(50.0, np.zeros(6), np.zeros(6), np.zeros((6, 6)), np.zeros((6, 6))),
+        np.full((6, 6), hessian),
+    )
+    assert np.all(np.isnan(nothing.strain))
+    assert np.all(np.isnan(nothing.moves))
+    assert np.all(np.isnan(nothing.strain_slope(nothing)))
 
 
 def setting_of(potential):
