@@ -111,7 +111,7 @@ QUARTZ: Final = {"C11": 86.8, "C33": 105.8, "C44": 58.2, "C66": 39.9}
 """Elastic constants of quartz in GPa, of experiment, whose relative deviations make one row."""
 
 ENSEMBLE: Final = (
-    "Potentials that should be as good as that of `{name}` (`[confirm] ensemble`), each run once. "
+    "Potentials that should be as good as that of `{name}` (`[confirm] ensemble`), each run anew. "
     "Quartz is by one step to rest."
 )
 
@@ -220,6 +220,8 @@ def paragraphs(values: Mapping[str, Mapping[str, Estimate]], folder: Path) -> It
     """Make what stands between the markers."""
     yield f"{time.strftime('%Y-%m-%d')}; {machine()}."
     yield "\n".join(table(values))
+    yield f"![What the potential of each fit has, over its R]({PICTURE.name})"
+    yield "*What the potential of each fit has, over its R. Grey: what is wanted.*"
     yield "\n".join(fits(folder))
     for name in values:
         if members := list(ensemble(name, folder)):
@@ -241,11 +243,19 @@ def table(values: Mapping[str, Mapping[str, Estimate]]) -> Iterator[str]:
 
 def goal(row: Row) -> str:
     """Say what is wanted."""
-    if row.wanted == 0.0 and row is not ROWS[1]:
-        return f"≤ {row.within:g}"
-    if row.wanted == 100.0:
-        return f"≥ {100.0 - row.within:g}"
+    low, high = bounds(row)
+    if low == 0.0:
+        return f"≤ {high:g}"
+    if high == 100.0:
+        return f"≥ {low:g}"
     return f"{row.wanted:g} ± {row.within:g}"
+
+
+def bounds(row: Row) -> tuple[float, float]:
+    """Return from where to where a value may be: deviations from 0, overlaps to 100 %."""
+    if row.title.endswith("(%)"):
+        return max(0.0, row.wanted - row.within), min(100.0, row.wanted + row.within)
+    return row.wanted - row.within, row.wanted + row.within
 
 
 def cell(row: Row, value: Estimate | None) -> str:
@@ -253,7 +263,8 @@ def cell(row: Row, value: Estimate | None) -> str:
     if value is None:
         return "not run"
     words = value_words(value).replace("-", "−")
-    return f"**{words}**" if abs(value.mean - row.wanted) <= row.within else words
+    low, high = bounds(row)
+    return f"**{words}**" if low <= value.mean <= high else words
 
 
 def fits(folder: Path) -> Iterator[str]:
@@ -298,12 +309,11 @@ def ensemble(name: str, folder: Path) -> Iterator[str]:
 
 def draw(values: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:
     """Draw what each potential has against its R."""
-    shown = [row for row in (*ROWS[1:], ELASTIC) if row.title != "O-Si-O overlap (%)"]
+    shown = (*ROWS[1:], ELASTIC)
     figure = new_figure(11.0, 6.2)
     panels = figure.subplots(2, math.ceil(len(shown) / 2), squeeze=False).ravel()
     for axes, row in zip(panels, shown, strict=False):
-        low, high = row.wanted - row.within, row.wanted + row.within
-        axes.axhspan(low, high, color="0.9", zorder=0)
+        axes.axhspan(*bounds(row), color="0.9", zorder=0)
         for k, (name, found) in enumerate(values.items()):
             if row.title in found and "R (%)" in found:
                 axes.errorbar(
