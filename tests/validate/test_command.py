@@ -130,7 +130,8 @@ def test_the_values_are_those_of_the_curves(whole):
 def test_the_page_stands_alone(whole):
     out, _ = whole
     text = (out / "validate.html").read_text()
-    assert text.count("data:image/png;base64,") == 7
+    assert text.count('<img src="data:image/png;base64,') == 7
+    assert text.count('srcset="data:image/png;base64,') == 7
     assert 'src="http' not in text
     for words in ("bonds end at Si-O", "cooled to 300 K at 3300 K/ps", "heated to 600 K", "mine"):
         assert words in text
