@@ -22,7 +22,8 @@ from typing import Any, Final
 
 import numpy as np
 from commands import call, go_on, result_of
-from truth import at_markers, clock, machine
+from pages import at_markers
+from truth import clock, machine
 
 from lammpsfit.config import read_job
 from lammpsfit.files import write_text
@@ -191,9 +192,14 @@ def found(name: str, folder: Path) -> dict[str, Estimate]:
     values = {row.title: _value(content, row.part, row.fact, name) for row in ROWS}
     C = {c: _value(content, ELASTIC.part, c, name) for c in QUARTZ}
     if all(value is not None for value in C.values()):
-        off = [(C[c].mean / known - 1.0) ** 2 for c, known in QUARTZ.items()]
-        values[ELASTIC.title] = Estimate(100.0 * math.sqrt(sum(off) / len(off)), math.nan)
+        values[ELASTIC.title] = Estimate(off_quartz({c: C[c].mean for c in QUARTZ}), math.nan)
     return {title: value for title, value in values.items() if value is not None}
+
+
+def off_quartz(constants: Mapping[str, float]) -> float:
+    """Return the relative rms deviation of elastic constants of quartz in per cent."""
+    off = [(constants[c] / known - 1.0) ** 2 for c, known in QUARTZ.items()]
+    return 100.0 * math.sqrt(sum(off) / len(off))
 
 
 def _value(content: Mapping[str, Any], part: str, fact: str, name: str) -> Estimate | None:
@@ -273,7 +279,8 @@ def fits(folder: Path) -> Iterator[str]:
     yield "|---|---|--:|--:|--:|"
     for name, fit in FITS.items():
         run = RunFolder(folder / name)
-        if result := result_of(run):
+        if finished(name, folder):
+            result = result_of(run)
             best = result["best"]
             objective = Estimate(100 * best["objective"], 100 * best["objective_error"])
             yield (
@@ -297,13 +304,12 @@ def ensemble(name: str, folder: Path) -> Iterator[str]:
         potential = space.potential(space.unit(space.base.replace(member["parameters"])))
         found = response.at(potential)
         a, _, c = edges * (1.0 + found.strain[:3])
-        C = GPA * found.stiffness
-        off = [C[int(n[1]) - 1, int(n[2]) - 1] / known - 1.0 for n, known in QUARTZ.items()]
+        C = {c: GPA * found.stiffness[int(c[1]) - 1, int(c[2]) - 1] for c in QUARTZ}
         objective = Estimate(100.0 * member["measured"], 100.0 * member["measured_error"])
         yield (
             f"| {k} | {100.0 * member['predicted']:.2f} | {value_words(objective)} | "
             f"{member['parameters']['q_Si']:.3f} | {a:.3f} | {c:.3f} | "
-            f"{100.0 * float(np.sqrt(np.mean(np.square(off)))):.1f} |"
+            f"{off_quartz(C):.1f} |"
         )
 
 

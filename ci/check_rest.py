@@ -7,11 +7,12 @@ For potentials of the library that are functions of distances alone, it has the 
 constants that LAMMPS finds at rest. Seconds each, on one core.
 """
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from truth import at_markers
+from pages import at_markers
 
 from lammpsfit.child.process import run_in_child
 from lammpsfit.forcefield.library import load_potential
@@ -49,6 +50,7 @@ def rows() -> Iterator[str]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     before, _, after = at_markers(PAGE.read_text("utf-8"), "ci/check_rest.py")
     PAGE.write_text(before + "\n" + "\n".join(rows()) + "\n" + after, "utf-8")
 

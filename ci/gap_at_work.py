@@ -17,6 +17,7 @@ from pathlib import Path
 
 import ase.io
 import numpy as np
+from pages import at_markers
 
 from lammpsfit.gap.work.literature import MELTING, PHONONS
 from lammpsfit.gap.work.phonons import FREQUENCIES, PATH, Phonons
@@ -27,7 +28,6 @@ from lammpsfit.run_pages.gap_melt import swing
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "aluminium"
 PAGE = ROOT / "docs" / "gap_work.md"
-BEGIN, END = "<!-- begin: ci/gap_at_work.py -->", "<!-- end: ci/gap_at_work.py -->"
 
 JOB = """title = "aluminium, radial, 50 frames hot and strained"
 
@@ -102,9 +102,8 @@ def fitted(folder, fit):
 def write(folder):
     parts = [*phonons(folder), *properties(folder), *melting(folder, "the model", "gap-melt")]
     parts += melting(folder / "eam", "the EAM of Mendelev et al.", "gap-melt-eam")
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n\n{''.join(parts)}{END}{after}", encoding="utf-8")
+    before, _, after = at_markers(PAGE.read_text(encoding="utf-8"), "ci/gap_at_work.py")
+    PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
 
 
 def read(path):

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import PROGRAM, STOPPED
+from pages import at_markers
 from truth_tables import POTENTIALS, SECTIONS, STAGES, Column, Section, Table
 
 from lammpsfit.forcefield.library import load_potential
@@ -279,14 +280,6 @@ def write(study: Study) -> None:
             parts = "\n\n".join(content(study, section, records))
             text = f"{before}\n\n{parts}\n\n{after}"
     PAGE.write_text(text, "utf-8")
-
-
-def at_markers(text: str, name: str) -> tuple[str, str, str]:
-    """Split a page into what is before, between and after the markers of a name, and keep these."""
-    begin, end = (f"<!-- {word}: {name} -->" for word in ("begin", "end"))
-    before, rest = text.split(begin)
-    between, after = rest.split(end)
-    return before + begin, between, end + after
 
 
 Records = Mapping[tuple[str, str], Mapping[str, Any]]

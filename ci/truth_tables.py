@@ -193,6 +193,9 @@ the bulk modulus that follows from them; the cells as `examples/silica/alpha_qua
 NA2O = {"sodium-0": "0", "sodium-15": "15", "sodium-25": "25"}
 """mol % of Na2O by stage."""
 
+NMR = {"sodium-15": ("", "", ""), "sodium-25": ("38", "61", "1")}
+"""Si as Q4, Q3 and Q2 by NMR of 29Si, in per cent."""
+
 SODIUM_TABLES = (
     Table(
         "Sodium silicate glasses: density (g/cm³)",
@@ -210,19 +213,16 @@ SODIUM_TABLES = (
     ),
     Table(
         "Sodium silicate glasses: Qn (%)",
-        (
-            Column("15 mol %: Q4", "sodium-15", "glass", "Si as Q4", "65"),
-            Column("Q3", "sodium-15", "glass", "Si as Q3", "35"),
-            Column("25 mol %: Q4", "sodium-25", "glass", "Si as Q4", "38"),
-            Column("Q3", "sodium-25", "glass", "Si as Q3", "61"),
-            Column("Q2", "sodium-25", "glass", "Si as Q2", "1"),
+        tuple(
+            Column(f"Q{n} at {NA2O[stage]} mol % Na₂O", stage, "glass", f"Si as Q{n}", known)
+            for stage, row in NMR.items()
+            for n, known in zip((4, 3, 2), row, strict=True)
         ),
         "NMR",
         (
-            "NMR at 25 mol %: Maekawa et al. (1991), as "
-            "[StatMechGlass](https://github.com/OxideGlassGroupAAU/StatMechGlass) has them. At 15 "
-            "mol %, where none is at hand, what the composition says if there is no Q2. Bonds of "
-            "Si and O end at 2.3 Å.",
+            "No NMR at 15 mol % was at hand; if no Q3 meets another as Q4 and Q2, there are 64.7 % "
+            "of Q4 and 35.3 % of Q3. A glass that was cooled fast has more disorder. Bonds of Si "
+            "and O end at 2.3 Å.",
         ),
     ),
 )
@@ -249,7 +249,10 @@ SECTIONS = (
         "the same liquid, made with SHIK (without sodium with CHIK), cooled to 300 K at "
         "{rate_fast:g} K/ps and zero pressure, {glass} ps there (to relax, to sample); "
         "timestep {step:g} fs.",
-        "Experiment: as Jabraoui et al. (2025) give them beside their simulations.",
+        "Experiment: densities and Young's moduli as Jabraoui et al. (2025) give them beside their "
+        "simulations; Qn of Maekawa et al. "
+        "([doi:10.1016/0022-3093(91)90400-Z](https://doi.org/10.1016/0022-3093(91)90400-Z)), as "
+        "[StatMechGlass](https://github.com/OxideGlassGroupAAU/StatMechGlass) has them.",
     ),
 )
 """All of the page."""

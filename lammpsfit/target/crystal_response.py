@@ -19,7 +19,7 @@ parameters follow from those of S, F and the images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -40,11 +40,18 @@ MOST_ATOMS: Final = 100
 """Atoms in a cell: there are six images of the cell for each."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class CrystalResponse:
-    """A crystal, x along a and z at right angles to a and b, and its images."""
+    """A crystal, x along a and z at right angles to a and b, and its images.
+
+    The last answers are kept: all terms of a crystal ask for the same, one after the other.
+    """
 
     crystal: Frame
+    _there: tuple[Potential, Response] | None = field(default=None, init=False, repr=False)
+    _linear: tuple[ParameterSpace, FloatArray, Response, Sequence[Response]] | None = field(
+        default=None, init=False, repr=False
+    )
 
     @classmethod
     def of(cls, crystal: Frame) -> CrystalResponse:
@@ -83,17 +90,29 @@ class CrystalResponse:
         return LabelledFrames(frame.label, tuple(images))
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the images out: a worker makes them sooner than they travel."""
+        """Leave all else out: a worker makes it sooner than it travels."""
         return {"crystal": self.crystal}
 
     def at(self, potential: Potential) -> Response:
         """Return the response with a potential."""
+        if self._there is None or self._there[0] is not potential:
+            self._there = potential, self._at(potential)
+        return self._there[1]
+
+    def linear(self, space: ParameterSpace, u: FloatArray) -> tuple[Response, Sequence[Response]]:
+        """Return the response at the point `u`, and its derivatives, one for each parameter."""
+        known = self._linear
+        if known is None or known[0] is not space or not np.array_equal(known[1], u):
+            known = space, np.array(u), self._at(space.potential(u)), self._slopes(space, u)
+            self._linear = known
+        return known[2:]
+
+    def _at(self, potential: Potential) -> Response:
         ((composition, sums),) = self.images.sums(potential.outer_cutoff)
         neutral = neutral_in(potential, composition)
         return self._differences(sums.stresses(neutral), sums.forces(neutral))
 
-    def slopes(self, space: ParameterSpace, u: FloatArray) -> Sequence[Response]:
-        """Return the derivatives of :meth:`at`, one for each parameter, at the point `u`."""
+    def _slopes(self, space: ParameterSpace, u: FloatArray) -> Sequence[Response]:
         ((composition, sums),) = self.images.sums(space.base.outer_cutoff)
         under = space.under(composition)
         stresses, forces = sums.stresses_gradient(under, u), sums.forces_gradient(under, u)

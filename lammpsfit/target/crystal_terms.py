@@ -60,9 +60,8 @@ class ResponseTerm(RmsTerm):
 
     def jacobian(self, space: ParameterSpace, u: FloatArray) -> FloatArray:
         """Return their derivatives at the point `u`, shape (K, d)."""
-        there = self.response.at(space.potential(u))
-        slopes = [self._slope(there, slope) for slope in self.response.slopes(space, u)]
-        return self._scaled(np.stack(slopes, axis=-1))
+        there, slopes = self.response.linear(space, u)
+        return self._scaled(np.stack([self._slope(there, slope) for slope in slopes], axis=-1))
 
     @abstractmethod
     def _found(self, response: Response) -> FloatArray:

@@ -61,13 +61,13 @@ def write_results(
         table = columns(picture.column, picture.panels)
         write_columns(folder / f"{picture.name}.csv", table, header)
         plot_panels(picture, folder / f"{picture.name}.png", picture.title)
-    view = replace(view, content=as_json(plan, view) | {"structures": dict(structures)})
+    view = replace(view, content=as_json(plan, view, structures))
     write_json(folder / "validate.json", view.content)
     write_text(folder / "validate.html", validation_page(view))
     return view
 
 
-def as_json(plan: Plan, view: Validation) -> dict[str, Any]:
+def as_json(plan: Plan, view: Validation, structures: Mapping[str, str]) -> dict[str, Any]:
     """Turn a validation into plain data."""
     return {
         "title": view.title,
@@ -78,6 +78,7 @@ def as_json(plan: Plan, view: Validation) -> dict[str, Any]:
         "facts": facts_json(view.facts),
         "failures": view.failures,
         "curves": {p.name: [f"{p.name}.csv", f"{p.name}.png"] for p in view.pictures},
+        "structures": dict(structures),
         "seed": plan.seed,
         "versions": versions(FIT_PACKAGES),
     }

@@ -123,6 +123,24 @@ def test_the_jacobian_is_the_derivative_of_the_residuals(space, kind):
         assert J[:, k] == pytest.approx((up - down) / (2 * step), abs=1e-5 * np.abs(J).max())
 
 
+def test_what_was_asked_last_is_not_taken_for_another_answer(space):
+    (crystal,) = read_frames([QUARTZ], labelled=False)
+
+    def asked(u, term):
+        return term.residuals(space.potential(u)), term.jacobian(space, u)
+
+    points = [np.full(3, 0.4), np.full(3, 0.6), np.full(3, 0.4)]
+    kept = CellTerm("q", CrystalResponse.of(crystal), 0.3)
+    for u in points:
+        fresh = CellTerm("q", CrystalResponse.of(crystal), 0.3)
+        for found, expected in zip(asked(u, kept), asked(u, fresh), strict=True):
+            assert found == pytest.approx(expected, rel=1e-12)
+    u = points[0]
+    before = kept.jacobian(space, u)
+    u[0] = 0.5
+    assert kept.jacobian(space, u) != pytest.approx(before, rel=1e-3)
+
+
 @pytest.mark.parametrize("hessian", [0.0, np.inf, np.nan])
 def test_where_nothing_resists_there_is_no_rest(hessian):
     nothing = Response(
