@@ -57,27 +57,46 @@ class Fit:
     job: Path = SILICA / "publish.toml"
 
 
-NO_SPLINES: Final = (
-    (r"(?ms)^\[splines\].*?(?=^\[)", ""),
-    (r'(?m)^"c_.*\n', ""),
-    (
-        r'(?m)^("q_Si".*\n)',
-        r"\1"
-        + "".join(
-            f'"{name}_{pair}" = {{ factor = {factor} }}\n'
-            for pair in ("Si-O", "O-O", "Si-Si")
-            for name, factor in (("A", 3.0), ("rho", 1.4), ("C", 4.0))
-        ),
-    ),
-)
-"""Changes that leave the ten parameters of CHIK."""
+def without_splines(**ranges: str) -> tuple[tuple[str, str], ...]:
+    """Return changes that free the charge and a form, nothing else: bounds of its parameters."""
+    free = "".join(
+        f'"{name}_{pair}" = {{ {bounds} }}\n'
+        for pair in ("Si-O", "O-O", "Si-Si")
+        for name, bounds in ranges.items()
+    )
+    return (
+        (r"(?ms)^\[splines\].*?(?=^\[)", ""),
+        (r'(?m)^"c_.*\n', ""),
+        (r'(?m)^("q_Si".*\n)', rf"\1{free}"),
+    )
+
+
+CHARGED: Final = (r'(?m)^"q_Si" = \{ min = 1.2,', '"q_Si" = { min = 1.75,')
+"""A change of the job: only charges as high as those of SHIK, or higher."""
 
 FITS: Final = {
     "publish": Fit("as the example has it"),
     "seed-2": Fit("another seed", ((r"(?m)^seed = 1$", "seed = 2"),)),
     "seed-3": Fit("a third seed", ((r"(?m)^seed = 1$", "seed = 3"),)),
     "from-SHIK": Fit("from SHIK", ((r'(?m)^potential = "CHIK"', 'potential = "SHIK"'),)),
-    "buckingham": Fit("without splines", NO_SPLINES),
+    "seed-2-charged": Fit(
+        "another seed, charges from 1.75 e", ((r"(?m)^seed = 1$", "seed = 2"), CHARGED)
+    ),
+    "from-SHIK-charged": Fit(
+        "from SHIK, charges from 1.75 e",
+        ((r'(?m)^potential = "CHIK"', 'potential = "SHIK"'), CHARGED),
+    ),
+    "buckingham": Fit(
+        "from CHIK, without splines",
+        without_splines(A="factor = 3.0", rho="factor = 1.4", C="factor = 4.0"),
+    ),
+    "morse": Fit(
+        "Morse with C/r^12 for Buckingham, without splines",
+        (
+            (r'(?m)^potential = "CHIK"', 'potential = "morse_start.toml"'),
+            *without_splines(De="factor = 4.0", a="factor = 1.4", r0="factor = 1.2"),
+        ),
+    ),
 }
 """Fits of the page, in the order they are run."""
 
@@ -328,6 +347,7 @@ def draw(values: Mapping[str, Mapping[str, Estimate]], path: Path) -> None:
                     None if math.isnan(found[row.title].error) else found[row.title].error,
                     fmt=MARKERS[k % len(MARKERS)],
                     color=COLOURS[k % len(COLOURS)],
+                    markerfacecolor=None if k < len(COLOURS) else "white",
                     markersize=6,
                     label=name,
                 )
