@@ -75,6 +75,10 @@ def sample(
         list[float] | None,
         typer.Option(help="temperature, K; give it several times for several runs"),
     ] = None,
+    quench: Annotated[
+        float | None,
+        typer.Option(help="cool each run in equal steps to this temperature, K, at its last frame"),
+    ] = None,
     frames: Annotated[
         int, typer.Option(min=1, help="frames of each run, or strained cells of each start")
     ] = 30,
@@ -105,7 +109,7 @@ def sample(
     )
     starts = [to_atoms(frame) for frame in read_frames(files, labelled=False)]
     if strain is not None:
-        if model is not None or calculator is not None or temperature:
+        if model is not None or calculator is not None or temperature or quench is not None:
             raise InputError("--strain takes no model, calculator or temperature")
         made = strained_frames(starts, strain, frames)
         summary: dict[str, Any] = {"frames": len(made), "strain": strain}
@@ -116,7 +120,9 @@ def sample(
             timestep=timestep,
             seed=seed,
         )
-        request = SampleRequest(dynamics, tuple(temperature or ()), frames, equilibrate, interval)
+        request = SampleRequest(
+            *(dynamics, tuple(temperature or ()), frames, equilibrate, interval, quench)
+        )
         source = open_source(model, calculator)
         made = _dynamics(starts, source, request, state, session)
         summary = {"frames": len(made), "temperatures": temperature, "seed": seed}
@@ -148,7 +154,7 @@ def _dynamics(
     about = {
         "starts": digest([from_atoms(start, labelled=False) for start in starts]),
         "calculator": source.name,
-        "request": asdict(request),
+        "request": {name: value for name, value in asdict(request).items() if value is not None},
     }
     checkpoint = Checkpoint(state, about)
     total = request.frames * len(request.temperatures) * len(starts)

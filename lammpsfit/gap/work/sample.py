@@ -38,6 +38,9 @@ class SampleRequest:
         Of each run.
     equilibrate, interval : float, ps
         Before the first frame, and between frames.
+    quench : float, K, optional
+        Where the last frame is: the thermostat goes there in equal steps, from the temperature of
+        the first frame.
     """
 
     dynamics: Dynamics
@@ -45,14 +48,17 @@ class SampleRequest:
     frames: int
     equilibrate: float = 2.0
     interval: float = 0.1
+    quench: float | None = None
 
     def __post_init__(self) -> None:
         if not self.temperatures:
             raise InputError("at least one temperature is needed")
         if not 1 <= self.frames <= MOST_FRAMES:
             raise InputError(f"frames must be from 1 to {MOST_FRAMES}, got {self.frames}")
-        for temperature in self.temperatures:
+        for temperature in (*self.temperatures, *(() if self.quench is None else (self.quench,))):
             replace(self.dynamics, temperature=temperature)  # refuses what cannot be
+        if self.quench is not None and (self.dynamics.ensemble == "nve" or self.frames < 2):
+            raise InputError("a quench needs two frames and a thermostat: npt or nvt")
         if self.steps(self.interval) < 1:
             raise InputError(
                 f"the interval ({self.interval:g} ps) must be at least a time step "
@@ -72,6 +78,14 @@ class SampleRequest:
                 seed = self.dynamics.seed + SEED_STEP * k
                 yield start, replace(self.dynamics, temperature=temperature, seed=seed)
                 k += 1
+
+    def at(self, number: int, dynamics: Dynamics) -> Dynamics:
+        """Return the dynamics of a run on its way to a frame, with the temperature it has there."""
+        if self.quench is None:
+            return dynamics
+        way = number / (self.frames - 1)
+        temperature = (1.0 - way) * dynamics.temperature + way * self.quench
+        return replace(dynamics, temperature=temperature)
 
 
 def sample(
@@ -113,14 +127,14 @@ def sample(
             one = state["runs"].setdefault(str(k), {"frames": [], "motion": None})
             if len(one["frames"]) > number:
                 continue
-            motion = _motion(one, start, calculator, dynamics)
+            motion = _motion(one, start, calculator, request.at(number, dynamics))
             first = request.steps(request.equilibrate) if motion.steps == 0 else 0
             motion.advance(first + request.steps(request.interval))
             one["motion"] = motion.state()
             one["frames"].append(_plain(motion.atoms))
             keep(state)
     return [
-        _frame(state["runs"][str(k)]["frames"][number], start, dynamics)
+        _frame(state["runs"][str(k)]["frames"][number], start, request.at(number, dynamics))
         for number in range(request.frames)
         for k, (start, dynamics) in enumerate(runs)
     ]

@@ -119,9 +119,37 @@ def test_dynamics_from_the_command_line_goes_on_with_the_same_frames(here, monke
     assert "belongs to another call" in other.stderr
 
 
+def test_a_quench_cools_in_equal_steps_and_goes_on_with_the_same_frames(here):
+    ase.io.write("start.xyz", bulk("Al", cubic=True) * (2, 2, 2), format="extxyz")
+    options = ("--calculator", EMT_NAME, "--temperature", 1200, "--quench", 200, "--frames", 6)
+    times = ("--equilibrate", "0.3", "--interval", "0.3", "--timestep", 4)
+    done = here("sample", "start.xyz", "-o", "whole.xyz", *options, *times)
+    assert done.returncode == 0, done.stderr
+    images = ase.io.read("whole.xyz", index=":")
+    kinds = [atoms.info["config_type"] for atoms in images]
+    assert kinds == [f"npt {kelvin} K" for kelvin in (1200, 1000, 800, 600, 400, 200)]
+    volumes = [atoms.get_volume() for atoms in images]
+    assert np.mean(volumes[:3]) > 1.01 * np.mean(volumes[3:])
+
+    here("sample", "start.xyz", "-o", "part.xyz", *options, *times, "--walltime", "0:16")
+    assert here("sample", "start.xyz", "-o", "part.xyz", *options, *times).returncode == 0
+    for one, other in zip(ase.io.read("part.xyz", index=":"), images, strict=True):
+        np.testing.assert_allclose(one.positions, other.positions, atol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--calculator", EMT_NAME, "--temperature", 9, "--quench", 0), "positive, at most 100000"),
+        (
+            ("--calculator", EMT_NAME, "--temperature", 9, "--quench", 3, "--frames", 1),
+            "a quench needs two frames and a thermostat",
+        ),
+        (
+            ("--calculator", EMT_NAME, "--temperature", 9, "--quench", 3, "--ensemble", "nve"),
+            "a quench needs two frames and a thermostat",
+        ),
+        (("--strain", "0.1", "--quench", 300), "--strain takes no model"),
         (("--temperature", 300), "give a model, or --calculator"),
         (("--calculator", EMT_NAME), "at least one temperature"),
         (("--calculator", EMT_NAME, "--temperature", -3), "positive, at most 100000, got -3"),
