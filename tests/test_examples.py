@@ -12,6 +12,7 @@ from PIL import Image
 from lammpsfit.config import read_job
 from lammpsfit.fit.run.build import build_conditions, build_optimiser, build_space
 from lammpsfit.forcefield import load_potential
+from lammpsfit.labelled.frames import read_frames
 from lammpsfit.md.system import System
 from lammpsfit.reference import read_reference
 
@@ -35,6 +36,27 @@ def make_figures(*arguments):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_a_script_makes_labelled_dynamics_and_leaves_what_is_there(tmp_path):
+    script = EXAMPLES / "aluminium" / "make_aimd.py"
+    options = ("--calculator", "ase.calculators.emt:EMT", "--steps", "2", "-o", "try.extxyz")
+
+    def make():
+        return subprocess.run(
+            [sys.executable, script, *options],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    assert (done := make()).returncode == 0, done.stderr
+    assert len(read_frames([tmp_path / "try.extxyz"])) == 3
+    again = make()
+    assert again.returncode == 2
+    assert "try.extxyz" in again.stderr
 
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: str(path.relative_to(EXAMPLES)))

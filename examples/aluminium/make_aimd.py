@@ -9,6 +9,7 @@ Every step is in the file before the next one begins. Under MPI: `gpaw -P 8 pyth
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from ase.md.langevin import Langevin
 from ase.parallel import parprint, world
 
 from lammpsfit.errors import InputError, LammpsfitError
-from lammpsfit.files import check_outputs
 from lammpsfit.gap.factory import build
 from lammpsfit.labelled.frames import Frame, Keys, from_atoms, read_frames, to_atoms, write_frames
+from lammpsfit.outputs import check_outputs
 
 
 def crystal(element: str, lattice: float | None, repeat: int) -> Atoms:
@@ -89,7 +90,8 @@ def main() -> None:
     try:
         begin(options)
     except LammpsfitError as error:
-        raise SystemExit(f"{parser.prog}: {error}") from error
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def begin(options: argparse.Namespace) -> None:
@@ -100,7 +102,7 @@ def begin(options: argparse.Namespace) -> None:
     InputError
         If the output exists, or the calculator or the start cannot be had.
     """
-    check_outputs([options.output], [options.start] if options.start else [])
+    check_outputs("make_aimd", [options.output], [options.start] if options.start else [])
     if options.output.exists():
         raise InputError(f"{options.output} would be written over: choose another name")
     if options.start is None:
