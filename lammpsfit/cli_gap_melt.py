@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lammpsfit.cli_gap_work import Factory, Model, make_folder, metal
+from lammpsfit.cli_gap_work import Factory, Model, exported_potential, make_folder, metal
 from lammpsfit.cli_output import Force, JsonFile, Session, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, StoppedError, warn
 
@@ -150,12 +150,10 @@ def _engine(
     source: "Source | None", potential: Path | None, folder: Path, lammps: bool, session: Session
 ) -> "Engine":
     """Return what runs: LAMMPS where it can, ASE otherwise."""
-    from lammpsfit.gap.lammps.build import NoCompilerError
-    from lammpsfit.gap.lammps.export import export_model
     from lammpsfit.gap.lammps.installation import find_lammps
     from lammpsfit.gap.lammps.molten import LammpsEngine
     from lammpsfit.gap.work.melt_ase import AseEngine
-    from lammpsfit.inputs import read_text, sha256
+    from lammpsfit.inputs import sha256
 
     if potential is not None:
         name = f"{potential.name} {sha256(potential)[:16]}"
@@ -163,22 +161,10 @@ def _engine(
     assert source is not None
     if source.model is None or not lammps:
         return AseEngine(source.calculator, source.name)
-    exported = folder / "potential.lmp"
-    try:
-        found = find_lammps()
-        if not (exported.exists() and source.name in read_text(exported)):
-            export_model(
-                source.model,
-                folder,
-                found,
-                source.name,
-                lambda line: say(session.console, line),
-                errors=False,  # grades say where a run extrapolates
-            )
-    except NoCompilerError as error:
-        warn(f"{error}: the calculator of ASE runs instead, many times as long")
+    path = exported_potential(source, folder, session)
+    if path is None:
         return AseEngine(source.calculator, source.name)
-    return LammpsEngine(found, exported, source.name)
+    return LammpsEngine(find_lammps(), path, source.name)
 
 
 def _run(

@@ -1,13 +1,12 @@
 """The command line of GAP potentials at work: ``lammpsfit gap sample``, ``properties``, ``md``."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lammpsfit.cli_output import Force, JsonFile, Session, Walltime, open_session, say, write_result
-from lammpsfit.errors import InputError, StoppedError
+from lammpsfit.errors import InputError, StoppedError, warn
 
 if TYPE_CHECKING:
     from lammpsfit.gap.work.md import MdRequest, MdResult
@@ -53,6 +52,19 @@ def metal(element: str | None, source: "Source | None", what: str) -> str:
         raise InputError(f"--element is needed: the {what} does not say which metal it is for")
     first_length(symbol)
     return symbol
+
+
+def exported_potential(source: "Source", folder: Path, session: Session) -> Path | None:
+    """Return the LAMMPS input of a model, exported; None, and a warning, without a compiler."""
+    from lammpsfit.gap.lammps.build import NoCompilerError
+    from lammpsfit.gap.lammps.export import exported
+
+    assert source.model is not None
+    try:
+        return exported(source.model, folder, source.name, lambda line: say(session.console, line))
+    except NoCompilerError as error:
+        warn(f"{error}: the calculator of ASE runs instead, many times as long")
+        return None
 
 
 def sample(
@@ -250,6 +262,12 @@ def md(
     repeat: Annotated[
         int, typer.Option(min=1, max=100, help="copies of the structure along each axis")
     ] = 1,
+    lammps: Annotated[
+        bool,
+        typer.Option(
+            "--lammps", help="compute forces of a model by LAMMPS, if there is a C++ compiler"
+        ),
+    ] = False,
     stop_at: Annotated[
         float,
         typer.Option(
@@ -292,7 +310,11 @@ def md(
         raise InputError(f"{start} has {len(frames)} frames: a run begins with one")
     atoms = repeated(to_atoms(frames[0]), repeat)
     source = open_source(model, calculator)
+    if lammps and source.model is None:
+        raise InputError("--lammps runs a model: give one")
     make_folder(output)
+    if lammps:
+        source = _by_lammps(source, output / "lammps", session)
     result = _run_md(atoms, source, request, output / "md.state.json", session)
     for line in md_lines(result):
         say(session.console, line)
@@ -302,6 +324,19 @@ def md(
         write_images(final, [result.atoms])
         write_text(page, md_page(result, f"{start.name}, {ensemble} {temperature:g} K"))
     write_result(session, content)
+
+
+def _by_lammps(source: "Source", folder: Path, session: Session) -> "Source":
+    """Let LAMMPS compute what a model says, where it can."""
+    from dataclasses import replace
+
+    from lammpsfit.gap.lammps.forces import plugin_calculator
+
+    assert source.model is not None
+    path = exported_potential(source, folder, session)
+    if path is None:
+        return source
+    return replace(source, calculator=plugin_calculator(path.parent, source.model.species))
 
 
 def _run_md(
@@ -344,8 +379,3 @@ def _run_md(
                 raise StoppedError(f"stopped ({why}) after {done}: the same command goes on")
 
         return run_md(atoms, source.calculator, request, source.grade, checkpoint.read(), keep)
-
-
-def warn(line: str) -> None:
-    """Print a warning to standard error."""
-    print(f"lammpsfit: {line}", file=sys.stderr)

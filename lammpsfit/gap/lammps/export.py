@@ -18,12 +18,13 @@ from lammpsfit import __version__
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.files import replacing
 from lammpsfit.gap.lammps.build import PLUGIN, build_plugin
-from lammpsfit.gap.lammps.installation import Lammps
+from lammpsfit.gap.lammps.installation import Lammps, find_lammps
 from lammpsfit.gap.lammps.model_text import model_text
 from lammpsfit.gap.lammps.posterior import Posterior, errors_at_atoms, posterior_at_atoms
 from lammpsfit.gap.lammps.run import Computed, compute, data_text, upright
 from lammpsfit.gap.model import Model
 from lammpsfit.gap.predict import predict, sum_of
+from lammpsfit.inputs import read_text
 from lammpsfit.labelled.frames import Frame
 from lammpsfit.md.template import render
 
@@ -153,6 +154,41 @@ def export_model(
             raise RunError(f"not exported: LAMMPS must agree with the calculator; {check}")
         publish(folder, output)
     return check
+
+
+def exported(
+    model: Model,
+    folder: Path,
+    title: str,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Write a model for the LAMMPS of the Python package, unless the folder has it already.
+
+    Its errors are left out: grades say where a run extrapolates.
+
+    Parameters
+    ----------
+    model, tell
+        As for :func:`export_model`.
+    folder
+        To write, or written by an earlier call.
+    title
+        By which the model is known again: a digest is in it.
+
+    Returns
+    -------
+    Path
+        ``potential.lmp`` in the folder.
+
+    Raises
+    ------
+    InputError, RunError
+        As :func:`export_model`.
+    """
+    potential = folder / "potential.lmp"
+    if not (potential.exists() and title in read_text(potential)):
+        export_model(model, folder, find_lammps(), title, tell, errors=False)
+    return potential
 
 
 def write_files(
