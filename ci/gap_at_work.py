@@ -1,149 +1,243 @@
-"""A GAP of 50 frames of aluminium at work, beside DFT and experiment: docs/gap_work.md.
+"""GAPs of 50 frames of aluminium at work, beside DFT and experiment: docs/gap_work.md.
 
-    python ci/gap_at_work.py FOLDER [--model MODEL] [--cells 3 8] [--time 30] [--seeds 2]
+    python ci/gap_at_work.py FOLDER [--models radial ...] [--only melt ...] [--only-page]
 
-fits a model with eight radial descriptors (to 50 of 31 hot frames and 25 strained cells of
-``examples/aluminium``), runs ``gap phonons``, ``gap properties`` and ``gap melt`` with it, and
-writes what they found into the page, and ``docs/gap-phonons.png`` and ``docs/gap-melt.png``. All
-steps go on after a stop. What ``ci/check_melting.py -o FOLDER/eam`` found, the page has too.
-What is not there yet is left out of the page: ``--only`` takes the steps to run.
+fits ``examples/aluminium/work.toml`` with each kind of descriptors of ``MODELS``, runs ``gap
+phonons``, ``gap properties``, ``gap melt`` and ``gap md`` of a liquid with each, and writes what
+they found into the page, with pictures. All steps go on after a stop. What ``ci/check_melting.py
+-o FOLDER/eam`` found, the page has too. What is not there yet is left out of the page.
 """
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from pages import at_markers
+from truth import machine
 
+from lammpsfit.files import write_json, write_text
+from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.gap.work.literature import MELTING, PHONONS
 from lammpsfit.gap.work.phonons import FREQUENCIES, PATH, Phonons
 from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
 from lammpsfit.report.phonon_plot import Dispersion, plot_phonons
-from lammpsfit.run_pages.gap_melt import swing
+from lammpsfit.run_pages.gap_melt import LOST, swing
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples" / "aluminium"
 PAGE = ROOT / "docs" / "gap_work.md"
 
-JOB = """title = "aluminium, radial, 50 frames hot and strained"
+MODELS = {
+    "original": ("radial, original widths", "angular_count = 0", "optimise = false"),
+    "radial": ("radial, optimised widths", "angular_count = 0", "steps = 60"),
+    "invariants": (
+        "invariants of up to four atoms",
+        "radial_count = 0\nangular_count = 0\ninvariant_count = 14\nfirst_centre = 1.4",
+        "optimise = false",
+    ),
+}
+"""Kinds of models: words, and what of the job is theirs."""
 
-[data]
-files = ["bulk.extxyz", "strained.extxyz"]
-
-[split]
-how = "random"
-train = 50
-held_out = 5
-
-[descriptors]
-angular_count = 0
-
-[training]
-steps = 40
-
-[model]
-likelihood_components = 96
-uncertainty = false
-"""
+STEPS = ("fit", "errors", "phonons", "properties", "melt", "liquid")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", type=Path, help="instead of fitting one")
+    parser.add_argument("--models", nargs="*", default=[*MODELS], choices=[*MODELS])
+    parser.add_argument("--only", nargs="*", default=STEPS, choices=STEPS)
     parser.add_argument("--cells", type=int, nargs=2, default=(4, 10))
     parser.add_argument("--time", type=float, default=60.0)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--only", nargs="*", default=("fit", "phonons", "properties", "melt"))
+    parser.add_argument("--only-page", action="store_true", help="write the page, run nothing")
     options = parser.parse_args()
-    folder = options.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    model = options.model or fitted(folder, "fit" in options.only)
-    dft = EXAMPLE / "phonons_dft.json"
+    for name in () if options.only_page else options.models:
+        folder = options.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for step, arguments in steps(name, folder, options).items():
+            if step in options.only:
+                call(step, *arguments)
+                write(options.folder)
+        if "errors" in options.only:
+            write_json(folder / "errors.json", errors_by_kind(folder / "fit" / "model.json"))
+    write(options.folder)
+
+
+def steps(name, folder, options):
+    """Return the arguments of each command."""
+    model = folder / "fit" / "model.json"
     across, along = map(str, options.cells)
-    settle = str(options.time / 3.0)
-    steps = {
-        "phonons": (model, "--supercell", "2", "--beside", dft),
-        "properties": (model,),
+    return {
+        "fit": (job(name, folder), "-o", folder / "fit"),
+        "phonons": (
+            *(model, "--supercell", 2, "--beside", EXAMPLE / "phonons_dft.json"),
+            *("-o", folder / "phonons"),
+        ),
+        "properties": (model, "-o", folder / "properties"),
         "melt": (
-            *(model, "--across", across, "--along", along, "--seeds", str(options.seeds)),
-            *("--time", str(options.time), "--settle", settle),
+            *(model, "--across", across, "--along", along, "--seeds", options.seeds),
+            *("--time", options.time, "--settle", options.time / 3.0, "-o", folder / "melt"),
+        ),
+        "liquid": (
+            *(liquid(folder), "--model", model, "--repeat", 5, "--temperature", 1000),
+            *("--ensemble", "npt", "--timestep", 3, "--equilibrate", 4, "--time", 3, "--lammps"),
+            *("-o", folder / "liquid"),
         ),
     }
-    for name, arguments in steps.items():
-        if name in options.only:
-            call(name, *arguments, "-o", folder / name)
-    write(folder)
+
+
+def job(name, folder):
+    """Write the job of a model."""
+    _, descriptors, training = MODELS[name]
+    text = (EXAMPLE / "work.toml").read_text("utf-8")
+    text = re.sub(r'"(\w+\.extxyz)"', lambda found: f'"{EXAMPLE / found[1]}"', text)
+    text = re.sub(r"(?ms)^\[descriptors\].*?(?=^\[)", f"[descriptors]\n{descriptors}\n\n", text)
+    text = re.sub(r"(?ms)^\[training\].*?(?=^\[)", f"[training]\n{training}\n\n", text)
+    write_text(folder / "job.toml", text)
+    return folder / "job.toml"
+
+
+def liquid(folder):
+    """Write a frame of the liquid: 32 atoms, whose copies part within picoseconds."""
+    frames = ase.io.read(EXAMPLE / "hot.extxyz", ":")
+    hot = next(atoms for atoms in frames if atoms.info["config_type"] == "npt 2000 K")
+    path = folder / "liquid.xyz"
+    ase.io.write(path, ase.Atoms(hot.symbols, hot.positions, cell=hot.cell, pbc=True), "extxyz")
+    return path
+
+
+def errors_by_kind(model):
+    """Return mean and scatter of energies (meV/atom) and rms of forces (eV/Å) of hot frames."""
+    calculator, found = GapCalculator.load(model), {}
+    for name in ("hot.extxyz", "hot_forces.extxyz"):
+        for frame in ase.io.read(EXAMPLE / name, ":"):
+            atoms = frame.copy()
+            atoms.calc = calculator
+            energy = 1e3 * (atoms.get_potential_energy() - frame.info["REF_energy"]) / len(atoms)
+            forces = float(((atoms.get_forces() - frame.arrays["REF_forces"]) ** 2).mean())
+            found.setdefault(frame.info["config_type"], []).append((energy, forces))
+    return {
+        kind: {
+            "frames": len(both),
+            "mean": float(np.mean([e for e, _ in both])),
+            "scatter": float(np.std([e for e, _ in both])),
+            "forces": float(np.sqrt(np.mean([f for _, f in both]))),
+        }
+        for kind, both in sorted(found.items())
+    }
 
 
 def call(name, *arguments):
+    if name == "liquid":
+        name = "md"
     program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
-    subprocess.run([*program, "gap", name, *map(str, arguments)], check=True)
-
-
-def fitted(folder, fit):
-    """Return the model, fitted to files whose energies have one zero: hot frames lose theirs."""
-    run = folder / "fit"
-    if fit:
-        hot = ase.io.read(EXAMPLE / "bulk1000.extxyz", "30::7")
-        for frame in hot:
-            del frame.info["REF_energy"]
-        ase.io.write(folder / "bulk.extxyz", hot)
-        ase.io.write(folder / "strained.extxyz", ase.io.read(EXAMPLE / "strained.extxyz", ":"))
-        (folder / "job.toml").write_text(JOB, encoding="utf-8")
-        call("fit", folder / "job.toml", "-o", run)
-    return run / "model.json"
+    print("gap", name, *arguments, flush=True)
+    subprocess.run([*program, "gap", name, *map(str, arguments)], check=False)
 
 
 def write(folder):
-    parts = [*phonons(folder), *properties(folder), *melting(folder, "the model", "gap-melt")]
-    parts += melting(folder / "eam", "the EAM of Mendelev et al.", "gap-melt-eam")
-    before, _, after = at_markers(PAGE.read_text(encoding="utf-8"), "ci/gap_at_work.py")
-    PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
+    """Write what is between the markers of the page; what was not run stays as it is."""
+    parts = [f"{time.strftime('%Y-%m-%d')}; {machine()}.\n\n"]
+    parts += [*errors(folder), *phonons(folder), *properties(folder)]
+    for name, (words, *_) in MODELS.items():
+        parts += melting(folder / name, f"the GAP, {words}", f"gap-melt-{name}")
+    between("ci/gap_at_work.py", parts)
+    between(
+        "ci/check_melting.py",
+        [*melting(folder / "eam", "the EAM of Mendelev et al.", "gap-melt-eam")],
+    )
+
+
+def between(script, parts):
+    """Replace what is between the markers of a script, if there is something."""
+    if parts:
+        before, _, after = at_markers(PAGE.read_text(encoding="utf-8"), script)
+        PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
 
 
 def read(path):
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
-def phonons(folder):
-    found, dft = read(folder / "phonons/phonons.json"), read(EXAMPLE / "phonons_dft.json")
-    if found is None:
+def of_models(folder, step):
+    """Return what a step found, by model."""
+    found = {name: read(folder / name / step / f"{step}.json") for name in MODELS}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def errors(folder):
+    found = {name: read(folder / name / "errors.json") for name in MODELS}
+    found = {name: one for name, one in found.items() if one is not None}
+    if not found:
         return
-    both = {"GAP": Phonons.from_dict(found), "DFT": Phonons.from_dict(dft)}
+    yield "### Errors of the hot frames, most of which were fitted to\n\n"
+    yield "| | frames | " + " | ".join(f"{name}: energy | forces" for name in found) + " |\n"
+    yield "|---|--:|" + "--:|--:|" * len(found) + "\n"
+    for kind, first in next(iter(found.values())).items():
+        of_kind = [one[kind] for one in found.values()]
+        cells = (
+            f"{one['mean']:+.1f}, scatter {one['scatter']:.1f} | {one['forces']:.3f}"
+            for one in of_kind
+        )
+        yield f"| {kind} | {first['frames']} | {' | '.join(cells)} |\n"
+    yield "\nEnergies: mean error and its scatter in meV/atom; forces: rms in eV/Å.\n\n"
+
+
+def phonons(folder):
+    found, dft = of_models(folder, "phonons"), read(EXAMPLE / "phonons_dft.json")
+    if not found:
+        return
+    named = {f"GAP, {MODELS[name][0]}": Phonons.from_dict(one) for name, one in found.items()}
+    named["DFT"] = Phonons.from_dict(dft)
     shown = {
         name: Dispersion(one.distances, one.bands, one.frequency, one.density)
-        for name, one in both.items()
+        for name, one in named.items()
     }
     known = {"experiment": [(k.split("_")[0], one.value) for k, one in PHONONS["Al"].items()]}
     plot_phonons(shown, PATH, known, ROOT / "docs" / "gap-phonons.png")
-    yield "### Phonons\n\n![Phonons of the model and of DFT](gap-phonons.png)\n\n"
-    yield "| frequency (THz) | GAP | DFT | off | experiment |\n|---|--:|--:|--:|--:|\n"
+    yield "### Phonons\n\n![Phonons of the models and of DFT](gap-phonons.png)\n\n"
+    yield f"| frequency (THz) | {' | '.join(found)} | DFT | experiment |\n"
+    yield f"|---|{'--:|' * (len(found) + 2)}\n"
     for name in FREQUENCIES:
-        gap, ab_initio = both["GAP"].special[name], both["DFT"].special[name]
-        off = 100.0 * (gap / ab_initio - 1.0)
+        ab_initio = named["DFT"].special[name]
+        cells = []
+        for one in list(named.values())[:-1]:
+            off = 100.0 * (one.special[name] / ab_initio - 1.0)
+            cells.append(f"{one.special[name]:.2f} ({off:+.1f} %)")
         experiment = PHONONS["Al"][name].value
-        yield f"| {name} | {gap:.2f} | {ab_initio:.2f} | {off:+.1f} % | {experiment:g} |\n"
-    yield f"\nLattice constants: {both['GAP'].lattice:.4f} and {both['DFT'].lattice:.4f} Å.\n\n"
+        yield f"| {name} | {' | '.join(cells)} | {ab_initio:.2f} | {experiment:g} |\n"
+    lattices = ", ".join(f"{one.lattice:.4f} ({name})" for name, one in named.items())
+    yield f"\nLattice constants in Å: {lattices}.\n\n"
 
 
 def properties(folder):
-    found = read(folder / "properties/properties.json")
-    if found is None:
+    found = of_models(folder, "properties")
+    if not found:
         return
     yield "### Properties\n\n"
-    yield "| property | GAP | its error | literature | unit |\n|---|--:|--:|--:|---|\n"
-    for name, one in found["properties"].items():
-        known = found["literature"].get(name)
+    yield f"| property | unit | {' | '.join(found)} | literature |\n"
+    yield f"|---|---|{'--:|' * (len(found) + 1)}\n"
+    first = next(iter(found.values()))
+    for name, one in first["properties"].items():
+        known = first["literature"].get(name)
+        cells = " | ".join(value(model["properties"][name]) for model in found.values())
         beside = f"{known['value']:g}" if known else ""
-        error = "" if one["error"] is None else f"{one['error']:.3g}"
-        value = "not found" if one["value"] is None else f"{one['value']:.4g}"
-        yield f"| {name} | {value} | {error} | {beside} | {one['unit']} |\n"
+        yield f"| {name} | {one['unit']} | {cells} | {beside} |\n"
     yield "\n"
+
+
+def value(one):
+    """Return a property with its error."""
+    if one["value"] is None:
+        return "not found"
+    error = "" if one["error"] is None else f" ± {one['error']:.2g}"
+    return f"{one['value']:.4g}{error}"
 
 
 def melting(folder, whose, name):
@@ -162,7 +256,7 @@ def melting(folder, whose, name):
     yield f"### Melting point by {whose}\n\n![Courses and profile of the runs]({name}.png)\n\n"
     yield (
         f"**{value:.0f} ± {error:.0f} K** at zero pressure ({found['atoms']} atoms, "
-        f"{len(found['runs'])} seeds; experiment {known:.0f} K). "
+        f"seeds: {len(found['runs'])}; experiment {known:.0f} K). "
     )
     slope, heat = found["slope_K_per_GPa"], found["heat_of_fusion"]
     yield (
@@ -178,7 +272,7 @@ def melting(folder, whose, name):
             f"{t0:.1f} ± {dt0:.1f} | {run['drift']:.3f} |\n"
         )
     for run in found["lost"]:
-        yield f"\nSeed {run['seed']} from {run['start']:.0f} K: {run['verdict']}.\n"
+        yield f"\nSeed {run['seed']} from {run['start']:.0f} K: {LOST[run['verdict']]}.\n"
     yield "\n"
 
 
