@@ -123,6 +123,8 @@ SILICA_TABLES = (
             "it keeps the volume that the liquid happened to have where it froze, and that "
             "fluctuates by V·√(kT/KV). That is 1.1 % of the density, 0.025 g/cm³, for 1536 atoms "
             "that freeze at 3000 K with K = 15 GPa.",
+            "ML-SiO was fitted to a liquid at a given density, and nothing but charges and a core "
+            "holds O and O apart: at zero pressure it collapses.",
         ),
     ),
     Table(
