@@ -20,14 +20,14 @@ UNITS: Final = {
 }
 
 SMOOTHING: Final = 2.0
-"""Bins over which g(r) is smoothed before its highest place is looked for."""
+"""Bins over which g(r) is smoothed before the place of its peak is looked for."""
 
 
 def first_peak(result: MdResult, pair: str) -> tuple[float, float]:
-    """Return place (Å) and height of the highest peak of g(r)."""
+    """Return place (Å) and height of the highest peak of g(r): smoothing would lower it."""
     g = gaussian_filter1d(result.rdf[pair], SMOOTHING)
     k = int(np.argmax(g))
-    return float(result.r[k]), float(g[k])
+    return float(result.r[k]), float(result.rdf[pair][k])
 
 
 def _rows(result: MdResult) -> Iterator[tuple[str, str, str]]:

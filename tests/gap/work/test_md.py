@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import ase.io
 import numpy as np
@@ -14,6 +15,7 @@ from lammpsfit.errors import InputError, RunError, StoppedError
 from lammpsfit.gap.coverage import Coverage
 from lammpsfit.gap.work.dynamics import Dynamics
 from lammpsfit.gap.work.md import MdRequest, run_md
+from lammpsfit.run_pages.gap_md import first_peak
 
 CRYSTAL = bulk("Al", cubic=True, a=4.0).repeat(2)
 NVE = MdRequest(Dynamics("nve", 300.0, timestep=4.0), time=0.48, equilibrate=0.08, look=0.04)
@@ -130,3 +132,10 @@ def test_bad_input_is_one_line(here, options, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert not Path("run").exists()
+
+
+def test_smoothing_finds_the_peak_of_g_and_does_not_lower_it():
+    r = 0.05 * (np.arange(160) + 0.5)
+    sharp = 2.9 * np.exp(-(((r - 2.775) / 0.2) ** 2))
+    result = SimpleNamespace(r=r, rdf={"Al-Al": sharp})
+    assert first_peak(result, "Al-Al") == pytest.approx((2.775, 2.9), abs=1e-6)
