@@ -147,6 +147,7 @@ def write(folder):
     parts += [*errors(folder), *phonons(folder), *properties(folder)]
     for name, (words, *_) in MODELS.items():
         parts += melting(folder / name, f"the GAP, {words}", f"gap-melt-{name}")
+    parts += liquids(folder)
     between("ci/gap_at_work.py", parts)
     between(
         "ci/check_melting.py",
@@ -238,6 +239,30 @@ def value(one):
         return "not found"
     error = "" if one["error"] is None else f" ± {one['error']:.2g}"
     return f"{one['value']:.4g}{error}"
+
+
+def liquids(folder):
+    found = {name: read(folder / name / "liquid" / "md.json") for name in MODELS}
+    found = {name: one for name, one in found.items() if one is not None}
+    if not found:
+        return
+    curves = {
+        name: Curve(np.array(one["r"]), np.array(one["rdf"]["Al-Al"]))
+        for name, one in found.items()
+    }
+    picture = Picture("liquid", "", "r (Å)", "", "x", [Panel("g(r) at 1000 K", curves)])
+    plot_panels(picture, ROOT / "docs" / "gap-liquid.png")
+    yield "### The liquid at 1000 K and zero pressure\n\n![g(r) of the liquid](gap-liquid.png)\n\n"
+    yield "| | atoms | T (K) | volume (Å³/atom) | highest g(r) | at (Å) |\n"
+    yield "|---|--:|--:|--:|--:|--:|\n"
+    for name, one in found.items():
+        (t, dt), (v, dv) = (one["means"][key].values() for key in ("temperature", "volume"))
+        top = int(np.argmax(curves[name].y))
+        yield (
+            f"| {name} | {one['atoms']} | {t:.0f} ± {dt:.0f} | {v:.2f} ± {dv:.2f} | "
+            f"{curves[name].y[top]:.2f} | {curves[name].x[top]:.2f} |\n"
+        )
+    yield "\n"
 
 
 def melting(folder, whose, name):
