@@ -41,6 +41,7 @@ MODELS = {
         "radial_count = 0\nangular_count = 0\ninvariant_count = 14\nfirst_centre = 1.4",
         "optimise = false",
     ),
+    "angular": ("radial and angular, optimised", "angular_count = 5\nangular_cutoff = 7.0", ""),
 }
 """Kinds of models: words, and what of the job is theirs."""
 
