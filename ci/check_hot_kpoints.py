@@ -1,36 +1,34 @@
 """How far k-points are from converged in crystal and liquid: frames of examples/aluminium again.
 
-Needs ``pw.x``. Usage: python ci/check_hot_kpoints.py POINTS [FRAMES]
+Needs ``pw.x``. Usage: python ci/check_hot_kpoints.py POINTS [--frames 2]
 
 A crystal at 1000 K and the liquid at 1100 K, the first frames of each, with POINTS^3 k-points: how
 energies and forces change. What changes more in one phase moves the melting point.
 """
 
+import argparse
 import sys
-from pathlib import Path
 
-import ase.io
 import numpy as np
+from gap_at_work import EXAMPLE, hot_frames
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "aluminium"
 KINDS = ("npt 1000 K", "npt 1100 K, liquid")
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("points", type=int, help="k-points along each axis")
+    parser.add_argument("--frames", type=int, default=2, help="of each phase")
+    options = parser.parse_args()
     sys.path.insert(0, str(EXAMPLE))
     from espresso_pbe import metal
 
-    points, count = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 2
-    frames = [
-        frame
-        for name in ("hot.extxyz", "hot_forces.extxyz")
-        for frame in ase.io.read(EXAMPLE / name, ":")
-    ]
+    frames, count = hot_frames(), options.frames
     of = {kind: [a for a in frames if a.info["config_type"] == kind][:count] for kind in KINDS}
     for frames_of_kind in zip(*of.values(), strict=True):
         for kind, atoms in zip(KINDS, frames_of_kind, strict=True):
             energy, forces = atoms.info["REF_energy"], atoms.arrays["REF_forces"]
-            atoms.calc = metal(points, nosym=True)
+            atoms.calc = metal(options.points, nosym=True)
             found = atoms.get_potential_energy(force_consistent=True)
             off = np.sqrt(((atoms.get_forces() - forces) ** 2).mean())
             change = 1e3 * (found - energy) / len(atoms)

@@ -61,32 +61,31 @@ def main():
     for name in () if options.only_page else options.models:
         folder = options.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        for step, arguments in steps(name, folder, options).items():
+        for step, do in steps(name, folder, options).items():
             if step in options.only:
-                call(step, *arguments)
+                do()
                 write(options.folder)
-        if "errors" in options.only:
-            write_json(folder / "errors.json", errors_by_kind(folder / "fit" / "model.json"))
     write(options.folder)
 
 
 def steps(name, folder, options):
-    """Return the arguments of each command."""
+    """Return what does each step of a model."""
     model = folder / "fit" / "model.json"
-    across, along = map(str, options.cells)
+    across, along = options.cells
     return {
-        "fit": (job(name, folder), "-o", folder / "fit"),
-        "phonons": (
-            *(model, "--supercell", 2, "--beside", EXAMPLE / "phonons_dft.json"),
+        "fit": lambda: call("fit", job(name, folder), "-o", folder / "fit"),
+        "errors": lambda: write_json(folder / "errors.json", errors_by_kind(model)),
+        "phonons": lambda: call(
+            *("phonons", model, "--supercell", 2, "--beside", EXAMPLE / "phonons_dft.json"),
             *("-o", folder / "phonons"),
         ),
-        "properties": (model, "-o", folder / "properties"),
-        "melt": (
-            *(model, "--across", across, "--along", along, "--seeds", options.seeds),
+        "properties": lambda: call("properties", model, "-o", folder / "properties"),
+        "melt": lambda: call(
+            *("melt", model, "--across", across, "--along", along, "--seeds", options.seeds),
             *("--time", options.time, "--settle", options.time / 3.0, "-o", folder / "melt"),
         ),
-        "liquid": (
-            *(liquid(folder), "--model", model, "--repeat", 5, "--temperature", 1000),
+        "liquid": lambda: call(
+            *("md", liquid(folder), "--model", model, "--repeat", 5, "--temperature", 1000),
             *("--ensemble", "npt", "--timestep", 3, "--equilibrate", 4, "--time", 3, "--lammps"),
             *("-o", folder / "liquid"),
         ),
@@ -106,23 +105,27 @@ def job(name, folder):
 
 def liquid(folder):
     """Write a frame of the liquid: 32 atoms, whose copies part within picoseconds."""
-    frames = ase.io.read(EXAMPLE / "hot.extxyz", ":")
-    hot = next(atoms for atoms in frames if atoms.info["config_type"] == "npt 2000 K")
+    hot = next(atoms for atoms in hot_frames() if atoms.info["config_type"] == "npt 2000 K")
     path = folder / "liquid.xyz"
     ase.io.write(path, ase.Atoms(hot.symbols, hot.positions, cell=hot.cell, pbc=True), "extxyz")
     return path
 
 
+def hot_frames():
+    """Return all labelled frames of crystal and liquid, those with a stress first."""
+    files = ("hot.extxyz", "hot_forces.extxyz")
+    return [frame for name in files for frame in ase.io.read(EXAMPLE / name, ":")]
+
+
 def errors_by_kind(model):
     """Return mean and scatter of energies (meV/atom) and rms of forces (eV/Å) of hot frames."""
     calculator, found = GapCalculator.load(model), {}
-    for name in ("hot.extxyz", "hot_forces.extxyz"):
-        for frame in ase.io.read(EXAMPLE / name, ":"):
-            atoms = frame.copy()
-            atoms.calc = calculator
-            energy = 1e3 * (atoms.get_potential_energy() - frame.info["REF_energy"]) / len(atoms)
-            forces = float(((atoms.get_forces() - frame.arrays["REF_forces"]) ** 2).mean())
-            found.setdefault(frame.info["config_type"], []).append((energy, forces))
+    for frame in hot_frames():
+        atoms = frame.copy()
+        atoms.calc = calculator
+        energy = 1e3 * (atoms.get_potential_energy() - frame.info["REF_energy"]) / len(atoms)
+        forces = float(((atoms.get_forces() - frame.arrays["REF_forces"]) ** 2).mean())
+        found.setdefault(frame.info["config_type"], []).append((energy, forces))
     return {
         kind: {
             "frames": len(both),
@@ -135,11 +138,9 @@ def errors_by_kind(model):
 
 
 def call(name, *arguments):
-    if name == "liquid":
-        name = "md"
     program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
     print("gap", name, *arguments, flush=True)
-    subprocess.run([*program, "gap", name, *map(str, arguments)], check=False)
+    subprocess.run([*program, "gap", name, *map(str, arguments)], check=True)
 
 
 def write(folder):

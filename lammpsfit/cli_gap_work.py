@@ -281,6 +281,7 @@ def md(
 ) -> None:
     """Run molecular dynamics, and tell energies, pressure, g(r), displacements and their errors."""
     from lammpsfit.files import write_json, write_text
+    from lammpsfit.gap.lammps.forces import plain
     from lammpsfit.gap.work.dynamics import Dynamics
     from lammpsfit.gap.work.md import MdRequest, repeated
     from lammpsfit.gap.work.source import open_source
@@ -312,9 +313,12 @@ def md(
     source = open_source(model, calculator)
     if lammps and source.model is None:
         raise InputError("--lammps runs a model: give one")
+    exports = output / "lammps"
+    if lammps:
+        plain(exports)  # refuses what cannot be, before anything is built
     make_folder(output)
     if lammps:
-        source = _by_lammps(source, output / "lammps", session)
+        source = _by_lammps(source, exports, session)
     result = _run_md(atoms, source, request, output / "md.state.json", session)
     for line in md_lines(result):
         say(session.console, line)

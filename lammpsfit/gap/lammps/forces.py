@@ -12,11 +12,25 @@ from lammpsfit.errors import InputError
 from lammpsfit.md.session import load_mpi
 
 
+def plain(folder: Path) -> str:
+    """Return the whole name of a folder as LAMMPS's commands can have it.
+
+    Raises
+    ------
+    InputError
+        If they cannot.
+    """
+    place = str(folder.resolve())
+    if not place.isascii() or set(place) & set(" \t\"'$&#"):
+        raise InputError(f"{place}: LAMMPS cannot read from a folder of this name")
+    return place
+
+
 def plugin_calculator(folder: Path, species: Sequence[str]) -> BaseCalculator:
     """Return the calculator of a folder that :func:`~lammpsfit.gap.lammps.export.exported` made.
 
-    LAMMPS runs in this process. Atoms by the thousand are done some ten times as fast as by
-    :class:`~lammpsfit.gap.calculator.GapCalculator`.
+    LAMMPS runs in this process: for atoms by the thousand, where
+    :class:`~lammpsfit.gap.calculator.GapCalculator` takes long.
 
     Parameters
     ----------
@@ -30,9 +44,7 @@ def plugin_calculator(folder: Path, species: Sequence[str]) -> BaseCalculator:
     InputError
         If LAMMPS would not understand the name of the folder.
     """
-    place = str(folder.resolve())
-    if not place.isascii() or set(place) & set(" \t\"'$&#"):
-        raise InputError(f"{place}: LAMMPS cannot read from a folder of this name")
+    place = plain(folder)
     load_mpi()
     lammpslib = import_module("ase.calculators.lammpslib")
     calculator: BaseCalculator = lammpslib.LAMMPSlib(

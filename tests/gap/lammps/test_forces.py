@@ -52,3 +52,7 @@ def test_dynamics_by_lammps_is_that_of_the_model(metal, here):
     assert other.returncode == 2
     assert "--lammps runs a model: give one" in other.stderr
     assert not Path("x").exists()
+    spaced = here(*run, "--lammps", "-o", "a b")
+    assert spaced.returncode == 2
+    assert "LAMMPS cannot read from a folder of this name" in spaced.stderr
+    assert not Path("a b").exists()
