@@ -28,7 +28,7 @@ def main():
     for frames_of_kind in zip(*of.values(), strict=True):
         for kind, atoms in zip(KINDS, frames_of_kind, strict=True):
             energy, forces = atoms.info["REF_energy"], atoms.arrays["REF_forces"]
-            atoms.calc = metal(options.points, nosym=True)
+            atoms.calc = metal((options.points,) * 3, nosym=True)
             found = atoms.get_potential_energy(force_consistent=True)
             off = np.sqrt(((atoms.get_forces() - forces) ** 2).mean())
             change = 1e3 * (found - energy) / len(atoms)

@@ -7,9 +7,11 @@ import typer
 
 from lammpsfit.cli_output import Force, JsonFile, Session, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, StoppedError, warn
+from lammpsfit.inputs import quoted, read_json
 
 if TYPE_CHECKING:
     from lammpsfit.gap.work.md import MdRequest, MdResult
+    from lammpsfit.gap.work.properties import Property
     from lammpsfit.gap.work.sample import SampleRequest
     from lammpsfit.gap.work.source import Source
 
@@ -191,13 +193,24 @@ def properties(
     element: Annotated[
         str | None, typer.Option(help="fcc metal; default: the only species of the model")
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="property, such as C44 or vacancy; may be repeated; default: all"),
+    ] = None,
+    cells: Annotated[
+        int, typer.Option(help="cubic cells along each axis of the crystal with a vacancy")
+    ] = 3,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(help="properties.json of an earlier call to show beside; may be repeated"),
+    ] = None,
     json_file: JsonFile = None,
     force: Force = False,
 ) -> None:
     """Compute properties of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.work.literature import LITERATURE
-    from lammpsfit.gap.work.properties import UNITS, measure
+    from lammpsfit.gap.work.properties import check_cells, chosen, measure
     from lammpsfit.gap.work.remembered import Remembering
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.report.count_progress import StepProgress
@@ -205,30 +218,56 @@ def properties(
 
     page, data = output / "properties.html", output / "properties.json"
     session = open_session(
-        "gap properties", json_file, files=(page, data), inputs=[model], folder=output, force=force
+        "gap properties",
+        json_file,
+        files=(page, data),
+        inputs=[model, *(beside or ())],
+        folder=output,
+        force=force,
     )
+    wanted = chosen(only or ())
+    check_cells(cells)
     source = open_source(model, calculator)
     symbol = metal(element, source, "calculator")
+    others = dict(_read_properties(path, symbol) for path in beside or ())
     make_folder(output)
     remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")
     known = LITERATURE.get(symbol, {})
     found = []
     with StepProgress(session.console) as progress:
-        for one in measure(remembering, symbol, source.covariance):
+        for one in measure(remembering, symbol, source.covariance, wanted, cells):
             found.append(one)
-            progress("properties", len(found), len(UNITS), one.name)
+            progress("properties", len(found), len(wanted), one.name)
     for one in found:
-        say(session.console, property_line(one, known.get(one.name)))
+        say(session.console, property_line(one, known.get(one.name), others))
     content = {
         "element": symbol,
         "calculator": source.name,
+        "cells": cells,
         "properties": {one.name: one.as_dict() for one in found},
         "literature": {name: vars(value) for name, value in known.items()},
     }
     with session.outputs.writing():
         write_json(data, content)
-        write_text(page, properties_page(symbol, source.name, found, known))
+        write_text(page, properties_page(symbol, source.name, found, known, others))
     write_result(session, content)
+
+
+def _read_properties(path: Path, symbol: str) -> "tuple[str, dict[str, Property]]":
+    """Read the properties that an earlier call wrote, with the name of their calculator."""
+    from lammpsfit.gap.work.properties import Property
+
+    content = read_json(path)
+    try:
+        name, theirs = content["calculator"], content["element"]
+        found = {of: Property.from_dict(of, one) for of, one in content["properties"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{path}: holds no properties: give properties.json of an earlier call"
+        ) from None
+    if theirs != symbol:
+        raise InputError(f"{path}: holds properties of {quoted(theirs)}, not of {symbol}")
+    return str(name), found
 
 
 def make_folder(path: Path) -> None:

@@ -92,14 +92,19 @@ def variables_from(vector: FloatArray, like: Variables) -> Variables:
     return Variables(parameters, *parts[len(names) :])
 
 
-def limits_of(variables: Variables, least_energy_noise: float = NOISE[0][0]) -> FloatArray:
+def limits_of(
+    variables: Variables,
+    least_energy_noise: float = NOISE[0][0],
+    least_stress_noise: float = NOISE[2][0],
+) -> FloatArray:
     """Return lower and upper bounds of the vector of variables, shape (n, 2)."""
     rows: list[tuple[float, float]] = []
     for name in sorted(variables.parameters):
         rows += [parameter_bounds(name)] * int(np.size(variables.parameters[name]))
     hyper = [THETA] * int(np.size(variables.log_theta)) + [AMPLITUDE]
     hyper += [SLOPE] * int(np.size(variables.log_slope))
-    hyper += [(max(least_energy_noise, NOISE[0][0]), NOISE[0][1]), *NOISE[1:]]
+    least = (least_energy_noise, NOISE[1][0], least_stress_noise)
+    hyper += [(max(one, low), high) for one, (low, high) in zip(least, NOISE, strict=True)]
     return np.vstack([np.array(rows).reshape(-1, 2), np.log(hyper)])
 
 

@@ -53,6 +53,8 @@ class FitOptions:
     least_energy_noise : float, eV per atom
         That the search may find; a few frames have few energies, which a model that cannot
         describe everything may come nearer to than to others.
+    least_stress_noise : float, eV/Å^3
+        Likewise.
     iterations : int
         Of the search for the hyper-parameters.
     seed : int
@@ -73,6 +75,7 @@ class FitOptions:
     likelihood_components: int = 30
     likelihood_blocks: int = 0
     least_energy_noise: float = NOISE[0][0]
+    least_stress_noise: float = NOISE[2][0]
     iterations: int = 40
     seed: int = 0
     keep_training: bool = True
@@ -219,7 +222,7 @@ def fit_hyperparameters(
     scaling = scaling_of(descriptors, (1.0,) * len(layout.parts))
     each = describe_each(layout, parameters, scaling, problem)
     described = jax.tree.map(lambda *parts: np.stack(parts), *each)
-    limits = limits_of(start, options.least_energy_noise)
+    limits = limits_of(start, options.least_energy_noise, options.least_stress_noise)
     begin = np.clip(vector_of(start), limits[:, 0], limits[:, 1])
     last = hyper_count(start)
     fixed = vector_of(start)[:-last]

@@ -24,6 +24,10 @@ MOST_DEGREE: Final = 20
 """Largest l: beyond 8 nothing is gained."""
 
 
+Repeats = Annotated[int, Field(ge=1, le=1000)]
+"""Training sets of one size."""
+
+
 class KeysTable(Model):
     """``[data.keys]``: names of the labels; ``energy``, ``forces``, ``stress`` are ASE's own."""
 
@@ -235,15 +239,36 @@ class ModelTable(Model):
         le=NOISE[0][1],
         description="lower bound of the noise of energies, eV/atom: the convergence of DFT",
     )
+    least_stress_noise: float = Field(
+        FitOptions.least_stress_noise,
+        gt=0,
+        le=NOISE[2][1],
+        description="lower bound of the noise of stresses, eV/Å³, likewise",
+    )
 
 
 class LearningCurveTable(Model):
     """``[learning_curve]``: numbers of training frames, and how often each."""
 
     sizes: tuple[int, ...] = Field((5, 10, 20, 30, 50), min_length=1, description="frames")
-    repeats: int = Field(
-        5, ge=1, le=1000, description="training sets of each size, drawn at random"
+    repeats: Repeats | tuple[Repeats, ...] = Field(
+        5, description="training sets of each size, drawn at random; a list has one for each size"
     )
+
+    @model_validator(mode="after")
+    def _one_for_each(self) -> LearningCurveTable:
+        sizes, repeats = self.sizes, self.repeats
+        if isinstance(repeats, tuple) and len(repeats) != len(sizes):
+            raise ValueError(
+                f"repeats: there must be one for each of the {len(sizes)} sizes, got {len(repeats)}"
+            )
+        return self
+
+    @property
+    def sets(self) -> dict[int, int]:
+        """Training sets of each size, smallest size first."""
+        each = self.repeats if isinstance(self.repeats, tuple) else [self.repeats] * len(self.sizes)
+        return dict(sorted(zip(self.sizes, each, strict=True)))
 
 
 class GapFarmTable(Model):
@@ -304,6 +329,7 @@ class GapJob(Model):
             likelihood_components=self.model.likelihood_components,
             likelihood_blocks=self.model.likelihood_blocks,
             least_energy_noise=self.model.least_energy_noise,
+            least_stress_noise=self.model.least_stress_noise,
             seed=self.seed,
         )
 

@@ -49,7 +49,8 @@ class Curve:
     ----------
     sizes : ndarray of int, shape (n_sizes,)
     forces, energy : ndarray, shape (n_sizes, n_repeats), eV/Å and eV/atom
-        Mean absolute errors; NaN where the frames have no such labels.
+        Mean absolute errors; NaN where the frames have no such labels, and where a size has
+        fewer training sets than another.
     predicted : ndarray, shape (n,), eV/Å
         Forces of the held-out frames by the first model of the smallest size.
     """
@@ -152,8 +153,9 @@ def _kind_names(job: GapJob) -> tuple[str, ...]:
 
 
 def _points(job: GapJob) -> Iterator[Point]:
-    for repeat in range(job.learning_curve.repeats):
-        for size in sorted(set(job.learning_curve.sizes)):
+    sets = job.learning_curve.sets
+    for repeat in range(max(sets.values())):
+        for size in (n for n, repeats in sets.items() if repeat < repeats):
             for kind in _kind_names(job):
                 yield kind, size, repeat
 
@@ -235,14 +237,16 @@ def _mae(record: Record, of: str) -> float:
 
 
 def _curve(kind: str, done: dict[Point, Record], job: GapJob) -> Curve:
-    sizes = sorted(set(job.learning_curve.sizes))
-    repeats = range(job.learning_curve.repeats)
+    sets = job.learning_curve.sets
 
     def table(of: str) -> FloatArray:
-        return np.array([[_mae(done[kind, n, k], of) for k in repeats] for n in sizes])
+        found = np.full((len(sets), max(sets.values())), np.nan)
+        for row, (size, repeats) in zip(found, sets.items(), strict=True):
+            row[:repeats] = [_mae(done[kind, size, k], of) for k in range(repeats)]
+        return found
 
-    predicted = np.array(done[kind, sizes[0], 0].get("forces", []))
-    return Curve(np.array(sizes), table("forces"), table("energy"), predicted)
+    predicted = np.array(done[kind, min(sets), 0].get("forces", []))
+    return Curve(np.array(list(sets)), table("forces"), table("energy"), predicted)
 
 
 def _summary(job: GapJob, parts: FrameRoles, curves: dict[str, Curve]) -> dict[str, Any]:
@@ -258,7 +262,7 @@ def _summary(job: GapJob, parts: FrameRoles, curves: dict[str, Curve]) -> dict[s
         "title": job.title,
         "seed": job.seed,
         "split": job.split.how,
-        "repeats": job.learning_curve.repeats,
+        "repeats": list(job.learning_curve.sets.values()),
         "held_out": len(parts.held_out),
         "optimised_on": len(parts.train) if job.training.optimise else 0,
         "curves": found,
@@ -268,8 +272,15 @@ def _summary(job: GapJob, parts: FrameRoles, curves: dict[str, Curve]) -> dict[s
 
 def _spread(values: FloatArray) -> dict[str, list[float | None]]:
     """Mean and standard deviation over the repeats; nothing where there are no labels."""
+    mean, spread = zip(*map(mean_and_spread, values), strict=True)
+    return {"mean": _plain(mean), "std": _plain(spread)}
 
-    def plain(row: FloatArray) -> list[float | None]:
-        return [float(x) if np.isfinite(x) else None for x in row]
 
-    return {"mean": plain(values.mean(axis=1)), "std": plain(values.std(axis=1))}
+def _plain(values: Sequence[float]) -> list[float | None]:
+    return [x if np.isfinite(x) else None for x in values]
+
+
+def mean_and_spread(values: FloatArray) -> tuple[float, float]:
+    """Return mean and standard deviation of what is not NaN; NaN if nothing is."""
+    known = values[np.isfinite(values)]
+    return (float(known.mean()), float(known.std())) if len(known) else (np.nan, np.nan)

@@ -205,7 +205,8 @@ def _one_step(
     start: int, number: int, state: TrainState, loss: _Loss, options: TrainOptions
 ) -> TrainState:
     """Judge the variables of a step, and move them on to those of the next."""
-    limits = limits_of(loss.like, options.fit.least_energy_noise)
+    fit = options.fit
+    limits = limits_of(loss.like, fit.least_energy_noise, fit.least_stress_noise)
     if number == 0:
         vector = np.clip(_moved(state.origin, start, loss.like, options), *limits.T)
         nothing = np.zeros_like(vector)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from lammpsfit.gap.accuracy import Compared, calibration
-from lammpsfit.gap.learning import Curve
+from lammpsfit.gap.learning import Curve, mean_and_spread
 from lammpsfit.gap.train import TrainResult
 from lammpsfit.labelled.frame import Frame
 from lammpsfit.report.gap import Parity, plot_calibration, plot_parity, plot_training
@@ -104,8 +104,8 @@ def curve_lines(curves: Mapping[str, Curve]) -> Iterator[str]:
     sizes = next(iter(curves.values())).sizes
     for k, size in enumerate(sizes):
         for name, one in curves.items():
-            forces, energy = one.forces[k], MEV * one.energy[k]
+            forces, energy = mean_and_spread(one.forces[k]), mean_and_spread(MEV * one.energy[k])
             yield (
-                f"{size:>6}  {name:<11}  {forces.mean():>8.4f} ± {forces.std():.4f}  "
-                f"{energy.mean():>9.2f} ± {energy.std():5.2f}"
+                f"{size:>6}  {name:<11}  {forces[0]:>8.4f} ± {forces[1]:.4f}  "
+                f"{energy[0]:>9.2f} ± {energy[1]:5.2f}"
             )

@@ -35,6 +35,9 @@ NAMES: Final = {
 }
 """Names of properties for people."""
 
+Beside = Mapping[str, Mapping[str, Property]]
+"""Properties by name, by what found them."""
+
 DIGITS: Final = {"Å": 4, "GPa": 1, "meV/atom": 1, "eV": 3, "J/m²": 3}
 
 DOUBT: Final = 0.2
@@ -57,11 +60,17 @@ def doubtful(one: Property) -> bool:
     return one.error > DOUBT * abs(one.value)
 
 
-def property_line(one: Property, known: Known | None = None) -> str:
-    """Say a property in a line, with what is known of it."""
+def property_line(one: Property, known: Known | None = None, beside: Beside | None = None) -> str:
+    """Say a property in a line, with what others found and what is known of it."""
     line = f"{one.name:>11}: {_value(one):>18} {one.unit}"
+    named = {
+        label: theirs[one.name] for label, theirs in (beside or {}).items() if one.name in theirs
+    }
+    others = [f"{label} {_value(theirs)}" for label, theirs in named.items()]
     if known is not None:
-        line += f"  (literature {known.value:g})"
+        others.append(f"literature {known.value:g}")
+    if others:
+        line += f"  ({', '.join(others)})"
     if one.reason:
         line += f"  {one.reason}"
     elif doubtful(one):
@@ -70,17 +79,25 @@ def property_line(one: Property, known: Known | None = None) -> str:
 
 
 def properties_page(
-    symbol: str, calculator: str, found: Sequence[Property], known: Mapping[str, Known]
+    symbol: str,
+    calculator: str,
+    found: Sequence[Property],
+    known: Mapping[str, Known],
+    beside: Beside | None = None,
 ) -> str:
-    """Make the page of the properties of an element."""
-    rows = []
+    """Make the page of the properties of an element, beside those of other calculators."""
+    rows, others = [], beside or {}
     for one in found:
-        beside = known.get(one.name)
+        literature = known.get(one.name)
         rows.append(
             (
                 NAMES[one.name],
                 _value(one),
-                "" if beside is None else f"{beside.value:g}",
+                *(
+                    _value(all_of[one.name]) if one.name in all_of else ""
+                    for all_of in others.values()
+                ),
+                "" if literature is None else f"{literature.value:g}",
                 one.unit,
                 one.reason or ("not resolved" if doubtful(one) else ""),
             )
@@ -92,7 +109,8 @@ def properties_page(
             paragraph(f"Calculator: {calculator}. Errors are those the potential predicts itself."),
         ]
     )
-    shown = table(("property", "value", "literature", "unit", "remark"), rows, words=(4,))
+    head = ("property", "value", *others, "literature", "unit", "remark")
+    shown = table(head, rows, words=(len(head) - 1,))
     sections = [Section("properties", "Properties", shown)]
     if ratios := list(_ratios(found, known)):
         figure = plot_ratios(ratios, None)

@@ -13,12 +13,14 @@ import pytest
 from lammpsfit.child.failure import Failure, Reason
 from lammpsfit.errors import RunError, StoppedError
 from lammpsfit.farm.base import Finished
+from lammpsfit.farm.journal import read_journal
 from lammpsfit.gap import learning_point
 from lammpsfit.gap import run as running
 from lammpsfit.gap.frame_roles import load_frame_roles
 from lammpsfit.gap.job import read_gap_job
 from lammpsfit.gap.learning import learning_curves
 from lammpsfit.gap.model_file import load_model, save_model
+from lammpsfit.gap.record_models import MAE
 from lammpsfit.gap.run import GapRun, open_gap_run, run_gap_fit, train_descriptors
 
 JOB = Path(__file__).with_name("emt.toml").read_text()
@@ -294,6 +296,26 @@ def test_training_sets_of_a_curve(here, monkeypatch):
             assert not chosen & labels(parts.held_out)
             assert repeat[0, 0] <= chosen
     assert len({frozenset(repeat[0, 0]) for repeat in sets}) == 3
+
+
+def test_a_size_may_have_fewer_training_sets_than_another(here):
+    text = UNTRAINED.replace("sizes = [2, 5]\nrepeats = 2", "sizes = [5, 2]\nrepeats = [1, 3]")
+    Path("job.toml").write_text(text)
+    done = here("learning-curve", "job.toml", "-o", "curve")
+    assert done.returncode == 0, done.stderr
+    points = read_journal(Path("curve/points.jsonl")).of_type("point")
+    drawn = {(one["size"], one["repeat"]): one["errors"]["forces"][MAE["forces"]] for one in points}
+    assert set(drawn) == {(2, 0), (5, 0), (2, 1), (2, 2)}
+    curve = json.loads(Path("curve/curve.json").read_text())
+    assert curve["repeats"] == [3, 1]
+    small = [drawn[2, k] for k in range(3)]
+    errors = curve["curves"]["original"]["force_mae_eV_per_A"]
+    assert errors["mean"] == pytest.approx([np.mean(small), drawn[5, 0]])
+    assert errors["std"] == pytest.approx([np.std(small), 0.0])
+    Path("job.toml").write_text(text.replace("[1, 3]", "[1, 3, 2]"))
+    done = here("learning-curve", "job.toml", "-o", "other")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "there must be one for each of the 2 sizes, got 3" in done.stderr
 
 
 @pytest.mark.parametrize(

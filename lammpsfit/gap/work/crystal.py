@@ -201,15 +201,26 @@ def elastic_constants(calculator: BaseCalculator, fcc: Atoms, modulus: float) ->
     return Probe(frames, energies, formula)
 
 
-def vacancy(calculator: BaseCalculator, fcc: Atoms, repeats: int = 3) -> Probe:
+def vacancy(calculator: BaseCalculator, symbol: str, a: float, repeats: int = 3) -> Probe:
     """Return ``vacancy``, the energy (eV) of an atom less, relaxed at constant volume.
+
+    Parameters
+    ----------
+    calculator
+        What knows energies and forces.
+    symbol
+        The element.
+    a : float, Å
+        Edge of its cubic cell.
+    repeats
+        Cubic cells along each axis.
 
     Raises
     ------
     RunError
         If the relaxation does not converge, or atoms leave their places.
     """
-    whole = fcc.repeat(repeats)
+    whole = bulk(symbol, "fcc", a=a, cubic=True).repeat(repeats)
     less = whole.copy()
     del less[0]
     less = relaxed(calculator, less, "vacancy")
@@ -277,10 +288,13 @@ def relaxed(calculator: BaseCalculator, atoms: Atoms, what: str) -> Atoms:
 
 
 def crystals(symbol: str, a: float) -> Mapping[str, Atoms]:
-    """Return fcc, bcc and hcp (ideal c/a) of one volume per atom, fcc with the edge `a` in Å."""
+    """Return fcc, bcc and hcp (ideal c/a) of one volume per atom, fcc with the edge `a` in Å.
+
+    Cells are primitive: DFT takes a fraction of the time that cubic ones take.
+    """
     volume = a**3 / 4.0
     return {
-        "fcc": bulk(symbol, "fcc", a=a, cubic=True),
-        "bcc": bulk(symbol, "bcc", a=(2.0 * volume) ** (1.0 / 3.0), cubic=True),
+        "fcc": bulk(symbol, "fcc", a=a),
+        "bcc": bulk(symbol, "bcc", a=(2.0 * volume) ** (1.0 / 3.0)),
         "hcp": bulk(symbol, "hcp", a=a / np.sqrt(2.0), c=a / np.sqrt(2.0) * np.sqrt(8.0 / 3.0)),
     }

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
@@ -170,7 +171,7 @@ def phonons(
         found = equation_of_state(calculator, crystals(symbol, first)["fcc"])
         a = first * found.values["length"]
     made = Phonopy(
-        _phonopy_atoms(crystals(symbol, a)["fcc"]),
+        _phonopy_atoms(bulk(symbol, "fcc", a=a, cubic=True)),
         supercell_matrix=request.supercell * np.eye(3, dtype=int),
         primitive_matrix="F",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -24,6 +24,7 @@ from lammpsfit.gap.work.crystal import (
     vacancy,
 )
 from lammpsfit.inputs import quoted
+from lammpsfit.suggest import suggestion
 
 FloatArray = NDArray[np.float64]
 Covariance = Callable[[Sequence[Atoms]], FloatArray]
@@ -43,11 +44,20 @@ UNITS: Final = {
 }
 """Every property and its unit; bcc and hcp are energies above fcc."""
 
+OF_BULK: Final = ("a0", "B")
+"""What all others need."""
+
+CELLS: Final = (2, 10)
+"""Cubic cells along each axis of a crystal with a vacancy."""
+
 DRAWS: Final = 200
 """Sets of energies drawn for the errors of properties."""
 
 SEED: Final = 1
 """Of these draws."""
+
+
+_NUMBERS: Final = ("value", "error")
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,12 @@ class Property:
             "reason": self.reason,
         }
 
+    @classmethod
+    def from_dict(cls, name: str, data: Mapping[str, Any]) -> Property:
+        """Read what :meth:`as_dict` gave."""
+        value, error = (None if data[key] is None else float(data[key]) for key in _NUMBERS)
+        return cls(name, str(data["unit"]), value, error, str(data["reason"]))
+
 
 def first_length(symbol: str) -> float:
     """Return the edge of the fcc cell of an element to begin the search at, Å.
@@ -95,8 +111,46 @@ def first_length(symbol: str) -> float:
     return float(known["a"])
 
 
+def chosen(only: Sequence[str]) -> tuple[str, ...]:
+    """Return the properties that are asked for, in their order: all of them if none is named.
+
+    Raises
+    ------
+    InputError
+        If one is not known.
+
+    Examples
+    --------
+    >>> chosen(["vacancy"])
+    ('a0', 'B', 'vacancy')
+    """
+    if unknown := [name for name in only if name not in UNITS]:
+        name = unknown[0]
+        raise InputError(f"there is no property {quoted(name)}: {suggestion(name, UNITS)}")
+    return tuple(name for name in UNITS if not only or name in (*OF_BULK, *only))
+
+
+def check_cells(cells: int) -> None:
+    """Refuse a crystal with a vacancy that is too small or too large.
+
+    Raises
+    ------
+    InputError
+        Naming the bounds.
+    """
+    if not CELLS[0] <= cells <= CELLS[1]:
+        raise InputError(
+            f"there must be {CELLS[0]} to {CELLS[1]} cells along each axis about a vacancy, got "
+            f"{cells}"
+        )
+
+
 def measure(
-    calculator: BaseCalculator, symbol: str, covariance: Covariance | None = None
+    calculator: BaseCalculator,
+    symbol: str,
+    covariance: Covariance | None = None,
+    only: Sequence[str] = (),
+    cells: int = 3,
 ) -> Iterator[Property]:
     """Yield the properties of an fcc metal, each as it is found.
 
@@ -109,33 +163,49 @@ def measure(
     covariance
         Gives the covariances of the energies of some configurations, shape (n, n), eV^2; then
         properties have errors.
+    only
+        Names of :data:`UNITS`; the lattice constant and the bulk modulus are always among them.
+        None: all.
+    cells
+        Cubic cells along each axis of the crystal with a vacancy.
 
     Raises
     ------
     InputError
-        If the element is not fcc.
+        If the element is not fcc, a property is not known, or there are too few or many cells.
     RunError
         If it has no fcc crystal.
     """
+    wanted = chosen(only)
+    check_cells(cells)
     kinds = crystals(symbol, first_length(symbol))
     found = equation_of_state(calculator, kinds["fcc"])
     at = found.values
     edge = first_length(symbol)
     yield from _told(found, covariance, lambda v: {"a0": edge * v["length"], "B": v["modulus"]})
     a0, B = edge * at["length"], at["modulus"]
-    fcc = crystals(symbol, a0)["fcc"]
+    for names, make in _probes(calculator, symbol, a0, B, found, cells).items():
+        if shown := [name for name in names if name in wanted]:
+            told = {one.name: one for one in _tried(make, names, covariance)}
+            yield from (told[name] for name in shown)
 
-    def elastic() -> Probe:
-        return elastic_constants(calculator, fcc, B)
 
-    yield from _tried(elastic, ("C11", "C12", "C44"), covariance)
-    for kind in ("bcc", "hcp"):
-        above = partial(_above, calculator, crystals(symbol, a0)[kind], found, kind)
-        yield from _tried(above, (kind,), covariance)
-    yield from _tried(lambda: vacancy(calculator, fcc), ("vacancy",), covariance)
-    for face in FACES:
-        one = partial(surface, calculator, fcc, a0, face)
-        yield from _tried(one, (f"surface_{face}",), covariance)
+def _probes(
+    calculator: BaseCalculator, symbol: str, a0: float, B: float, found: Probe, cells: int
+) -> dict[tuple[str, ...], Callable[[], Probe]]:
+    """Return what makes the probe of each property but those of the bulk."""
+    all_of = crystals(symbol, a0)
+    fcc = all_of["fcc"]
+    above = {
+        (kind,): partial(_above, calculator, all_of[kind], found, kind) for kind in ("bcc", "hcp")
+    }
+    surfaces = {(f"surface_{face}",): partial(surface, calculator, fcc, a0, face) for face in FACES}
+    return {
+        ("C11", "C12", "C44"): partial(elastic_constants, calculator, fcc, B),
+        **above,
+        ("vacancy",): partial(vacancy, calculator, symbol, a0, cells),
+        **surfaces,
+    }
 
 
 def _above(calculator: BaseCalculator, other: Atoms, fcc: Probe, kind: str) -> Probe:

@@ -87,7 +87,7 @@ def test_a_birch_murnaghan_curve_comes_back():
 def test_relaxing_lowers_the_energy_of_a_vacancy():
     emt = EMT()
     _, atoms = crystal(emt)
-    probe = vacancy(emt, atoms, repeats=2)
+    probe = vacancy(emt, "Al", atoms.cell[0, 0], repeats=2)
     left = atoms.repeat(2)
     del left[0]
     whole = probe.energies[0]
@@ -189,6 +189,30 @@ def test_the_command_writes_a_table_a_page_and_goes_on(here):
     assert again.returncode == 0, again.stderr
     assert Path("found/energies.jsonl").read_text() == lines
     assert here("properties", "-o", "none").returncode == 2
+
+
+def test_some_properties_beside_those_of_an_earlier_call(here):
+    arguments = ("properties", "--calculator", "ase.calculators.emt:EMT", "--element", "Al")
+    some = here(*arguments, "-o", "some", "--only", "vacancy", "--only", "C44", "--cells", "2")
+    assert some.returncode == 0, some.stderr
+    found = json.loads(Path("some/properties.json").read_text())
+    assert list(found["properties"]) == ["a0", "B", "C44", "vacancy"]
+    done = here(*arguments, "-o", "more", "--only", "C44", "--beside", "some/properties.json")
+    assert done.returncode == 0, done.stderr
+    C44 = found["properties"]["C44"]["value"]
+    assert f"EMT {C44:.1f}, literature 31.6)" in done.stdout
+    assert f"{C44:.1f}" in Path("more/properties.html").read_text()
+    Path("odd.json").write_text('{"calculator": "x", "element": "Cu", "properties": {}}')
+    for options, message in (
+        (("--only", "C45"), "there is no property 'C45': did you mean 'C44'?"),
+        (("--cells", "1"), "there must be 2 to 10 cells along each axis about a vacancy, got 1"),
+        (("--beside", "odd.json"), "odd.json: holds properties of 'Cu', not of Al"),
+        (("--beside", "some/energies.jsonl"), "some/energies.jsonl"),
+    ):
+        refused = here(*arguments, "-o", "none", *options)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert message in refused.stderr
+    assert not Path("none").exists()
 
 
 def test_a_model_tells_the_errors_of_its_properties():

@@ -1,0 +1,217 @@
+"""Original and optimised widths over numbers of frames, for crystal, liquid and grain boundaries.
+
+    python ci/bench_gap_curves.py FOLDER [--sets sigma5 ...] [--splits blocks] [--only-page]
+
+Table 1 and Figs. 2 to 4 of Gao, Wang and Sun (2019, doi:10.1063/1.5097293) on the sets of
+``examples/aluminium/sets``: ``gap learning-curve`` with widths optimised on fifty frames (the
+paper's "broad") and on ten ("local"). The work goes on after a stop. What is there is written into
+docs/gap_curves.md, with a picture.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from pages import at_markers
+from truth import machine
+
+from lammpsfit.files import write_text
+from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "examples" / "aluminium" / "sets"
+PAGE = ROOT / "docs" / "gap_curves.md"
+
+SETS = {
+    "bulk1000": ("bulk, 1000 K", 0.14, 0.053),
+    "bulk2000": ("bulk, 2000 K", 0.09, 0.082),
+    "sigma5": ("Σ5(210)", 0.24, 0.064),
+    "sigma13": ("Σ13(510)", 0.35, 0.067),
+}
+"""Words; of the paper: gain of optimised widths with ten frames, MAE of forces with fifty, eV/Å."""
+
+SIZES = (10, 20, 30, 40, 50)
+
+REPEATS = {
+    ("bulk", "random"): (20, 20, 20, 20, 20),
+    ("bulk", "blocks"): (20, 20, 20, 10, 5),
+    ("sigma", "random"): (20, 20, 10, 5, 3),
+    ("sigma", "blocks"): (10, 5, 3, 2, 1),
+}
+"""Training sets of each size: fifty frames of a boundary take a minute, two hundred times as long
+as ten of the bulk."""
+
+KINDS = {"broad": (50, 10), "local": (10, 3)}
+"""Frames that widths are optimised on, and how many of them decide which step is kept."""
+
+JOB = """\
+title = "{words}, {split}, {kind}"
+
+[data]
+files = ["{file}"]
+
+[split]
+how = "{split}"
+train = {train}
+validation = {validation}
+held_out = {held_out}
+
+[descriptors]
+angular_count = 0
+
+[training]
+steps = 100
+
+[model]
+likelihood_frames = 20
+
+[learning_curve]
+sizes = {sizes}
+repeats = {repeats}
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sets", nargs="*", default=[*SETS], choices=[*SETS])
+    parser.add_argument("--splits", nargs="*", default=["random", "blocks"])
+    parser.add_argument("--kinds", nargs="*", default=[*KINDS], choices=[*KINDS])
+    parser.add_argument("--held-out", type=int, default=15)
+    parser.add_argument("--only-page", action="store_true", help="write the page, run nothing")
+    options = parser.parse_args()
+    if not options.only_page:
+        for split in options.splits:
+            for name in options.sets:
+                for kind in options.kinds:
+                    run(options.folder, name, split, kind, options.held_out)
+                    write(options.folder)
+    write(options.folder)
+
+
+def run(folder, name, split, kind, held_out):
+    """Make the curves of a set; what is there is not made again."""
+    place = folder / f"{name}-{split}-{kind}"
+    place.mkdir(parents=True, exist_ok=True)
+    train, validation = KINDS[kind]
+    text = JOB.format(
+        words=SETS[name][0],
+        split=split,
+        kind=kind,
+        file=DATA / f"{name}.extxyz",
+        train=train,
+        validation=validation,
+        held_out=held_out,
+        sizes=list(SIZES),
+        repeats=list(REPEATS["bulk" if name.startswith("bulk") else "sigma", split]),
+    )
+    write_text(place / "job.toml", text)
+    program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
+    print(f"gap learning-curve {name}, {split}, {kind}", flush=True)
+    command = [*program, "gap", "learning-curve", place / "job.toml", "-o", place / "curve"]
+    subprocess.run(list(map(str, command)), check=True)
+
+
+def curves_of(folder, name, split):
+    """Return mean and standard deviation of the force MAE by descriptors, and what they are."""
+    found = {}
+    for kind in KINDS:
+        path = folder / f"{name}-{split}-{kind}" / "curve" / "curve.json"
+        if path.exists():
+            curves = json.loads(path.read_text(encoding="utf-8"))["curves"]
+            if "original" not in found:
+                found["original"] = curves["original"]
+            found[kind] = curves["optimised"]
+    return found
+
+
+def widths(folder, name, split, kind):
+    """Return the optimised eta of a set, sorted."""
+    state = folder / f"{name}-{split}-{kind}" / "curve" / "state.json"
+    best = json.loads(state.read_text(encoding="utf-8"))["best"]
+    return sorted(best[:8])
+
+
+def write(folder):
+    """Write what is between the markers of the page."""
+    parts = [f"{time.strftime('%Y-%m-%d')}; {machine()}.\n\n"]
+    for split in ("random", "blocks"):
+        found = {name: curves_of(folder, name, split) for name in SETS}
+        found = {name: one for name, one in found.items() if one}
+        if found:
+            parts += errors(found, split)
+            parts += gains(found, split)
+            parts += etas(folder, found, split)
+            draw(found, split)
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, after = at_markers(text, "ci/bench_gap_curves.py")
+    PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
+
+
+def errors(found, split):
+    yield f"### Force MAE, {split} splits\n\n"
+    yield f"![Errors over the number of frames](gap-curves-{split}.png)\n\n"
+    yield "| set | widths | " + " | ".join(f"{n} frames" for n in SIZES) + " |\n"
+    yield "|---|---|" + "--:|" * len(SIZES) + "\n"
+    for name, curves in found.items():
+        for kind, one in curves.items():
+            both = one["force_mae_eV_per_A"]
+            cells = [f"{m:.4f} ± {s:.4f}" for m, s in zip(both["mean"], both["std"], strict=True)]
+            yield f"| {SETS[name][0]} | {kind} | {' | '.join(cells)} |\n"
+    yield "\nIn eV/Å: mean and standard deviation over training sets.\n\n"
+
+
+def gains(found, split):
+    yield f"### What optimised widths gain, {split} splits\n\n"
+    yield "| set | broad, 10 frames | local, 10 | broad, 50 | local, 50 | paper, 10 | "
+    yield "MAE, broad, 50 | paper, 50 | broad, 10 / original, 50 |\n|---|" + "--:|" * 8 + "\n"
+    for name, curves in found.items():
+        words, gain, best = SETS[name]
+        mean = {kind: one["force_mae_eV_per_A"]["mean"] for kind, one in curves.items()}
+        cells = [
+            f"{100.0 * (1.0 - mean[kind][at] / mean['original'][at]):.1f} %" if kind in mean else ""
+            for at in (0, -1)
+            for kind in ("broad", "local")
+        ]
+        cells += [f"{100.0 * gain:.0f} %"]
+        if "broad" in mean:
+            ratio = mean["broad"][0] / mean["original"][-1]
+            cells += [f"{mean['broad'][-1]:.3f}", f"{best:.3f}", f"{ratio:.2f}"]
+        yield f"| {words} | {' | '.join(cells)} |\n"
+    yield "\n"
+
+
+def etas(folder, found, split):
+    yield f"### Optimised eta, {split} splits\n\n"
+    yield "| set | widths | " + " | ".join(map(str, range(1, 9))) + " |\n"
+    yield "|---|---|" + "--:|" * 8 + "\n"
+    first = np.linspace(np.log(0.1), np.log(2.0), 8)
+    yield f"| all | original | {' | '.join(f'{x:.2f}' for x in first)} |\n"
+    for name, curves in found.items():
+        for kind in (kind for kind in curves if kind != "original"):
+            cells = (f"{x:.2f}" for x in widths(folder, name, split, kind))
+            yield f"| {SETS[name][0]} | {kind} | {' | '.join(cells)} |\n"
+    yield "\n"
+
+
+def draw(found, split):
+    panels = []
+    for name, curves in found.items():
+        shown = {}
+        for kind, one in curves.items():
+            both = one["force_mae_eV_per_A"]
+            # bands are twice the error of the mean
+            many = np.array(REPEATS["bulk" if name.startswith("bulk") else "sigma", split])
+            error = np.array(both["std"]) / np.sqrt(many)
+            shown[kind] = Curve(np.array(SIZES, float), np.array(both["mean"]), error)
+        panels.append(Panel(SETS[name][0], shown))
+    picture = Picture("curves", "", "training frames", "force MAE (eV/Å)", "frames", panels)
+    plot_panels(picture, ROOT / "docs" / f"gap-curves-{split}.png", columns=2)
+
+
+if __name__ == "__main__":
+    main()
