@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+import ase.io
 import numpy as np
 from pages import at_markers
 from truth import machine
@@ -34,19 +35,17 @@ SETS = {
 }
 """Words; of the paper: gain of optimised widths with ten frames, MAE of forces with fifty, eV/Å."""
 
-SIZES = (10, 20, 30, 40, 50)
-
 REPEATS = {
-    ("bulk", "random"): (20, 20, 20, 20, 20),
-    ("bulk", "blocks"): (20, 20, 20, 10, 5),
-    ("sigma", "random"): (20, 20, 10, 5, 3),
-    ("sigma", "blocks"): (10, 5, 3, 2, 1),
+    ("bulk", "random"): {10: 20, 20: 20, 30: 20, 40: 10, 50: 5},
+    ("bulk", "blocks"): {10: 20, 20: 10, 30: 5, 40: 3, 50: 2},
+    ("sigma", "random"): {10: 20, 20: 10, 30: 5, 40: 3, 50: 2},
+    ("sigma", "blocks"): {10: 5, 20: 3, 30: 2},
 }
-"""Training sets of each size: fifty frames of a boundary take a minute, two hundred times as long
-as ten of the bulk."""
+"""Training sets of each number of frames, as far as there are so many: fifty frames of a boundary
+take a minute, two hundred times as long as ten of the bulk."""
 
 KINDS = {"broad": (50, 10), "local": (10, 3)}
-"""Frames that widths are optimised on, and how many of them decide which step is kept."""
+"""Frames that widths are optimised on, at most, and how many of them decide which step is kept."""
 
 JOB = """\
 title = "{words}, {split}, {kind}"
@@ -98,22 +97,28 @@ def run(folder, name, split, kind, held_out):
     place = folder / f"{name}-{split}-{kind}"
     place.mkdir(parents=True, exist_ok=True)
     train, validation = KINDS[kind]
+    pool = len(ase.io.read(DATA / f"{name}.extxyz", ":")) - held_out
+    repeats = {n: many for n, many in REPEATS[family(name), split].items() if n <= pool}
     text = JOB.format(
         words=SETS[name][0],
         split=split,
         kind=kind,
         file=DATA / f"{name}.extxyz",
-        train=train,
+        train=min(train, pool),
         validation=validation,
         held_out=held_out,
-        sizes=list(SIZES),
-        repeats=list(REPEATS["bulk" if name.startswith("bulk") else "sigma", split]),
+        sizes=list(repeats),
+        repeats=list(repeats.values()),
     )
     write_text(place / "job.toml", text)
     program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
     print(f"gap learning-curve {name}, {split}, {kind}", flush=True)
     command = [*program, "gap", "learning-curve", place / "job.toml", "-o", place / "curve"]
     subprocess.run(list(map(str, command)), check=True)
+
+
+def family(name):
+    return "bulk" if name.startswith("bulk") else "sigma"
 
 
 def curves_of(folder, name, split):
@@ -153,34 +158,39 @@ def write(folder):
 
 
 def errors(found, split):
+    sizes = sorted({n for curves in found.values() for n in curves["original"]["sizes"]})
     yield f"### Force MAE, {split} splits\n\n"
     yield f"![Errors over the number of frames](gap-curves-{split}.png)\n\n"
-    yield "| set | widths | " + " | ".join(f"{n} frames" for n in SIZES) + " |\n"
-    yield "|---|---|" + "--:|" * len(SIZES) + "\n"
+    yield "| set | widths | " + " | ".join(f"{n} frames" for n in sizes) + " |\n"
+    yield "|---|---|" + "--:|" * len(sizes) + "\n"
     for name, curves in found.items():
         for kind, one in curves.items():
             both = one["force_mae_eV_per_A"]
-            cells = [f"{m:.4f} ± {s:.4f}" for m, s in zip(both["mean"], both["std"], strict=True)]
-            yield f"| {SETS[name][0]} | {kind} | {' | '.join(cells)} |\n"
+            cells = dict.fromkeys(sizes, "")
+            for n, mean, spread in zip(one["sizes"], both["mean"], both["std"], strict=True):
+                cells[n] = f"{mean:.4f} ± {spread:.4f}"
+            yield f"| {SETS[name][0]} | {kind} | {' | '.join(cells.values())} |\n"
     yield "\nIn eV/Å: mean and standard deviation over training sets.\n\n"
 
 
 def gains(found, split):
     yield f"### What optimised widths gain, {split} splits\n\n"
-    yield "| set | broad, 10 frames | local, 10 | broad, 50 | local, 50 | paper, 10 | "
-    yield "MAE, broad, 50 | paper, 50 | broad, 10 / original, 50 |\n|---|" + "--:|" * 8 + "\n"
+    yield "| set | broad, 10 frames | local, 10 | most frames | broad, most | local, most | "
+    yield "paper, 10 | MAE, broad, most | paper, 50 | broad, 10 / original, most |\n|---|"
+    yield "--:|" * 9 + "\n"
     for name, curves in found.items():
         words, gain, best = SETS[name]
         mean = {kind: one["force_mae_eV_per_A"]["mean"] for kind, one in curves.items()}
-        cells = [
-            f"{100.0 * (1.0 - mean[kind][at] / mean['original'][at]):.1f} %" if kind in mean else ""
-            for at in (0, -1)
-            for kind in ("broad", "local")
-        ]
-        cells += [f"{100.0 * gain:.0f} %"]
-        if "broad" in mean:
-            ratio = mean["broad"][0] / mean["original"][-1]
-            cells += [f"{mean['broad'][-1]:.3f}", f"{best:.3f}", f"{ratio:.2f}"]
+
+        def gained(kind, at, mean=mean):
+            if kind not in mean:
+                return ""
+            return f"{100.0 * (1.0 - mean[kind][at] / mean['original'][at]):.1f} %"
+
+        cells = [gained("broad", 0), gained("local", 0), str(curves["original"]["sizes"][-1])]
+        cells += [gained("broad", -1), gained("local", -1), f"{100.0 * gain:.0f} %"]
+        broad = mean.get("broad", [np.nan])
+        cells += [f"{broad[-1]:.3f}", f"{best:.3f}", f"{broad[0] / mean['original'][-1]:.2f}"]
         yield f"| {words} | {' | '.join(cells)} |\n"
     yield "\n"
 
@@ -203,11 +213,10 @@ def draw(found, split):
     for name, curves in found.items():
         shown = {}
         for kind, one in curves.items():
-            both = one["force_mae_eV_per_A"]
-            # bands are twice the error of the mean
-            many = np.array(REPEATS["bulk" if name.startswith("bulk") else "sigma", split])
-            error = np.array(both["std"]) / np.sqrt(many)
-            shown[kind] = Curve(np.array(SIZES, float), np.array(both["mean"]), error)
+            both, sizes = one["force_mae_eV_per_A"], np.array(one["sizes"], float)
+            many = np.array([REPEATS[family(name), split][n] for n in one["sizes"]])
+            error = np.array(both["std"]) / np.sqrt(many)  # of the mean
+            shown[kind] = Curve(sizes, np.array(both["mean"]), error)
         panels.append(Panel(SETS[name][0], shown))
     picture = Picture("curves", "", "training frames", "force MAE (eV/Å)", "frames", panels)
     plot_panels(picture, ROOT / "docs" / f"gap-curves-{split}.png", columns=2)

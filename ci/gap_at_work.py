@@ -55,7 +55,8 @@ def main():
     parser.add_argument("--only", nargs="*", default=STEPS, choices=STEPS)
     parser.add_argument("--cells", type=int, nargs=2, default=(4, 10))
     parser.add_argument("--time", type=float, default=60.0)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--temperature", type=float, help="where to look for the melting point")
     parser.add_argument("--only-page", action="store_true", help="write the page, run nothing")
     options = parser.parse_args()
     for name in () if options.only_page else options.models:
@@ -83,6 +84,7 @@ def steps(name, folder, options):
         "melt": lambda: call(
             *("melt", model, "--across", across, "--along", along, "--seeds", options.seeds),
             *("--time", options.time, "--settle", options.time / 3.0, "-o", folder / "melt"),
+            *(() if options.temperature is None else ("--temperature", options.temperature)),
         ),
         "liquid": lambda: call(
             *("md", liquid(folder), "--model", model, "--repeat", 5, "--temperature", 1000),

@@ -160,7 +160,11 @@ def label_frames(
             record = record_of(number, back)
             journal.append(record)
             done[number] = record
-            progress("label", len(done), len(frames))
+            failures = sum(one["type"] == "failed" for one in done.values())
+            if back.reason and failures == 1:
+                warn(f"{frames[number].label} failed, others may follow: {back.reason}")
+            what = f"label ({failures} failed)" if failures else "label"
+            progress(what, len(done), len(frames))
             why = stop()
     _remove_empty(request.scratch)
     found = tuple(

@@ -100,8 +100,9 @@ class LabelTask:
 def _built(name: str, folder: Path) -> BaseCalculator:
     if name not in _BUILT:
         calculator = build(name)
-        if getattr(calculator, "directory", None) == ".":
-            calculator.directory = str(folder.absolute() / f"worker-{os.getpid()}")
+        where = getattr(calculator, "directory", None)
+        if where is not None and Path(where) == Path():  # ASE's: of older ones a str, else a Path
+            calculator.directory = type(where)(folder.absolute() / f"worker-{os.getpid()}")
         _BUILT[name] = calculator
     return _BUILT[name]
 

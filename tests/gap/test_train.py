@@ -277,3 +277,14 @@ def test_the_noise_of_energies_stays_above_what_is_given(small, taught, options)
         for least in (1e-5, 0.5)
     )
     assert free < 0.5 <= bounded * (1.0 + 1e-9)
+
+
+def test_the_noise_of_stresses_stays_above_what_is_given(small, taught, options):
+    """Of so few stresses a model may describe all, and then believe that they are exact."""
+    fit = replace(options.fit, iterations=10)
+    args = (taught[:2], small.descriptors, small.parameters, small.options.offsets)
+    free, bounded = (
+        fit_hyperparameters(*args, replace(fit, least_stress_noise=least)).noises.stress
+        for least in (1e-6, 0.3)
+    )
+    assert free < 0.3 <= bounded * (1.0 + 1e-9)
