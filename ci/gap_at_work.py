@@ -45,6 +45,9 @@ MODELS = {
 }
 """Kinds of models: words, and what of the job is theirs."""
 
+LIQUID = 19.01
+"""Å^3 per atom of the liquid at 1000 K: the density of Assael et al. 2006, doi:10.1063/1.2149380."""
+
 STEPS = ("fit", "errors", "phonons", "properties", "melt", "liquid")
 
 
@@ -113,16 +116,15 @@ def liquid(folder):
     return path
 
 
-def hot_frames():
+def hot_frames(files=("hot.extxyz", "hot_forces.extxyz")):
     """Return all labelled frames of crystal and liquid, those with a stress first."""
-    files = ("hot.extxyz", "hot_forces.extxyz")
     return [frame for name in files for frame in ase.io.read(EXAMPLE / name, ":")]
 
 
 def errors_by_kind(model):
     """Return mean and scatter of energies (meV/atom) and rms of forces (eV/Å) of hot frames."""
     calculator, found = GapCalculator.load(model), {}
-    for frame in hot_frames():
+    for frame in hot_frames(("hot.extxyz", "hot_forces.extxyz", "vacancy.extxyz")):
         atoms = frame.copy()
         atoms.calc = calculator
         energy = 1e3 * (atoms.get_potential_energy() - frame.info["REF_energy"]) / len(atoms)
@@ -226,15 +228,31 @@ def properties(folder):
     if not found:
         return
     yield "### Properties\n\n"
-    yield f"| property | unit | {' | '.join(found)} | literature |\n"
-    yield f"|---|---|{'--:|' * (len(found) + 1)}\n"
-    first = next(iter(found.values()))
+    yield f"| property | unit | {' | '.join(found)} | DFT | experiment |\n"
+    yield f"|---|---|{'--:|' * (len(found) + 2)}\n"
+    first, dft = next(iter(found.values())), ab_initio()
     for name, one in first["properties"].items():
         known = first["literature"].get(name)
-        cells = " | ".join(value(model["properties"][name]) for model in found.values())
-        beside = f"{known['value']:g}" if known else ""
-        yield f"| {name} | {one['unit']} | {cells} | {beside} |\n"
+        cells = " | ".join(
+            beside(model["properties"][name], dft.get(name)) for model in found.values()
+        )
+        theirs = value(dft[name]) if name in dft else ""
+        measured = f"{known['value']:g}" if known else ""
+        yield f"| {name} | {one['unit']} | {cells} | {theirs} | {measured} |\n"
     yield "\n"
+
+
+def ab_initio():
+    """Return the properties that the calculators of the frames give, by name."""
+    files = (read(EXAMPLE / name) for name in ("vacancy_dft.json", "properties_dft.json"))
+    return {name: one for file in files if file for name, one in file["properties"].items()}
+
+
+def beside(one, dft):
+    """Return a property with its error, and how far it is from that of DFT."""
+    if dft is None or one["value"] is None:
+        return value(one)
+    return f"{value(one)} ({100.0 * (one['value'] / dft['value'] - 1.0):+.1f} %)"
 
 
 def value(one):
@@ -266,7 +284,7 @@ def liquids(folder):
             f"| {name} | {one['atoms']} | {t:.0f} ± {dt:.0f} | {v:.2f} ± {dv:.2f} | "
             f"{curves[name].y[top]:.2f} | {curves[name].x[top]:.2f} |\n"
         )
-    yield "\n"
+    yield f"| experiment | | 1000 | {LIQUID:.2f} | | |\n\n"
 
 
 def melting(folder, whose, name):
