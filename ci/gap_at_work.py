@@ -46,7 +46,7 @@ MODELS = {
 """Kinds of models: words, and what of the job is theirs."""
 
 LIQUID = 19.01
-"""Å^3 per atom of the liquid at 1000 K: the density of Assael et al. 2006, doi:10.1063/1.2149380."""
+"""Å^3 per atom of the liquid at 1000 K: density by Assael et al. 2006, doi:10.1063/1.2149380."""
 
 STEPS = ("fit", "errors", "phonons", "properties", "melt", "liquid")
 

@@ -105,12 +105,16 @@ class Explored:
         Largest predicted error at each look.
     frame : Atoms or None
         What is to be labelled; None where the run came to its end.
+    carried : bool
+        Whether this is the run of an earlier round, which came to its end: while others ask for
+        labels it is not run again.
     """
 
     temperature: float
     time: float
     errors: tuple[float, ...]
     frame: Atoms | None
+    carried: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -119,6 +123,7 @@ class Explored:
             "temperature": self.temperature,
             "time": self.time,
             "errors": list(self.errors),
+            "carried": self.carried,
             "frame": None
             if frame is None
             else {
@@ -133,7 +138,8 @@ class Explored:
         """Read what :meth:`as_dict` gave."""
         frame = data["frame"]
         atoms = None if frame is None else Atoms(**frame, pbc=True)
-        return cls(data["temperature"], data["time"], tuple(data["errors"]), atoms)
+        carried = bool(data.get("carried", False))
+        return cls(data["temperature"], data["time"], tuple(data["errors"]), atoms, carried)
 
 
 Round = tuple[Explored, ...]
@@ -205,6 +211,9 @@ def learn(
 ) -> tuple[Round, ...]:
     """Fit, run and label until every run comes to its end.
 
+    A run that came to its end is not run again while others ask for labels. In the last round
+    all of them run, with the last model.
+
     Parameters
     ----------
     starts
@@ -234,21 +243,29 @@ def learn(
     """
     if not all(all(atoms.pbc) for atoms in starts):
         raise InputError("molecular dynamics is that of periodic cells: give the structures one")
+    all_of = list(request.runs(starts))
     state: dict[str, Any] = {"rounds": [[]]} if known is None else dict(known)
     new: list[Atoms] = []
     number = 0
     while True:
         calculator = learner.fit(number, new)
         runs = state["rounds"][number]
-        for k, (atoms, dynamics) in enumerate(request.runs(starts)):
-            if k < len(runs):
+        runs += [None] * (len(all_of) - len(runs))
+        before = state["rounds"][number - 1] if number else [None] * len(all_of)
+        ended = [k for k, one in enumerate(before) if one is not None and one["frame"] is None]
+        for k in sorted(range(len(all_of)), key=lambda k: k in ended):
+            if runs[k] is not None:
+                continue
+            if k in ended and any(one is not None and one["frame"] is not None for one in runs):
+                runs[k] = before[k] | {"carried": True}
                 continue
 
             def see(time: float, run: int = k, of: int = number) -> None:
                 tell(of, run, time)
 
+            atoms, dynamics = all_of[k]
             run = explore(atoms, calculator, learner.errors, dynamics, request, see)
-            runs.append(run.as_dict())
+            runs[k] = run.as_dict()
             keep(state)
         asked = [frame for one in runs if (frame := Explored.from_dict(one).frame) is not None]
         if not asked:

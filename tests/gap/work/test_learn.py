@@ -68,6 +68,37 @@ def test_it_labels_where_it_is_lost_until_it_is_not():
         learn([START], Pretended(9), replace(REQUEST, most=1))
 
 
+def test_a_run_that_came_to_its_end_waits_for_the_others():
+    """Then it runs once more, with the last model."""
+
+    class Cold(Pretended):
+        def fit(self, number, new):
+            self.fitted.append(number)
+            return EMT()
+
+        def errors(self, atoms):
+            hot = atoms.get_temperature() > 700.0
+            self.seen.append((len(self.fitted) - 1, hot))
+            return 0.9 if hot and len(self.labels) < 2 else 0.1
+
+    learner = Cold(0)
+    learner.seen = []
+    hot = replace(REQUEST, temperatures=(1.0, 3000.0))
+    rounds = learn([START], learner, hot)
+    assert [[run.carried for run in runs] for runs in rounds] == [
+        [False, False],
+        [True, False],
+        [False, False],
+    ]
+    assert [[run.frame is None for run in runs] for runs in rounds] == [
+        [True, False],
+        [True, False],
+        [True, True],
+    ]
+    assert rounds[1][0].errors == rounds[0][0].errors
+    assert {number for number, hot in learner.seen if not hot} == {0, 2}
+
+
 def test_a_potential_that_loses_its_atoms_asks_for_what_came_before():
     dynamics = Dynamics("nvt", 300.0)
     found = explore(START, Lost(after=25), lambda atoms: 0.1, dynamics, REQUEST)
@@ -90,7 +121,7 @@ def test_a_stop_loses_no_finished_run():
 
     with pytest.raises(StoppedError):
         learn([START], Pretended(1), REQUEST, keep=keep)
-    assert [len(runs) for runs in states[-1]["rounds"]] == [2, 1]
+    assert [sum(one is not None for one in runs) for runs in states[-1]["rounds"]] == [2, 1]
     again = Pretended(1)
     rounds = learn([START], again, REQUEST, known=states[-1])
     assert [len(runs) for runs in rounds] == [2, 2]
