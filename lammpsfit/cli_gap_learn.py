@@ -1,13 +1,16 @@
 """The command line of active learning: ``lammpsfit gap learn``."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lammpsfit.cli_gap_work import make_folder
+from lammpsfit.cli_gap_work import by_lammps, make_folder
 from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, StoppedError, warn
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -38,6 +41,10 @@ def learn(
     timestep: Annotated[float, typer.Option(help="timestep, fs")] = 2.0,
     seed: Annotated[int, typer.Option(min=0, help="seed of velocities and thermostats")] = 1,
     workers: Annotated[int, typer.Option(min=1, max=1000, help="frames labelled at a time")] = 1,
+    lammps: Annotated[
+        bool,
+        typer.Option("--lammps", help="move the atoms by LAMMPS, if there is a C++ compiler"),
+    ] = False,
     walltime: Walltime = None,
     json_file: JsonFile = None,
     force: Force = False,
@@ -49,12 +56,14 @@ def learn(
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.frame_roles import load_frame_roles
     from lammpsfit.gap.job import read_gap_job
+    from lammpsfit.gap.lammps.forces import plain
     from lammpsfit.gap.model_file import load_model, save_model
     from lammpsfit.gap.work.checkpoint import Checkpoint
     from lammpsfit.gap.work.dynamics import Dynamics
     from lammpsfit.gap.work.learn import LearnRequest
     from lammpsfit.gap.work.learn import learn as run_learn
     from lammpsfit.gap.work.learner import GapLearner
+    from lammpsfit.gap.work.source import open_source
     from lammpsfit.labelled.frame import digest
     from lammpsfit.labelled.frames import read_frames, to_atoms
     from lammpsfit.report.count_progress import StepProgress
@@ -95,6 +104,9 @@ def learn(
     }
     checkpoint = Checkpoint(state, about)
     known = checkpoint.read()
+    exports = output / "lammps"
+    if lammps:
+        plain(exports)  # refuses what cannot be, before anything is built
     make_folder(output)
     with StepProgress(session.console) as progress, Stop(session.walltime) as stop:
 
@@ -104,7 +116,12 @@ def learn(
             if (why := stop()) is not None:
                 raise StoppedError(f"stopped ({why}) in round {number}: the same command goes on")
 
-        learner = GapLearner(output, job, parts, calculator, workers, progress, stop)
+        def mover(model: Path) -> "BaseCalculator":
+            return by_lammps(open_source(model, None), exports / model.stem, session).calculator
+
+        learner = GapLearner(
+            output, job, parts, calculator, workers, progress, stop, mover if lammps else None
+        )
         atoms = [to_atoms(one) for one in starts]
         rounds = run_learn(atoms, learner, request, known, checkpoint.keep, tell)
     for line in learn_lines(rounds):

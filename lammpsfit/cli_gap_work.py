@@ -357,7 +357,7 @@ def md(
         plain(exports)  # refuses what cannot be, before anything is built
     make_folder(output)
     if lammps:
-        source = _by_lammps(source, exports, session)
+        source = by_lammps(source, exports, session)
     result = _run_md(atoms, source, request, output / "md.state.json", session)
     for line in md_lines(result):
         say(session.console, line)
@@ -369,7 +369,7 @@ def md(
     write_result(session, content)
 
 
-def _by_lammps(source: "Source", folder: Path, session: Session) -> "Source":
+def by_lammps(source: "Source", folder: Path, session: Session) -> "Source":
     """Let LAMMPS compute what a model says, where it can."""
     from dataclasses import replace
 

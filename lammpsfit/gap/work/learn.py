@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -19,6 +19,9 @@ from ase.calculators.calculator import BaseCalculator
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.work.dynamics import Dynamics, started
 from lammpsfit.gap.work.sample import SampleRequest
+
+FURTHER: Final = 3
+"""Times as far as the furthest run that asks for a label others go in that round."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Explored:
     errors : tuple of float, eV/Å
         Largest predicted error at each look.
     frame : Atoms or None
-        What is to be labelled; None where the run came to its end.
+        What is to be labelled; None where the run came to its end, or was ended.
     carried : bool
         Whether this is the run of an earlier round, which came to its end: while others ask for
         labels it is not run again.
@@ -152,6 +155,7 @@ def explore(
     dynamics: Dynamics,
     request: LearnRequest,
     tell: Callable[[float], None] = lambda time: None,
+    looks: int | None = None,
 ) -> Explored:
     """Run until the end, or until the potential does not trust itself.
 
@@ -167,6 +171,8 @@ def explore(
         How.
     tell
         Told the time, ps, at each look; it may raise to stop.
+    looks
+        How many there are before it ends; those of the request if not given.
 
     Raises
     ------
@@ -175,7 +181,8 @@ def explore(
     """
     motion = started(atoms, calculator, dynamics)
     found: list[float] = []
-    for look in range(1, request.looks + 1):
+    looks = request.looks if looks is None else looks
+    for look in range(1, looks + 1):
         before = motion.atoms.copy()
         time = look * request.look
         try:
@@ -189,7 +196,12 @@ def explore(
         if not found[-1] <= request.trust:
             return Explored(dynamics.temperature, time, tuple(found), _plain(motion.atoms))
         tell(time)
-    return Explored(dynamics.temperature, request.time, tuple(found), None)
+    time = request.time if looks == request.looks else looks * request.look
+    return Explored(dynamics.temperature, time, tuple(found), None)
+
+
+def _ended(run: Mapping[str, Any], request: LearnRequest) -> bool:
+    return run["frame"] is None and bool(run["time"] >= request.time)
 
 
 def _plain(atoms: Atoms) -> Atoms:
@@ -211,8 +223,9 @@ def learn(
 ) -> tuple[Round, ...]:
     """Fit, run and label until every run comes to its end.
 
-    A run that came to its end is not run again while others ask for labels. In the last round
-    all of them run, with the last model.
+    While some runs ask for labels, others go no further than :data:`FURTHER` times as far, and
+    those that came to their end before are not run again. In the last round all of them run to
+    their end, with the last model.
 
     Parameters
     ----------
@@ -249,24 +262,17 @@ def learn(
     number = 0
     while True:
         calculator = learner.fit(number, new)
+        _round(
+            state["rounds"],
+            number,
+            all_of,
+            calculator,
+            learner.errors,
+            request,
+            tell,
+            lambda: keep(state),
+        )
         runs = state["rounds"][number]
-        runs += [None] * (len(all_of) - len(runs))
-        before = state["rounds"][number - 1] if number else [None] * len(all_of)
-        ended = [k for k, one in enumerate(before) if one is not None and one["frame"] is None]
-        for k in sorted(range(len(all_of)), key=lambda k: k in ended):
-            if runs[k] is not None:
-                continue
-            if k in ended and any(one is not None and one["frame"] is not None for one in runs):
-                runs[k] = before[k] | {"carried": True}
-                continue
-
-            def see(time: float, run: int = k, of: int = number) -> None:
-                tell(of, run, time)
-
-            atoms, dynamics = all_of[k]
-            run = explore(atoms, calculator, learner.errors, dynamics, request, see)
-            runs[k] = run.as_dict()
-            keep(state)
         asked = [frame for one in runs if (frame := Explored.from_dict(one).frame) is not None]
         if not asked:
             return tuple(tuple(map(Explored.from_dict, one)) for one in state["rounds"])
@@ -282,3 +288,37 @@ def learn(
         number += 1
         if len(state["rounds"]) == number:
             state["rounds"].append([])
+
+
+def _round(
+    rounds: list[list[dict[str, Any] | None]],
+    number: int,
+    all_of: Sequence[tuple[Atoms, Dynamics]],
+    calculator: BaseCalculator,
+    errors: Callable[[Atoms], float],
+    request: LearnRequest,
+    tell: Callable[[int, int, float], None],
+    keep: Callable[[], None],
+) -> None:
+    """Run what a round has not run yet: first what did not come to its end in the last one."""
+    runs = rounds[number]
+    runs += [None] * (len(all_of) - len(runs))
+    before = rounds[number - 1] if number else [None] * len(all_of)
+    ended = [k for k, one in enumerate(before) if one is not None and _ended(one, request)]
+    for k in sorted(range(len(all_of)), key=lambda k: k in ended):
+        if runs[k] is not None:
+            continue
+        lost = [one["time"] for one in runs if one is not None and one["frame"] is not None]
+        if lost and k in ended:
+            runs[k] = {**(before[k] or {}), "carried": True}
+            continue
+        looks = request.looks
+        if lost:
+            looks = min(looks, FURTHER * max(round(max(lost) / request.look), 1))
+
+        def see(time: float, run: int = k) -> None:
+            tell(number, run, time)
+
+        atoms, dynamics = all_of[k]
+        runs[k] = explore(atoms, calculator, errors, dynamics, request, see, looks).as_dict()
+        keep()

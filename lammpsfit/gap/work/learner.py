@@ -40,6 +40,8 @@ class GapLearner:
         Frames at a time.
     progress, stop
         Told how it stands; says why to stop.
+    mover : callable or None
+        Makes what moves the atoms, of the file of a model; None: the model does, by ASE.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class GapLearner:
     workers: int
     progress: Progress
     stop: Stopping
+    mover: Callable[[Path], BaseCalculator] | None = None
     _now: GapCalculator | None = None
 
     def model_file(self, number: int) -> Path:
@@ -62,7 +65,7 @@ class GapLearner:
             made = self._first() if number == 0 else self._again(self._labelled(number))
             save_model(made, path)
         self._now = GapCalculator(load_model(path))
-        return self._now
+        return self._now if self.mover is None else self.mover(path)
 
     def _first(self) -> Model:
         run = open_gap_run(self.folder / "first", self.job)
