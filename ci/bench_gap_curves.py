@@ -127,7 +127,10 @@ def curves_of(folder, name, split):
     for kind in KINDS:
         path = folder / f"{name}-{split}-{kind}" / "curve" / "curve.json"
         if path.exists():
-            curves = json.loads(path.read_text(encoding="utf-8"))["curves"]
+            content = json.loads(path.read_text(encoding="utf-8"))
+            curves = content["curves"]
+            for one in curves.values():
+                one["repeats"] = content["repeats"]
             if "original" not in found:
                 found["original"] = curves["original"]
             found[kind] = curves["optimised"]
@@ -214,8 +217,7 @@ def draw(found, split):
         shown = {}
         for kind, one in curves.items():
             both, sizes = one["force_mae_eV_per_A"], np.array(one["sizes"], float)
-            many = np.array([REPEATS[family(name), split][n] for n in one["sizes"]])
-            error = np.array(both["std"]) / np.sqrt(many)  # of the mean
+            error = np.array(both["std"]) / np.sqrt(one["repeats"])  # of the mean
             shown[kind] = Curve(sizes, np.array(both["mean"]), error)
         panels.append(Panel(SETS[name][0], shown))
     picture = Picture("curves", "", "training frames", "force MAE (eV/Å)", "frames", panels)

@@ -23,6 +23,8 @@ def main():
     parser.add_argument("--set", help="of examples/aluminium/sets")
     parser.add_argument("--frames", type=int, default=2, help="of each phase, or of the set")
     options = parser.parse_args()
+    if len(options.points) not in (1, 3):
+        parser.error("POINTS is one number or three")
     sys.path.insert(0, str(EXAMPLE))
     from espresso_pbe import metal
 

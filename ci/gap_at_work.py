@@ -250,7 +250,7 @@ def ab_initio():
 
 def beside(one, dft):
     """Return a property with its error, and how far it is from that of DFT."""
-    if dft is None or one["value"] is None:
+    if dft is None or dft["value"] is None or one["value"] is None:
         return value(one)
     return f"{value(one)} ({100.0 * (one['value'] / dft['value'] - 1.0):+.1f} %)"
 

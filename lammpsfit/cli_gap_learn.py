@@ -1,16 +1,13 @@
 """The command line of active learning: ``lammpsfit gap learn``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from lammpsfit.cli_gap_work import by_lammps, make_folder
 from lammpsfit.cli_output import Force, JsonFile, Walltime, open_session, say, write_result
 from lammpsfit.errors import InputError, StoppedError, warn
-
-if TYPE_CHECKING:
-    from ase.calculators.calculator import BaseCalculator
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -116,8 +113,14 @@ def learn(
             if (why := stop()) is not None:
                 raise StoppedError(f"stopped ({why}) in round {number}: the same command goes on")
 
-        def mover(model: Path) -> "BaseCalculator":
-            return by_lammps(open_source(model, None), exports / model.stem, session).calculator
+        moved: list[Any] = []
+
+        def mover(model: Path) -> Any:
+            while moved:  # LAMMPS of the last model, whose plugin the next one takes away
+                getattr(moved.pop(), "clean", lambda: None)()
+            source = by_lammps(open_source(model, None), exports / model.stem, session)
+            moved.append(source.calculator)
+            return source.calculator
 
         learner = GapLearner(
             output, job, parts, calculator, workers, progress, stop, mover if lammps else None

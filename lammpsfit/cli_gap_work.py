@@ -210,7 +210,7 @@ def properties(
     """Compute properties of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.work.literature import LITERATURE
-    from lammpsfit.gap.work.properties import check_cells, chosen, measure
+    from lammpsfit.gap.work.properties import Property, check_cells, chosen, measure
     from lammpsfit.gap.work.remembered import Remembering
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.report.count_progress import StepProgress
@@ -229,7 +229,10 @@ def properties(
     check_cells(cells)
     source = open_source(model, calculator)
     symbol = metal(element, source, "calculator")
-    others = dict(_read_properties(path, symbol) for path in beside or ())
+    others: dict[str, dict[str, Property]] = {}
+    for path in beside or ():
+        name, theirs = _read_properties(path, symbol)
+        others[name] = others.get(name, {}) | theirs
     make_folder(output)
     remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")
     known = LITERATURE.get(symbol, {})
@@ -373,13 +376,15 @@ def by_lammps(source: "Source", folder: Path, session: Session) -> "Source":
     """Let LAMMPS compute what a model says, where it can."""
     from dataclasses import replace
 
+    from lammpsfit.gap.factory_check import failing_in_a_line
     from lammpsfit.gap.lammps.forces import plugin_calculator
 
     assert source.model is not None
     path = exported_potential(source, folder, session)
     if path is None:
         return source
-    return replace(source, calculator=plugin_calculator(path.parent, source.model.species))
+    found = plugin_calculator(path.parent, source.model.species)
+    return replace(source, calculator=failing_in_a_line(found, source.name))
 
 
 def _run_md(

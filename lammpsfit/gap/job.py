@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import tomli_w
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from lammpsfit.config import read_tables
 from lammpsfit.gap.bounds import NOISE
@@ -24,8 +24,12 @@ MOST_DEGREE: Final = 20
 """Largest l: beyond 8 nothing is gained."""
 
 
-Repeats = Annotated[int, Field(ge=1, le=1000)]
-"""Training sets of one size."""
+Repeats = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=1000)], ...],
+    BeforeValidator(lambda given: [given] if isinstance(given, int) else given),
+    PlainSerializer(lambda each: each[0] if len(each) == 1 else list(each)),
+]
+"""A number for each size, or one for all."""
 
 
 class KeysTable(Model):
@@ -239,11 +243,11 @@ class ModelTable(Model):
         le=NOISE[0][1],
         description="lower bound of the noise of energies, eV/atom: the convergence of DFT",
     )
-    least_stress_noise: float = Field(
-        FitOptions.least_stress_noise,
+    least_stress_noise: float | None = Field(
+        None,  # so that jobs of before stay what they were, to the letter
         gt=0,
         le=NOISE[2][1],
-        description="lower bound of the noise of stresses, eV/Å³, likewise",
+        description=f"lower bound of the noise of stresses, eV/Å³; default: {NOISE[2][0]:g}",
     )
 
 
@@ -251,23 +255,25 @@ class LearningCurveTable(Model):
     """``[learning_curve]``: numbers of training frames, and how often each."""
 
     sizes: tuple[int, ...] = Field((5, 10, 20, 30, 50), min_length=1, description="frames")
-    repeats: Repeats | tuple[Repeats, ...] = Field(
-        5, description="training sets of each size, drawn at random; a list has one for each size"
+    repeats: Repeats = Field(
+        (5,),
+        min_length=1,
+        description="training sets of each size, drawn at random: one number, or one for each",
     )
 
     @model_validator(mode="after")
     def _one_for_each(self) -> LearningCurveTable:
-        sizes, repeats = self.sizes, self.repeats
-        if isinstance(repeats, tuple) and len(repeats) != len(sizes):
+        if len(self.repeats) not in (1, len(self.sizes)):
             raise ValueError(
-                f"repeats: there must be one for each of the {len(sizes)} sizes, got {len(repeats)}"
+                f"repeats: there must be one for each of the {len(self.sizes)} sizes, or one for "
+                f"all, got {len(self.repeats)}"
             )
         return self
 
     @property
     def sets(self) -> dict[int, int]:
         """Training sets of each size, smallest size first."""
-        each = self.repeats if isinstance(self.repeats, tuple) else [self.repeats] * len(self.sizes)
+        each = self.repeats * (len(self.sizes) if len(self.repeats) == 1 else 1)
         return dict(sorted(zip(self.sizes, each, strict=True)))
 
 
@@ -329,7 +335,7 @@ class GapJob(Model):
             likelihood_components=self.model.likelihood_components,
             likelihood_blocks=self.model.likelihood_blocks,
             least_energy_noise=self.model.least_energy_noise,
-            least_stress_noise=self.model.least_stress_noise,
+            least_stress_noise=self.model.least_stress_noise or FitOptions.least_stress_noise,
             seed=self.seed,
         )
 

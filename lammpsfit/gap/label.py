@@ -28,6 +28,9 @@ from lammpsfit.outputs import check_outputs
 FORMAT: Final = 1
 """Version of the journal's records."""
 
+TOLD: Final = (1, 10, 100, 1000)
+"""Numbers of failures in one call that are told of."""
+
 LOOK_S: Final = 0.5
 """Seconds between two looks at whether to stop."""
 
@@ -154,17 +157,16 @@ def label_frames(
     done = _open(frames, request)
     earlier = sum(record["type"] == "labels" for record in done.values())
     todo = [k for k in range(len(frames)) if k not in done]
-    why = None
+    why, failures = None, 0
     with JournalWriter(request.journal) as journal:
         for number, back in _work(frames, todo, request, stop, farm):
             record = record_of(number, back)
             journal.append(record)
             done[number] = record
-            failures = sum(one["type"] == "failed" for one in done.values())
-            if back.reason and failures == 1:
-                warn(f"{frames[number].label} failed, others may follow: {back.reason}")
-            what = f"label ({failures} failed)" if failures else "label"
-            progress(what, len(done), len(frames))
+            failures += bool(back.reason)
+            if back.reason and failures in TOLD:
+                warn(f"{frames[number].label} failed ({failures} so far): {back.reason}")
+            progress("label", len(done), len(frames))
             why = stop()
     _remove_empty(request.scratch)
     found = tuple(

@@ -101,7 +101,7 @@ def _built(name: str, folder: Path) -> BaseCalculator:
     if name not in _BUILT:
         calculator = build(name)
         where = getattr(calculator, "directory", None)
-        if where is not None and Path(where) == Path():  # ASE's: of older ones a str, else a Path
+        if isinstance(where, str | Path) and Path(where) == Path():  # ASE has both kinds
             calculator.directory = type(where)(folder.absolute() / f"worker-{os.getpid()}")
         _BUILT[name] = calculator
     return _BUILT[name]

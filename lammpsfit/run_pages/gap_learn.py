@@ -22,9 +22,14 @@ def learn_lines(rounds: Sequence[Round]) -> Iterator[str]:
         shortest = min(run.time for run in runs)
         yield (
             f"round {number}: {labels} labels, shortest run {shortest:g} ps, largest error "
-            f"{max(max(run.errors, default=0.0) for run in runs):.3f} eV/Å, asks for {asked}"
+            f"{_largest(runs):.3f} eV/Å, asks for {asked}"
         )
         labels += asked
+
+
+def _largest(runs: Round) -> float:
+    """Return the largest predicted error of the model of a round, eV/Å."""
+    return max(max(run.errors, default=0.0) for run in runs if not run.carried)
 
 
 def learn_page(title: str, rounds: Sequence[Round], request: LearnRequest) -> str:
@@ -32,7 +37,7 @@ def learn_page(title: str, rounds: Sequence[Round], request: LearnRequest) -> st
     labels, rows = 0, []
     for number, runs in enumerate(rounds):
         asked = sum(run.frame is not None for run in runs)
-        error = max(max(run.errors, default=0.0) for run in runs)
+        error = _largest(runs)
         rows.append(
             (
                 str(number),
@@ -50,8 +55,9 @@ def learn_page(title: str, rounds: Sequence[Round], request: LearnRequest) -> st
     for k in range(len(rounds[0])):
         curves = {}
         for number in chosen:
-            errors = np.array(rounds[number][k].errors)
-            if len(errors):
+            run = rounds[number][k]
+            errors = np.array(run.errors)
+            if len(errors) and not run.carried:
                 time = request.look * np.arange(1, len(errors) + 1, dtype=np.float64)
                 curves[f"round {number}"] = Curve(time, errors)
         panels.append(Panel(f"run {k + 1}, {rounds[0][k].temperature:g} K", curves))

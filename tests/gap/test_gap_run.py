@@ -315,7 +315,19 @@ def test_a_size_may_have_fewer_training_sets_than_another(here):
     Path("job.toml").write_text(text.replace("[1, 3]", "[1, 3, 2]"))
     done = here("learning-curve", "job.toml", "-o", "other")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "there must be one for each of the 2 sizes, got 3" in done.stderr
+    assert "there must be one for each of the 2 sizes, or one for all, got 3" in done.stderr
+    Path("job.toml").write_text(text.replace("[1, 3]", "[0, 1]"))
+    done = here("learning-curve", "job.toml", "-o", "other")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "learning_curve.repeats.0: input should be greater than or equal to 1" in done.stderr
+
+
+def test_a_job_of_before_stays_what_it_was(here):
+    """Folders of fits that were not finished are known again by the text of their job."""
+    Path("job.toml").write_text(JOB)
+    text = read_gap_job(Path("job.toml")).dump()
+    assert "repeats = 2\n" in text
+    assert "least_stress_noise" not in text
 
 
 @pytest.mark.parametrize(

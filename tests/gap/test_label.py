@@ -180,7 +180,7 @@ def test_no_label_at_all_is_a_failed_run(here):
     done = here()
     assert done.returncode == 1
     first, last = done.stderr.splitlines()
-    assert "failed, others may follow: RuntimeError: the density" in first
+    assert "failed (1 so far): RuntimeError: the density" in first
     assert last.startswith("lammpsfit: no frame could be labelled: RuntimeError")
     assert not Path("out.extxyz").exists()
 

@@ -57,9 +57,6 @@ SEED: Final = 1
 """Of these draws."""
 
 
-_NUMBERS: Final = ("value", "error")
-
-
 @dataclass(frozen=True)
 class Property:
     """A property.
@@ -93,8 +90,12 @@ class Property:
     @classmethod
     def from_dict(cls, name: str, data: Mapping[str, Any]) -> Property:
         """Read what :meth:`as_dict` gave."""
-        value, error = (None if data[key] is None else float(data[key]) for key in _NUMBERS)
-        return cls(name, str(data["unit"]), value, error, str(data["reason"]))
+        if data["unit"] != UNITS[name]:
+            raise ValueError(f"{name} is in {UNITS[name]}, not in {data['unit']}")
+        value, error = (
+            None if data[key] is None else float(data[key]) for key in ("value", "error")
+        )
+        return cls(name, UNITS[name], value, error, str(data["reason"]))
 
 
 def first_length(symbol: str) -> float:
@@ -196,10 +197,12 @@ def _probes(
     """Return what makes the probe of each property but those of the bulk."""
     all_of = crystals(symbol, a0)
     fcc = all_of["fcc"]
-    above = {
+    above: dict[tuple[str, ...], Callable[[], Probe]] = {
         (kind,): partial(_above, calculator, all_of[kind], found, kind) for kind in ("bcc", "hcp")
     }
-    surfaces = {(f"surface_{face}",): partial(surface, calculator, fcc, a0, face) for face in FACES}
+    surfaces: dict[tuple[str, ...], Callable[[], Probe]] = {
+        (f"surface_{face}",): partial(surface, calculator, fcc, a0, face) for face in FACES
+    }
     return {
         ("C11", "C12", "C44"): partial(elastic_constants, calculator, fcc, B),
         **above,

@@ -201,13 +201,17 @@ def test_some_properties_beside_those_of_an_earlier_call(here):
     assert done.returncode == 0, done.stderr
     C44 = found["properties"]["C44"]["value"]
     assert f"EMT {C44:.1f}, literature 31.6)" in done.stdout
-    assert f"{C44:.1f}" in Path("more/properties.html").read_text()
+    assert "ase.calculators.emt:EMT</th>" in Path("more/properties.html").read_text()
+    a0, found = found["properties"]["a0"]["value"], found["properties"]["vacancy"]["value"]
+    assert found == pytest.approx(vacancy(EMT(), "Al", a0, 2).values["vacancy"])
+    Path("kbar.json").write_text(Path("some/properties.json").read_text().replace("GPa", "kbar"))
     Path("odd.json").write_text('{"calculator": "x", "element": "Cu", "properties": {}}')
     for options, message in (
         (("--only", "C45"), "there is no property 'C45': did you mean 'C44'?"),
         (("--cells", "1"), "there must be 2 to 10 cells along each axis about a vacancy, got 1"),
         (("--beside", "odd.json"), "odd.json: holds properties of 'Cu', not of Al"),
         (("--beside", "some/energies.jsonl"), "some/energies.jsonl"),
+        (("--beside", "kbar.json"), "kbar.json: holds no properties"),
     ):
         refused = here(*arguments, "-o", "none", *options)
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
