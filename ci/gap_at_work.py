@@ -295,6 +295,8 @@ def melting(folder, whose, name):
         Panel("temperature less its mean (K)", temperatures(found)),
         Panel("share of solid", course(found, "time", "solid")),
         Panel("atoms per Å³, along z (Å)", course(found, "z", "density")),
+        Panel("displacement² of the first solid half (Å²)", course(found, "time", "msd_solid")),
+        Panel("displacement² of the first liquid half (Å²)", course(found, "time", "msd_liquid")),
     ]
     picture = Picture("melt", "", "time (ps), or z (Å)", "", "x", panels)
     plot_panels(picture, ROOT / "docs" / f"{name}.png")

@@ -13,9 +13,10 @@ from ase.calculators.emt import EMT
 from lammpsfit.errors import InputError, RunError, StoppedError
 from lammpsfit.gap.frame_roles import load_frame_roles
 from lammpsfit.gap.job import read_gap_job
+from lammpsfit.gap.lammps.build import NoCompilerError, find_compiler
 from lammpsfit.gap.model_file import load_model
 from lammpsfit.gap.work.dynamics import Dynamics
-from lammpsfit.gap.work.learn import LearnRequest, explore, learn
+from lammpsfit.gap.work.learn import Explored, LearnRequest, explore, learn
 from lammpsfit.gap.work.learner import GapLearner
 from lammpsfit.labelled.frames import read_frames
 
@@ -178,6 +179,24 @@ def test_the_command_learns_from_emt(here):
     assert other.returncode == 2
     assert "belongs to another call" in other.stderr
     check_next_round(Path("learnt"))
+
+
+def test_lammps_moves_the_atoms_with_one_model_after_another(here):
+    try:
+        find_compiler()
+    except NoCompilerError as error:
+        pytest.skip(str(error))
+    ase.io.write("start.xyz", START, format="extxyz")
+    job = Path("job.toml").read_text().replace("[training]", "[training]\noptimise = false")
+    Path("job.toml").write_text(job)
+    done = here(*ARGUMENTS, "--trust", 1e-6, "--most", 2, "--lammps")
+    assert done.returncode == 1
+    assert "after 2 labels the runs ask for 1 more, and 2 are allowed" in done.stderr
+    assert all(Path(f"learnt/lammps/model-{k}/potential.lmp").exists() for k in range(3))
+    state = json.loads(Path("learnt/learn.state.json").read_text())["state"]
+    frames = [Explored.from_dict(one[0]).frame for one in state["rounds"]]
+    # the same start and seed: runs part where models do
+    assert 0.0 < np.abs(frames[0].positions - frames[1].positions).max() < 0.5
 
 
 def check_next_round(folder):
