@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
@@ -19,9 +19,6 @@ from ase.calculators.calculator import BaseCalculator
 from lammpsfit.errors import InputError, RunError
 from lammpsfit.gap.work.dynamics import Dynamics, started
 from lammpsfit.gap.work.sample import SampleRequest
-
-FURTHER: Final = 3
-"""Times as far as the furthest run that asks for a label others go in that round."""
 
 
 @dataclass(frozen=True)
@@ -223,9 +220,9 @@ def learn(
 ) -> tuple[Round, ...]:
     """Fit, run and label until every run comes to its end.
 
-    While some runs ask for labels, others go no further than :data:`FURTHER` times as far, and
-    those that came to their end before are not run again. In the last round all of them run to
-    their end, with the last model.
+    While some runs ask for labels, others go no further than the furthest of these, and those
+    that came to their end before are not run again. In the last round all of them run to their
+    end, with the last model.
 
     Parameters
     ----------
@@ -314,7 +311,7 @@ def _round(
             continue
         looks = request.looks
         if lost:
-            looks = min(looks, FURTHER * max(round(max(lost) / request.look), 1))
+            looks = min(looks, max(round(max(lost) / request.look), 1))
 
         def see(time: float, run: int = k) -> None:
             tell(number, run, time)
