@@ -10,6 +10,7 @@ docs/gap_curves.md, with a picture.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -32,6 +33,8 @@ SETS = {
     "bulk2000": ("bulk, 2000 K", 0.09, 0.082),
     "sigma5": ("Σ5(210)", 0.24, 0.064),
     "sigma13": ("Σ13(510)", 0.35, 0.067),
+    "sigma5-eam": ("Σ5(210), labels of an EAM", None, None),
+    "bulk2000-eam": ("bulk, 2000 K, labels of an EAM", None, None),
 }
 """Words; of the paper: gain of optimised widths with ten frames, MAE of forces with fifty, eV/Å."""
 
@@ -47,6 +50,9 @@ REPEATS = {
 }
 """Training sets of each number of frames, as far as there are so many: fifty frames of a boundary
 take a minute, two hundred times as long as ten of the bulk."""
+
+EAM = "-eam"
+"""Ends the names of sets whose labels are those of the EAM that they were sampled with."""
 
 KINDS = {"broad": (50, 10), "local": (10, 3)}
 """Frames that widths are optimised on, at most, and how many of them decide which step is kept."""
@@ -101,13 +107,14 @@ def run(folder, name, split, kind, held_out):
     place = folder / f"{name}-{split}-{kind}"
     place.mkdir(parents=True, exist_ok=True)
     train, validation = KINDS[kind]
-    pool = len(ase.io.read(DATA / f"{name}.extxyz", ":")) - held_out
+    file = data(folder, name)
+    pool = len(ase.io.read(file, ":")) - held_out
     repeats = {n: many for n, many in REPEATS[family(name), split, kind].items() if n <= pool}
     text = JOB.format(
         words=SETS[name][0],
         split=split,
         kind=kind,
-        file=DATA / f"{name}.extxyz",
+        file=file.resolve(),
         train=min(train, pool),
         validation=validation,
         held_out=held_out,
@@ -115,10 +122,25 @@ def run(folder, name, split, kind, held_out):
         repeats=list(repeats.values()),
     )
     write_text(place / "job.toml", text)
+    call("learning-curve", place / "job.toml", "-o", place / "curve")
+
+
+def data(folder, name):
+    """Return the file of a set; its frames are labelled anew where labels are those of the EAM."""
+    if not name.endswith(EAM):
+        return DATA / f"{name}.extxyz"
+    path = folder / f"{name}.extxyz"
+    if not path.exists():
+        plain = DATA / f"{name.removesuffix(EAM)}.extxyz"
+        call("label", plain, "--calculator", "eam_lammps:make", "-o", path)
+    return path
+
+
+def call(name, *arguments):
     program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
-    print(f"gap learning-curve {name}, {split}, {kind}", flush=True)
-    command = [*program, "gap", "learning-curve", place / "job.toml", "-o", place / "curve"]
-    subprocess.run(list(map(str, command)), check=True)
+    print("gap", name, *arguments, flush=True)
+    where = {**os.environ, "PYTHONPATH": str(DATA.parent)}
+    subprocess.run([*program, "gap", name, *map(str, arguments)], check=True, env=where)
 
 
 def family(name):
@@ -199,9 +221,10 @@ def gains(found, split):
 
         cells = [gained("broad", 0), gained("local", 0), str(curves["original"]["sizes"][-1])]
         local = f" ({curves['local']['sizes'][-1]} frames)" if "local" in curves else ""
-        cells += [gained("broad", -1), gained("local", -1) + local, f"{100.0 * gain:.0f} %"]
+        cells += [gained("broad", -1), gained("local", -1) + local]
         broad = mean.get("broad", [np.nan])
-        cells += [f"{broad[-1]:.3f}", f"{best:.3f}", f"{broad[0] / mean['original'][-1]:.2f}"]
+        cells += ["" if gain is None else f"{100.0 * gain:.0f} %", f"{broad[-1]:.3f}"]
+        cells += ["" if best is None else f"{best:.3f}", f"{broad[0] / mean['original'][-1]:.2f}"]
         yield f"| {words} | {' | '.join(cells)} |\n"
     yield "\n"
 
