@@ -22,10 +22,14 @@ from gap_at_work import EXAMPLE, PAGE, ROOT
 from pages import at_markers
 from truth import machine
 
+from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
 
 TIME, LOOK, TRUST = 100.0, 0.3, 0.06
 TEMPERATURES = (1500, 300)
+
+TEN = 10
+"""The first so many frames of the set at 1000 K are those of the job."""
 
 
 def main():
@@ -35,7 +39,8 @@ def main():
     options = parser.parse_args()
     if not options.only_page:
         run(options.folder)
-    write(json.loads((options.folder / "learnt" / "learn.json").read_text(encoding="utf-8")))
+    folder = options.folder / "learnt"
+    write(json.loads((folder / "learn.json").read_text(encoding="utf-8")), folder)
 
 
 def run(folder):
@@ -52,9 +57,10 @@ def run(folder):
     subprocess.run([*program, *map(str, command)], check=True, env=where, cwd=folder)
 
 
-def write(found):
+def write(found, folder):
     """Write what is between the markers of the page."""
     parts = [f"{time.strftime('%Y-%m-%d')}; {machine()}.\n\n", *table(found)]
+    parts += errors({"first": folder / "model-0.json", "last": folder / "learnt.json"})
     draw(found["rounds"])
     before, _, after = at_markers(PAGE.read_text(encoding="utf-8"), "ci/gap_learns.py")
     PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
@@ -71,7 +77,30 @@ def table(found):
         largest = max(max(r["errors"], default=0.0) for r in runs if not r["carried"])
         yield f"| {number} | {labels} | {times} | {largest:.3f} |\n"
         labels += sum(r["frame"] is not None for r in runs)
-    yield "\nIn parentheses: not run again in that round.\n\n"
+    if any(r["carried"] for runs in found["rounds"] for r in runs):
+        yield "\nIn parentheses: not run again in that round.\n"
+    yield "\n"
+
+
+def errors(models):
+    """Say how far forces of frames are off that no round has seen."""
+    sets = {"bulk, 1000 K": ("bulk1000", TEN), "bulk, 2000 K": ("bulk2000", 0)}
+    yield f"| force MAE (eV/Å) | {' | '.join(f'{name} model' for name in models)} |\n"
+    yield f"|---|{'--:|' * len(models)}\n"
+    for words, (name, skip) in sets.items():
+        frames = ase.io.read(EXAMPLE / "sets" / f"{name}.extxyz", f"{skip}:")
+        cells = [f"{force_mae(GapCalculator.load(path), frames):.3f}" for path in models.values()]
+        yield f"| {words}, {len(frames)} frames | {' | '.join(cells)} |\n"
+    yield "\n"
+
+
+def force_mae(calculator, frames):
+    off = []
+    for frame in frames:
+        atoms = frame.copy()
+        atoms.calc = calculator
+        off.append(np.abs(atoms.get_forces() - frame.arrays["REF_forces"]).ravel())
+    return float(np.mean(np.concatenate(off)))
 
 
 def draw(rounds):
