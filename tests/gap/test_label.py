@@ -65,11 +65,13 @@ def make():
 class Filed(Stand):
     """Its folder is a Path, as that of ase.calculators.espresso."""
 
-    directory = None
+    @property
+    def directory(self):
+        return Path(self._directory)
 
-    def __init__(self):
-        super().__init__()
-        self.directory = Path()
+    @directory.setter
+    def directory(self, place):
+        self._directory = str(place)
 
 class Warm(EMT):
     """Electrons with a temperature: the forces are the derivative of the free energy."""
