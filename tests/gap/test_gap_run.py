@@ -274,7 +274,7 @@ def test_what_is_no_farm_is_refused_before_anything_is_made(here, farm, options,
 def test_training_sets_of_a_curve(here, monkeypatch):
     """Drawn anew each time, the same for both kinds, the small in the large, nothing held out."""
     job = read_gap_job(Path("job.toml"))
-    curve = job.learning_curve.model_copy(update={"sizes": (2, 15), "repeats": 3})
+    curve = job.learning_curve.model_copy(update={"sizes": (2, 15), "repeats": (3,)})
     job = job.model_copy(update={"learning_curve": curve})
     parts = load_frame_roles(job)
     fit, seen = learning_point.fit_model, []
