@@ -10,15 +10,13 @@ docs/gap_curves.md, with a picture.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import ase.io
 import numpy as np
-from pages import at_markers
+from commands import gap
+from pages import write_between
 from truth import machine
 
 from lammpsfit.files import write_text
@@ -122,7 +120,7 @@ def run(folder, name, split, kind, held_out):
         repeats=list(repeats.values()),
     )
     write_text(place / "job.toml", text)
-    call("learning-curve", place / "job.toml", "-o", place / "curve")
+    gap("learning-curve", place / "job.toml", "-o", place / "curve")
 
 
 def data(folder, name):
@@ -132,15 +130,8 @@ def data(folder, name):
     path = folder / f"{name}.extxyz"
     if not path.exists():
         plain = DATA / f"{name.removesuffix(EAM)}.extxyz"
-        call("label", plain, "--calculator", "eam_lammps:make", "-o", path)
+        gap("label", plain, "--calculator", "eam_lammps:make", "-o", path, modules=DATA.parent)
     return path
-
-
-def call(name, *arguments):
-    program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
-    print("gap", name, *arguments, flush=True)
-    where = {**os.environ, "PYTHONPATH": str(DATA.parent)}
-    subprocess.run([*program, "gap", name, *map(str, arguments)], check=True, env=where)
 
 
 def family(name):
@@ -181,9 +172,7 @@ def write(folder):
             parts += gains(found, split)
             parts += etas(folder, found, split)
             draw(found, split)
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, after = at_markers(text, "ci/bench_gap_curves.py")
-    PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
+    write_between(PAGE, "ci/bench_gap_curves.py", parts)
 
 
 def errors(found, split):

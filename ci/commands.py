@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -27,6 +28,20 @@ def call(*words: object) -> None:
     code = subprocess.run([str(PROGRAM), *map(str, words)], check=False).returncode
     if code not in (0, STOPPED):
         raise SystemExit(code)
+
+
+def gap(name: str, *words: object, modules: Path | None = None) -> None:
+    """Call a command of ``lammpsfit gap``, which finds the modules of a folder.
+
+    Raises
+    ------
+    CalledProcessError
+        If it fails, or is stopped.
+    """
+    print("gap", name, *words, flush=True)
+    found = {} if modules is None else {"PYTHONPATH": str(modules)}
+    command = [str(PROGRAM), "gap", name, *map(str, words)]
+    subprocess.run(command, check=True, env={**os.environ, **found})
 
 
 def go_on(job: Path, run: RunFolder, until: float) -> None:

@@ -11,14 +11,13 @@ they found into the page, with pictures. All steps go on after a stop. What ``ci
 import argparse
 import json
 import re
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import ase.io
 import numpy as np
-from pages import at_markers
+from commands import gap
+from pages import write_between
 from truth import machine
 
 from lammpsfit.files import write_json, write_text
@@ -77,19 +76,19 @@ def steps(name, folder, options):
     model = folder / "fit" / "model.json"
     across, along = options.cells
     return {
-        "fit": lambda: call("fit", job(name, folder), "-o", folder / "fit"),
+        "fit": lambda: gap("fit", job(name, folder), "-o", folder / "fit"),
         "errors": lambda: write_json(folder / "errors.json", errors_by_kind(model)),
-        "phonons": lambda: call(
+        "phonons": lambda: gap(
             *("phonons", model, "--supercell", 2, "--beside", EXAMPLE / "phonons_dft.json"),
             *("-o", folder / "phonons"),
         ),
-        "properties": lambda: call("properties", model, "-o", folder / "properties"),
-        "melt": lambda: call(
+        "properties": lambda: gap("properties", model, "-o", folder / "properties"),
+        "melt": lambda: gap(
             *("melt", model, "--across", across, "--along", along, "--seeds", options.seeds),
             *("--time", options.time, "--settle", options.time / 3.0, "-o", folder / "melt"),
             *(() if options.temperature is None else ("--temperature", options.temperature)),
         ),
-        "liquid": lambda: call(
+        "liquid": lambda: gap(
             *("md", liquid(folder), "--model", model, "--repeat", 5, "--temperature", 1000),
             *("--ensemble", "npt", "--timestep", 3, "--equilibrate", 4, "--time", 3, "--lammps"),
             *("-o", folder / "liquid"),
@@ -141,12 +140,6 @@ def errors_by_kind(model):
     }
 
 
-def call(name, *arguments):
-    program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
-    print("gap", name, *arguments, flush=True)
-    subprocess.run([*program, "gap", name, *map(str, arguments)], check=True)
-
-
 def write(folder):
     """Write what is between the markers of the page; what was not run stays as it is."""
     parts = [f"{time.strftime('%Y-%m-%d')}; {machine()}.\n\n"]
@@ -164,8 +157,7 @@ def write(folder):
 def between(script, parts):
     """Replace what is between the markers of a script, if there is something."""
     if parts:
-        before, _, after = at_markers(PAGE.read_text(encoding="utf-8"), script)
-        PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
+        write_between(PAGE, script, parts)
 
 
 def read(path):

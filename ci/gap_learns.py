@@ -9,17 +9,15 @@ found is written into the page, with a picture.
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import ase.io
 import numpy as np
 from ase.build import bulk
+from commands import gap
 from gap_at_work import EXAMPLE, PAGE, ROOT
-from pages import at_markers
+from pages import write_between
 from truth import machine
 
 from lammpsfit.gap.calculator import GapCalculator
@@ -48,13 +46,11 @@ def run(folder):
     start = folder / "fcc32.xyz"
     if not start.exists():
         ase.io.write(start, bulk("Al", cubic=True, a=4.05).repeat(2), "extxyz")
-    program = [sys.executable, "-c", "from lammpsfit.cli import main; main()"]
-    command = ["gap", "learn", EXAMPLE / "learn.toml", "-o", folder / "learnt", "--start", start]
-    command += ["--calculator", "espresso_pbe:shifted", "--time", TIME, "--timestep", 3]
-    command += ["--look", LOOK, "--trust", TRUST, "--lammps"]
-    command += [word for T in TEMPERATURES for word in ("--temperature", T)]
-    where = {**os.environ, "PYTHONPATH": str(EXAMPLE)}
-    subprocess.run([*program, *map(str, command)], check=True, env=where, cwd=folder)
+    words = [EXAMPLE / "learn.toml", "-o", folder / "learnt", "--start", start]
+    words += ["--calculator", "espresso_pbe:shifted", "--time", TIME, "--timestep", 3]
+    words += ["--look", LOOK, "--trust", TRUST, "--lammps"]
+    words += [word for T in TEMPERATURES for word in ("--temperature", T)]
+    gap("learn", *words, modules=EXAMPLE)
 
 
 def write(found, folder):
@@ -62,8 +58,7 @@ def write(found, folder):
     parts = [f"{time.strftime('%Y-%m-%d')}; {machine()}.\n\n", *table(found)]
     parts += errors({"first": folder / "model-0.json", "last": folder / "learnt.json"})
     draw(found["rounds"])
-    before, _, after = at_markers(PAGE.read_text(encoding="utf-8"), "ci/gap_learns.py")
-    PAGE.write_text(f"{before}\n\n{''.join(parts)}{after}", encoding="utf-8")
+    write_between(PAGE, "ci/gap_learns.py", parts)
 
 
 def table(found):

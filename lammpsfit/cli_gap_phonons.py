@@ -1,17 +1,13 @@
 """The command line of phonons: ``lammpsfit gap phonons``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from lammpsfit.cli_gap_work import Factory, Model, make_folder, metal
+from lammpsfit.cli_gap_work import Factory, Model, make_folder, metal, read_found
 from lammpsfit.cli_output import Force, JsonFile, open_session, say, write_result
-from lammpsfit.errors import InputError, warn
-from lammpsfit.inputs import quoted, read_json
-
-if TYPE_CHECKING:
-    from lammpsfit.gap.work.phonons import Phonons
+from lammpsfit.errors import warn
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -44,7 +40,7 @@ def phonons(
     """Compute phonons of an fcc metal: bands, density of states, frequencies at X and L."""
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.work.literature import PHONONS
-    from lammpsfit.gap.work.phonons import PhononRequest
+    from lammpsfit.gap.work.phonons import PhononRequest, Phonons
     from lammpsfit.gap.work.phonons import phonons as find_phonons
     from lammpsfit.gap.work.remembered import Remembering
     from lammpsfit.gap.work.source import open_source
@@ -63,7 +59,7 @@ def phonons(
     request = PhononRequest(supercell, displacement, lattice)
     source = open_source(model, calculator)
     symbol = metal(element, source, "calculator")
-    others = dict(_read(path, symbol) for path in beside or ())
+    others = dict(read_found(path, symbol, "phonons", Phonons.from_dict) for path in beside or ())
     make_folder(output)
     remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")
     steps = iter(range(1, 3))
@@ -88,19 +84,3 @@ def phonons(
         write_json(data, content)
         write_text(page, phonons_page(symbol, source.name, found, others, known))
     write_result(session, content)
-
-
-def _read(path: Path, symbol: str) -> "tuple[str, Phonons]":
-    """Read the phonons that an earlier call wrote, with the name of their calculator."""
-    from lammpsfit.gap.work.phonons import Phonons
-
-    content = read_json(path)
-    try:
-        name, theirs, read = content["calculator"], content["element"], Phonons.from_dict(content)
-    except (KeyError, TypeError, ValueError):
-        raise InputError(
-            f"{path}: holds no phonons: give phonons.json of an earlier call"
-        ) from None
-    if theirs != symbol:
-        raise InputError(f"{path}: holds phonons of {quoted(theirs)}, not of {symbol}")
-    return str(name), read

@@ -1,7 +1,8 @@
 """The command line of GAP potentials at work: ``lammpsfit gap sample``, ``properties``, ``md``."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -11,7 +12,6 @@ from lammpsfit.inputs import quoted, read_json
 
 if TYPE_CHECKING:
     from lammpsfit.gap.work.md import MdRequest, MdResult
-    from lammpsfit.gap.work.properties import Property
     from lammpsfit.gap.work.sample import SampleRequest
     from lammpsfit.gap.work.source import Source
 
@@ -30,6 +30,9 @@ Factory = Annotated[
         "--calculator", help="instead of a model: module:factory, as in ase.calculators.emt:EMT"
     ),
 ]
+
+
+T = TypeVar("T")
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -210,7 +213,7 @@ def properties(
     """Compute properties of an fcc metal: a0, moduli, vacancy, surfaces, bcc and hcp."""
     from lammpsfit.files import write_json, write_text
     from lammpsfit.gap.work.literature import LITERATURE
-    from lammpsfit.gap.work.properties import Property, check_cells, chosen, measure
+    from lammpsfit.gap.work.properties import Property, check_cells, chosen, measure, properties_of
     from lammpsfit.gap.work.remembered import Remembering
     from lammpsfit.gap.work.source import open_source
     from lammpsfit.report.count_progress import StepProgress
@@ -231,7 +234,7 @@ def properties(
     symbol = metal(element, source, "calculator")
     others: dict[str, dict[str, Property]] = {}
     for path in beside or ():
-        name, theirs = _read_properties(path, symbol)
+        name, theirs = read_found(path, symbol, "properties", properties_of)
         others[name] = others.get(name, {}) | theirs
     make_folder(output)
     remembering = Remembering(source.calculator, source.name, output / "energies.jsonl")
@@ -256,21 +259,22 @@ def properties(
     write_result(session, content)
 
 
-def _read_properties(path: Path, symbol: str) -> "tuple[str, dict[str, Property]]":
-    """Read the properties that an earlier call wrote, with the name of their calculator."""
-    from lammpsfit.gap.work.properties import Property
+def read_found(path: Path, symbol: str, what: str, parse: Callable[[Any], T]) -> tuple[str, T]:
+    """Read what an earlier call found, ``WHAT.json``, with the name of its calculator.
 
+    Raises
+    ------
+    InputError
+        If the file holds no such thing, or that of another element.
+    """
     content = read_json(path)
     try:
-        name, theirs = content["calculator"], content["element"]
-        found = {of: Property.from_dict(of, one) for of, one in content["properties"].items()}
+        name, theirs, read = content["calculator"], content["element"], parse(content)
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise InputError(
-            f"{path}: holds no properties: give properties.json of an earlier call"
-        ) from None
+        raise InputError(f"{path}: holds no {what}: give {what}.json of an earlier call") from None
     if theirs != symbol:
-        raise InputError(f"{path}: holds properties of {quoted(theirs)}, not of {symbol}")
-    return str(name), found
+        raise InputError(f"{path}: holds {what} of {quoted(theirs)}, not of {symbol}")
+    return str(name), read
 
 
 def make_folder(path: Path) -> None:

@@ -268,23 +268,17 @@ def test_what_cannot_be_trained_is_said(small, taught, options, trained):
         TrainState.from_dict({"steps": []})
 
 
-def test_the_noise_of_energies_stays_above_what_is_given(small, taught, options):
-    """Left alone, the search goes far below."""
+@pytest.mark.parametrize(
+    ("label", "far_below", "given"), [("energy", 1e-5, 0.5), ("stress", 1e-6, 0.3)]
+)
+def test_a_noise_stays_above_what_is_given(small, taught, options, label, far_below, given):
+    """Left alone, the search goes far below: of few labels a model may describe all."""
     fit = replace(options.fit, iterations=10)
     args = (taught[:2], small.descriptors, small.parameters, small.options.offsets)
-    free, bounded = (
-        fit_hyperparameters(*args, replace(fit, least_energy_noise=least)).noises.energy
-        for least in (1e-5, 0.5)
-    )
-    assert free < 0.5 <= bounded * (1.0 + 1e-9)
 
+    def noise(least):
+        bound = {f"least_{label}_noise": least}
+        return getattr(fit_hyperparameters(*args, replace(fit, **bound)).noises, label)
 
-def test_the_noise_of_stresses_stays_above_what_is_given(small, taught, options):
-    """Of so few stresses a model may describe all, and then believe that they are exact."""
-    fit = replace(options.fit, iterations=10)
-    args = (taught[:2], small.descriptors, small.parameters, small.options.offsets)
-    free, bounded = (
-        fit_hyperparameters(*args, replace(fit, least_stress_noise=least)).noises.stress
-        for least in (1e-6, 0.3)
-    )
-    assert free < 0.3 <= bounded * (1.0 + 1e-9)
+    free, bounded = noise(far_below), noise(given)
+    assert free < given <= bounded * (1.0 + 1e-9)

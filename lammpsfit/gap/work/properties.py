@@ -98,6 +98,11 @@ class Property:
         return cls(name, UNITS[name], value, error, str(data["reason"]))
 
 
+def properties_of(content: Mapping[str, Any]) -> dict[str, Property]:
+    """Read the properties that a ``properties.json`` has, by their names."""
+    return {name: Property.from_dict(name, one) for name, one in content["properties"].items()}
+
+
 def first_length(symbol: str) -> float:
     """Return the edge of the fcc cell of an element to begin the search at, Å.
 
