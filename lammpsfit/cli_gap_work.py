@@ -31,6 +31,13 @@ Factory = Annotated[
     ),
 ]
 
+ByLammps = Annotated[
+    bool,
+    typer.Option(
+        "--lammps", help="compute forces of a model by LAMMPS, if there is a C++ compiler"
+    ),
+]
+
 
 T = TypeVar("T")
 
@@ -104,6 +111,7 @@ def sample(
     timestep: Annotated[float, typer.Option(help="timestep, fs")] = 2.0,
     equilibrate: Annotated[float, typer.Option(help="time before the first frame, ps")] = 2.0,
     interval: Annotated[float, typer.Option(help="time between frames, ps")] = 0.1,
+    lammps: ByLammps = False,
     seed: Annotated[int, typer.Option(min=0, help="seed of velocities and thermostats")] = 1,
     walltime: Walltime = None,
     json_file: JsonFile = None,
@@ -126,7 +134,8 @@ def sample(
     )
     starts = [to_atoms(frame) for frame in read_frames(files, labelled=False)]
     if strain is not None:
-        if model is not None or calculator is not None or temperature or quench is not None:
+        moved = (model, calculator, temperature or None, quench, lammps or None)
+        if any(option is not None for option in moved):
             raise InputError("--strain takes no model, calculator or temperature")
         made = strained_frames(starts, strain, frames)
         summary: dict[str, Any] = {"frames": len(made), "strain": strain}
@@ -141,6 +150,8 @@ def sample(
             *(dynamics, tuple(temperature or ()), frames, equilibrate, interval, quench)
         )
         source = open_source(model, calculator)
+        if lammps:
+            source = by_lammps(source, output.with_name(f"{output.name}.lammps"), session)
         made = _dynamics(starts, source, request, state, session)
         summary = {"frames": len(made), "temperatures": temperature, "seed": seed}
     for number, atoms in enumerate(made):
@@ -308,12 +319,7 @@ def md(
     repeat: Annotated[
         int, typer.Option(min=1, max=100, help="copies of the structure along each axis")
     ] = 1,
-    lammps: Annotated[
-        bool,
-        typer.Option(
-            "--lammps", help="compute forces of a model by LAMMPS, if there is a C++ compiler"
-        ),
-    ] = False,
+    lammps: ByLammps = False,
     stop_at: Annotated[
         float,
         typer.Option(
@@ -327,7 +333,6 @@ def md(
 ) -> None:
     """Run molecular dynamics, and tell energies, pressure, g(r), displacements and their errors."""
     from lammpsfit.files import write_json, write_text
-    from lammpsfit.gap.lammps.forces import plain
     from lammpsfit.gap.work.dynamics import Dynamics
     from lammpsfit.gap.work.md import MdRequest, repeated
     from lammpsfit.gap.work.source import open_source
@@ -357,14 +362,9 @@ def md(
         raise InputError(f"{start} has {len(frames)} frames: a run begins with one")
     atoms = repeated(to_atoms(frames[0]), repeat)
     source = open_source(model, calculator)
-    if lammps and source.model is None:
-        raise InputError("--lammps runs a model: give one")
-    exports = output / "lammps"
     if lammps:
-        plain(exports)  # refuses what cannot be, before anything is built
+        source = by_lammps(source, output / "lammps", session)
     make_folder(output)
-    if lammps:
-        source = by_lammps(source, exports, session)
     result = _run_md(atoms, source, request, output / "md.state.json", session)
     for line in md_lines(result):
         say(session.console, line)
@@ -377,13 +377,22 @@ def md(
 
 
 def by_lammps(source: "Source", folder: Path, session: Session) -> "Source":
-    """Let LAMMPS compute what a model says, where it can."""
+    """Let LAMMPS compute what a model says, where it can; the folder is made.
+
+    Raises
+    ------
+    InputError
+        If there is no model, or LAMMPS cannot read from the folder.
+    """
     from dataclasses import replace
 
     from lammpsfit.gap.factory_check import failing_in_a_line
-    from lammpsfit.gap.lammps.forces import plugin_calculator
+    from lammpsfit.gap.lammps.forces import plain, plugin_calculator
 
-    assert source.model is not None
+    if source.model is None:
+        raise InputError("--lammps runs a model: give one")
+    plain(folder)  # refuses what cannot be, before anything is built
+    make_folder(folder)
     path = exported_potential(source, folder, session)
     if path is None:
         return source

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
@@ -103,7 +103,13 @@ class LammpsEngine:
         return PhaseAlone.of(series[:, 1] / len(atoms), series[:, 2] / len(atoms))
 
     def coexistence(
-        self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
+        self,
+        request: MeltRequest,
+        start: Atoms,
+        temperature: float,
+        energy: float,
+        seed: int,
+        watch: Watch,
     ) -> Course:
         """Melt the second half of the atoms at the start, and run without thermostat.
 
@@ -130,6 +136,8 @@ class LammpsEngine:
             hotter=HOTTER,
             heats=HEATS,
             moved=0.5 * MOVED,
+            energy=energy,
+            boltzmann=units.kB,
             seed=seed,
             melt=melt,
             cool=cool,
@@ -138,7 +146,7 @@ class LammpsEngine:
             look=look,
             steps=steps,
         )
-        with self._run(text, start, melt + cool + 2 * relax + steps, watch) as folder:
+        with self._run(text, start, melt + cool + relax + steps, watch) as folder:
             series = np.loadtxt(folder / "series.txt", ndmin=2)
             positions, lengths = _frames(folder / "frames.txt", len(start))
         per_ps = request.timestep / 1000.0

@@ -1,9 +1,13 @@
 """The melting point of an fcc metal by coexistence: the front door of :mod:`.two_phase`.
 
-Each seed is a run without thermostat of a cell that is half solid, half liquid. If both phases
-live, they have brought one another to the temperature at which they coexist at their pressure. If
-one dies, the seed is tried again from a higher or lower temperature. Runs of either phase alone at
-zero pressure give the lattice to begin with, and dT/dP = T dV / dH to come back to zero pressure.
+Runs of either phase alone at zero pressure say which volume and energy half solid, half liquid
+have. Each seed is a run without thermostat of a cell with this volume and this energy. If both
+phases live, they have brought one another to the temperature at which they coexist at their
+pressure, and dT/dP = T dV / dH goes back to zero pressure. If one dies, the seed is tried again
+from a higher or lower temperature.
+
+With the energy that a thermostat leaves by chance, a cell of 640 atoms may begin some 60 K too hot
+or too cold, and lose a phase although it was prepared at the melting point.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from numpy.typing import ArrayLike
 
 from lammpsfit.config import HOTTEST, LATEST
@@ -75,7 +79,8 @@ class MeltRequest:
     hot : float
         Temperature at which a half is melted first, in units of `temperature`.
     melt, cool, relax : float, ps
-        Times of the steps of the preparation; phases alone are sampled for twice `relax`.
+        Times of the steps of the preparation. Phases alone are sampled for twice `relax`; both in
+        one cell relax for half of it, so that neither grows far.
     look : float, ps
         Between two frames.
     seeds : tuple of int
@@ -171,9 +176,17 @@ class Engine(Protocol):
         """Run a phase alone at a temperature and zero pressure."""
 
     def coexistence(
-        self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
+        self,
+        request: MeltRequest,
+        start: Atoms,
+        temperature: float,
+        energy: float,
+        seed: int,
+        watch: Watch,
     ) -> Course:
         """Melt the second half of the atoms at the start, and run without thermostat.
+
+        The run has this energy (eV per atom), and begins near the temperature (K).
 
         Raises
         ------
@@ -302,7 +315,7 @@ def melt(
     """
     state: dict[str, Any] = {"phases": {}, "tries": []} if known is None else dict(known)
 
-    def phases(temperature: float) -> tuple[PhaseAlone, PhaseAlone]:
+    def phases(temperature: float) -> tuple[PhaseAlone, PhaseAlone, float]:
         at = _near(state["phases"], temperature)
         found = state["phases"].setdefault(f"{at:g}", {})
         for phase in ("solid", "liquid"):
@@ -312,7 +325,7 @@ def melt(
                 _check_volume(request.symbol, what, alone)
                 found[phase] = asdict(alone)
                 keep(state)
-        return _alone(found["solid"]), _alone(found["liquid"])
+        return _alone(found["solid"]), _alone(found["liquid"]), at
 
     for seed in request.seeds:
         _seed(engine, request, seed, state, phases, keep, tell, grade)
@@ -324,7 +337,7 @@ def _seed(
     request: MeltRequest,
     seed: int,
     state: dict[str, Any],
-    phases: Callable[[float], tuple[PhaseAlone, PhaseAlone]],
+    phases: Callable[[float], tuple[PhaseAlone, PhaseAlone, float]],
     keep: Callable[[dict[str, Any]], None],
     tell: Callable[[str, float], None],
     grade: Callable[[Atoms], float] | None,
@@ -335,10 +348,12 @@ def _seed(
         if len(mine) >= request.tries:
             raise RunError(f"seed {seed}: no temperature at which both phases live: {_story(mine)}")
         start = _next(request, state, mine)
-        cell = two_phase_cell(request.symbol, *phases(start), request.cells)
+        solid, liquid, at = phases(start)
+        cell = two_phase_cell(request.symbol, solid, liquid, request.cells)
+        energy = two_phase_energy(solid, liquid, start - at)
         what = f"seed {seed} from {start:.0f} K"
         course = engine.coexistence(
-            request, cell, start, seed + 1000 * len(mine), partial(tell, what)
+            request, cell, start, energy, seed + 1000 * len(mine), partial(tell, what)
         )
         found = judge(course, request.cells, request.settle)
         last = _atoms(request, course.positions[-1], course.lengths)
@@ -386,6 +401,25 @@ def two_phase_cell(
     return atoms
 
 
+def two_phase_energy(solid: PhaseAlone, liquid: PhaseAlone, warmer: float) -> float:
+    """Return the energy of half of either at zero pressure, eV per atom.
+
+    Parameters
+    ----------
+    solid, liquid
+        Either phase alone.
+    warmer : float, K
+        By which it is warmer than these; the heat capacity is taken to be 3 k_B per atom.
+
+    Examples
+    --------
+    >>> solid, liquid = PhaseAlone((17.7, 0.0), (-3.2, 0.0)), PhaseAlone((19.0, 0.0), (-3.1, 0.0))
+    >>> round(two_phase_energy(solid, liquid, 20.0), 4)
+    -3.1448
+    """
+    return 0.5 * (solid.enthalpy[0] + liquid.enthalpy[0]) + 3.0 * float(units.kB) * warmer
+
+
 def _next(request: MeltRequest, state: Mapping[str, Any], mine: list[dict[str, Any]]) -> float:
     """Return the temperature to begin a try with, K."""
     if not mine:
@@ -421,7 +455,7 @@ def _alone(data: Mapping[str, Any]) -> PhaseAlone:
 def _result(
     request: MeltRequest,
     state: Mapping[str, Any],
-    phases: Callable[[float], tuple[PhaseAlone, PhaseAlone]],
+    phases: Callable[[float], tuple[PhaseAlone, PhaseAlone, float]],
 ) -> Melting:
     tries = [one for one in state["tries"] if one["seed"] in request.seeds]
     alive = [one for one in tries if one["verdict"] == "both"]
@@ -439,7 +473,7 @@ def _result(
         (one["seed"], one["start"], one["verdict"]) for one in tries if one["verdict"] != "both"
     )
     coexist = float(np.mean([run.said.temperature[0] for run in runs]))
-    solid, liquid = phases(coexist)
+    solid, liquid, _ = phases(coexist)
     volume = _difference(liquid.volume, solid.volume)
     enthalpy = _difference(liquid.enthalpy, solid.enthalpy)
     if not enthalpy[0] > 0.0:

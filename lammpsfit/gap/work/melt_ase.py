@@ -26,12 +26,6 @@ SAMPLE: Final = 10
 FRICTION: Final = 0.01
 """1/fs; of the thermostat while a cell is prepared."""
 
-YIELDING: Final = 1.25e-6
-"""1/bar; how much a metal gives way, roughly: it sets how fast the cell is stretched along z."""
-
-PRESSURE_TIME: Final = 1000.0
-"""fs in which it is stretched."""
-
 
 @dataclass
 class Mover:
@@ -53,8 +47,7 @@ class Mover:
         timestep: float,
         moving: NDArray[np.bool_] | None = None,
         temperature: float | None = None,
-        stretch: bool = False,
-    ) -> list[float]:
+    ) -> None:
         """Do some steps (BAOAB: Leimkuhler and Matthews 2013).
 
         Parameters
@@ -66,13 +59,6 @@ class Mover:
             Atoms that move; all by default.
         temperature : float, K
             Of a thermostat; none by default.
-        stretch
-            Whether z follows the pressure along z, to zero.
-
-        Returns
-        -------
-        list of float, Å
-            Height of the cell after each step, where it is stretched.
 
         Raises
         ------
@@ -83,7 +69,6 @@ class Mover:
         mass = atoms.get_masses()[:, None]
         mask = np.ones((len(atoms), 1)) if moving is None else moving[:, None].astype(float)
         keep = math.exp(-FRICTION * timestep)
-        heights = []
         for _ in range(steps):
             p = atoms.get_momenta() + 0.5 * dt * atoms.get_forces() * mask
             atoms.positions += 0.5 * dt * p / mass
@@ -94,19 +79,7 @@ class Mover:
             atoms.positions += 0.5 * dt * p / mass
             p = p + 0.5 * dt * atoms.get_forces() * mask
             atoms.set_momenta(p)
-            if stretch:
-                factor = 1.0 + YIELDING * pressures(atoms)[1] * timestep / PRESSURE_TIME
-                self.set_height(atoms.cell[2, 2] * factor)
-                heights.append(float(atoms.cell[2, 2]))
             self._check(temperature)
-        return heights
-
-    def set_height(self, height: float) -> None:
-        """Stretch the cell and its atoms along z to a height in Å."""
-        cell = np.array(self.atoms.cell)
-        self.atoms.positions[:, 2] *= height / cell[2, 2]
-        cell[2, 2] = height
-        self.atoms.set_cell(cell)
 
     def _check(self, temperature: float | None) -> None:
         found = self.atoms.get_temperature()
@@ -171,7 +144,13 @@ class AseEngine:
         return PhaseAlone.of(*zip(*samples, strict=True))
 
     def coexistence(
-        self, request: MeltRequest, start: Atoms, temperature: float, seed: int, watch: Watch
+        self,
+        request: MeltRequest,
+        start: Atoms,
+        temperature: float,
+        energy: float,
+        seed: int,
+        watch: Watch,
     ) -> Course:
         """Melt the second half of the atoms at the start, and run without thermostat.
 
@@ -187,24 +166,17 @@ class AseEngine:
         upper = np.arange(len(atoms)) >= len(atoms) // 2
         mover = Mover(atoms, rng)
         _heat(atoms, upper, hot, rng)
-        total = request.melt + request.cool + request.relax + request.time
+        total = request.melt + request.cool + request.relax / 2.0 + request.time
         past = 0.0
 
-        def stage(
-            time: float,
-            last: float,
-            moving: NDArray[np.bool_] | None = None,
-            stretch: bool = False,
-        ) -> list[float]:
-            """Run in parts, so that somebody may watch; return the heights of the cell."""
+        def stage(time: float, last: float, moving: NDArray[np.bool_] | None = None) -> None:
+            """Run in parts, so that somebody may watch."""
             nonlocal past
-            steps, heights = request.steps(time, request.careful), []
+            steps = request.steps(time, request.careful)
             for done in range(0, steps, SAMPLE):
-                part = min(SAMPLE, steps - done)
-                heights += mover.run(part, request.careful, moving, last, stretch)
+                mover.run(min(SAMPLE, steps - done), request.careful, moving, last)
                 watch(min((past + time * done / steps) / total, 1.0))
             past += time
-            return heights
 
         for _ in range(HEATS):
             stage(request.melt, hot, upper)
@@ -216,10 +188,9 @@ class AseEngine:
             raise RunError("the upper half did not melt: give it longer (--prepare)")
         stage(request.cool, temperature, upper)
         _heat(atoms, ~upper, 2.0 * temperature, rng)
-        stage(request.relax / 2.0, temperature, stretch=True)
-        heights = stage(request.relax / 2.0, temperature, stretch=True)
-        mover.set_height(float(np.mean(heights)))
+        stage(request.relax / 2.0, temperature)
         atoms.set_momenta(atoms.get_momenta() - atoms.get_momenta().mean(axis=0))
+        _set_energy(atoms, energy * len(atoms))
         return self._conserved(mover, request, min(past / total, 1.0), watch)
 
     def _conserved(self, mover: Mover, request: MeltRequest, before: float, watch: Watch) -> Course:
@@ -258,3 +229,19 @@ def _heat(
     width = np.sqrt(atoms.get_masses()[some] * units.kB * temperature)
     momenta[some] = width[:, None] * rng.standard_normal((int(some.sum()), 3))
     atoms.set_momenta(momenta)
+
+
+def _set_energy(atoms: Atoms, energy: float) -> None:
+    """Scale velocities so that the atoms have a total energy, eV.
+
+    Raises
+    ------
+    RunError
+        If their potential energy is beyond it.
+    """
+    wanted = energy - float(atoms.get_potential_energy())
+    if not wanted > 0.0:
+        raise RunError(
+            "half solid, half liquid it has far too much energy: give it longer (--prepare)"
+        )
+    atoms.set_momenta(atoms.get_momenta() * math.sqrt(wanted / atoms.get_kinetic_energy()))

@@ -56,3 +56,21 @@ def test_dynamics_by_lammps_is_that_of_the_model(metal, here):
     assert spaced.returncode == 2
     assert "LAMMPS cannot read from a folder of this name" in spaced.stderr
     assert not Path("a b").exists()
+
+
+def test_frames_are_sampled_by_lammps(metal, here):
+    save_model(metal.model, Path("model.json"))
+    ase.io.write("start.xyz", bulk("Al", cubic=True) * (2, 2, 2), format="extxyz")
+    run = ("sample", "start.xyz", "--model", "model.json", "--temperature", 300, "--frames", 2)
+    times = ("--equilibrate", "0.1", "--interval", "0.1")
+    for name, how in (("plain.xyz", ()), ("fast.xyz", ("--lammps",))):
+        done = here(*run, *times, "-o", name, *how)
+        assert done.returncode == 0, done.stderr
+    plain, fast = (ase.io.read(name, ":") for name in ("plain.xyz", "fast.xyz"))
+    for one, other in zip(plain, fast, strict=True):
+        np.testing.assert_allclose(one.positions, other.positions, atol=1e-3)
+        np.testing.assert_allclose(one.cell, other.cell, atol=1e-4)
+    assert Path("fast.xyz.lammps/potential.lmp").exists()
+    strained = here("sample", "start.xyz", "--strain", "0.01", "--lammps", "-o", "x.xyz")
+    assert strained.returncode == 2
+    assert "--strain takes no model, calculator or temperature" in strained.stderr
