@@ -6,8 +6,9 @@ phases live, they have brought one another to the temperature at which they coex
 pressure, and dT/dP = T dV / dH goes back to zero pressure. If one dies, the seed is tried again
 from a higher or lower temperature.
 
-With the energy that a thermostat leaves by chance, a cell of 640 atoms may begin some 60 K too hot
-or too cold, and lose a phase although it was prepared at the melting point.
+The energy that a thermostat leaves by chance has a standard deviation of T / sqrt(3 N), 22 K of a
+cell of 640 atoms: with it, a phase is often lost although the cell was prepared at the melting
+point.
 """
 
 from __future__ import annotations
