@@ -47,7 +47,7 @@ MODELS = {
 LIQUID = 19.01
 """Å^3 per atom of the liquid at 1000 K: density by Assael et al. 2006, doi:10.1063/1.2149380."""
 
-STEPS = ("fit", "errors", "phonons", "properties", "melt", "liquid")
+STEPS = ("fit", "errors", "phonons", "properties", "melt", "large", "liquid")
 
 
 def main():
@@ -75,6 +75,7 @@ def steps(name, folder, options):
     """Return what does each step of a model."""
     model = folder / "fit" / "model.json"
     across, along = options.cells
+    times = ("--time", options.time, "--settle", options.time / 3.0)
     return {
         "fit": lambda: gap("fit", job(name, folder), "-o", folder / "fit"),
         "errors": lambda: write_json(folder / "errors.json", errors_by_kind(model)),
@@ -82,11 +83,15 @@ def steps(name, folder, options):
             *("phonons", model, "--supercell", 2, "--beside", EXAMPLE / "phonons_dft.json"),
             *("-o", folder / "phonons"),
         ),
-        "properties": lambda: gap("properties", model, "-o", folder / "properties"),
+        "properties": lambda: gap("properties", model, "--cells", 2, "-o", folder / "properties"),
         "melt": lambda: gap(
             *("melt", model, "--across", across, "--along", along, "--seeds", options.seeds),
-            *("--time", options.time, "--settle", options.time / 3.0, "-o", folder / "melt"),
+            *(*times, "-o", folder / "melt"),
             *(() if options.temperature is None else ("--temperature", options.temperature)),
+        ),
+        "large": lambda: gap(
+            *("melt", model, "--across", 2 * across, "--along", along, "--seeds", 1, *times),
+            *("--temperature", found_by(folder / "melt"), "-o", folder / "large"),
         ),
         "liquid": lambda: gap(
             *("md", liquid(folder), "--model", model, "--repeat", 5, "--temperature", 1000),
@@ -94,6 +99,11 @@ def steps(name, folder, options):
             *("-o", folder / "liquid"),
         ),
     }
+
+
+def found_by(melt):
+    """Return the temperature of a melting point, K."""
+    return round(read(melt / "melt.json")["temperature"]["value"])
 
 
 def job(name, folder):
@@ -145,12 +155,14 @@ def write(folder):
     parts = [f"{time.strftime('%Y-%m-%d')}; {machine()}.\n\n"]
     parts += [*errors(folder), *phonons(folder), *properties(folder)]
     for name, (words, *_) in MODELS.items():
-        parts += melting(folder / name, f"the GAP, {words}", f"gap-melt-{name}")
+        parts += melting(folder / name / "melt", f"the GAP, {words}", f"gap-melt-{name}")
+        large = "the same in a cell four times as large"
+        parts += melting(folder / name / "large", large, f"gap-melt-{name}-large")
     parts += liquids(folder)
     between("ci/gap_at_work.py", parts)
     between(
         "ci/check_melting.py",
-        [*melting(folder / "eam", "the EAM of Mendelev et al.", "gap-melt-eam")],
+        [*melting(folder / "eam" / "melt", "the EAM of Mendelev et al.", "gap-melt-eam")],
     )
 
 
@@ -280,7 +292,7 @@ def liquids(folder):
 
 
 def melting(folder, whose, name):
-    found = read(folder / "melt/melt.json")
+    found = read(folder / "melt.json")
     if found is None:
         return
     panels = [

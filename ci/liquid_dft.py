@@ -1,9 +1,9 @@
 """The liquid of a GAP beside that of the DFT it was fitted to: a section of docs/gap_work.md.
 
-    python ci/liquid_dft.py FOLDER --model MODEL [--frames 80]
+    python ci/liquid_dft.py FOLDER --model MODEL [--frames 60] [--points thermal]
 
-samples 32 atoms of liquid aluminium at 1000 K with the model, labels these frames as those were
-that it was fitted to, and gives each frame the weight exp(-(E_DFT - E_GAP) / kT). Means with these
+samples 32 atoms of liquid aluminium at 1000 K with the model, labels these frames by Quantum
+ESPRESSO (`shifted` of examples/aluminium/espresso_pbe.py if nothing else is said), and gives each frame the weight exp(-(E_DFT - E_GAP) / kT). Means with these
 weights are those of dynamics by DFT. Without --model the frames of
 examples/aluminium/liquid.extxyz are taken, which came about that way.
 """
@@ -36,7 +36,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", type=Path, help="make new frames with this model")
-    parser.add_argument("--frames", type=int, default=80)
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--points", default="shifted", choices=["shifted", "thermal"])
     options = parser.parse_args()
     frames = FRAMES if options.model is None else labelled(options)
     write(ase.io.read(frames, ":"))
@@ -45,7 +46,8 @@ def main():
 def labelled(options):
     """Sample and label; both go on after a stop."""
     options.folder.mkdir(parents=True, exist_ok=True)
-    start, sampled, label = (options.folder / f"{x}.xyz" for x in ("start", "sampled", "labelled"))
+    names = ("start", "sampled", options.points)
+    start, sampled, label = (options.folder / f"{name}.xyz" for name in names)
     hot = next(atoms for atoms in hot_frames() if atoms.info["config_type"] == "npt 2000 K")
     atoms = ase.Atoms(hot.symbols, hot.positions, cell=hot.cell, pbc=True)
     edge = (LIQUID * len(atoms)) ** (1.0 / 3.0)
@@ -56,7 +58,8 @@ def labelled(options):
         *("--temperature", TEMPERATURE, "--equilibrate", 10, "--interval", 1.5),
         *("--frames", options.frames, "-o", sampled),
     )
-    gap("label", sampled, "--calculator", "espresso_pbe:thermal", "-o", label, modules=EXAMPLE)
+    factory = f"espresso_pbe:{options.points}"
+    gap("label", sampled, "--calculator", factory, "-o", label, modules=EXAMPLE)
     images = ase.io.read(label, ":")
     calculator = GapCalculator.load(options.model)
     for atoms in images:
