@@ -3,9 +3,9 @@
     python ci/liquid_dft.py FOLDER --model MODEL [--frames 60] [--points thermal]
 
 samples 32 atoms of liquid aluminium at 1000 K with the model, labels these frames by Quantum
-ESPRESSO (`shifted` of examples/aluminium/espresso_pbe.py if nothing else is said), and gives each frame the weight exp(-(E_DFT - E_GAP) / kT). Means with these
-weights are those of dynamics by DFT. Without --model the frames of
-examples/aluminium/liquid.extxyz are taken, which came about that way.
+ESPRESSO (`shifted` of examples/aluminium/espresso_pbe.py if nothing else is said), and gives each
+frame the weight exp(-(E_DFT - E_GAP) / kT). Means with these weights are those of dynamics by DFT.
+Without --model the frames of examples/aluminium/liquid.extxyz are taken, which came about that way.
 """
 
 import argparse
