@@ -41,10 +41,10 @@ REPEATS = {
     ("bulk", "random", "local"): {10: 20, 20: 20, 30: 20},
     ("bulk", "blocks", "broad"): {10: 20, 20: 10, 30: 5},
     ("bulk", "blocks", "local"): {10: 20, 20: 10, 30: 5},
-    ("sigma", "random", "broad"): {10: 20, 20: 10, 30: 5, 40: 3, 50: 2},
-    ("sigma", "random", "local"): {10: 20, 20: 5},
+    ("sigma", "random", "broad"): {10: 20, 20: 5, 40: 2},
+    ("sigma", "random", "local"): {10: 20},
     ("sigma", "blocks", "broad"): {10: 10, 20: 3},
-    ("sigma", "blocks", "local"): {10: 10, 20: 3},
+    ("sigma", "blocks", "local"): {10: 10},
 }
 """Training sets of each number of frames, as far as there are so many: fifty frames of a boundary
 take a minute, two hundred times as long as ten of the bulk."""

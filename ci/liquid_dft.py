@@ -17,6 +17,7 @@ from ase import units
 from commands import gap
 from gap_at_work import EXAMPLE, LIQUID, PAGE, ROOT, hot_frames
 from pages import write_between
+from scipy.ndimage import gaussian_filter1d
 
 from lammpsfit.gap.calculator import GapCalculator
 from lammpsfit.report.panels import Curve, Panel, Picture, plot_panels
@@ -25,10 +26,9 @@ from lammpsfit.structure.pair_counts import Composition, configuration_rdf
 FRAMES = EXAMPLE / "liquid.extxyz"
 TEMPERATURE = 1000.0
 DR, REACH = 0.05, 8.0
-ABOUT = 0.2
-"""Å on each side of the top of a peak that a parabola is fitted to."""
-PEAKS = {"first": (2.4, 3.3), "second": (4.4, 6.2)}
-"""Where peaks are looked for, Å."""
+PEAKS = {"first": (2.4, 3.3, 0.05, 0.2), "second": (4.4, 6.0, 0.25, 0.5)}
+"""Where a peak is looked for; the width of the Gaussian that smoothes g(r) to find its top; what on
+each side of the top a parabola is fitted to. All in Å."""
 DRAWS = 500
 
 
@@ -74,7 +74,7 @@ def labelled(options):
 
 def write(frames):
     """Write the section and the picture."""
-    composition = Composition(tuple(frames[0].get_chemical_symbols()))
+    composition = Composition.of(frames[0].get_chemical_symbols())
     n_bins = round(REACH / DR)
     r = DR * (np.arange(n_bins) + 0.5)
     g = np.array(
@@ -108,10 +108,10 @@ def weights_of(shift):
 def quantities(r, g, pressure):
     """Return peaks of g(r) (Å, height) and the pressure (GPa)."""
     found = {}
-    for name, (low, high) in PEAKS.items():
+    for name, (low, high, width, about) in PEAKS.items():
         inside = np.flatnonzero((r > low) & (r < high))
-        top = r[inside[np.argmax(np.convolve(g, np.ones(3) / 3.0, "same")[inside])]]
-        near = np.abs(r - top) < (ABOUT if name == "first" else 2.0 * ABOUT)
+        top = r[inside[np.argmax(gaussian_filter1d(g, width / DR)[inside])]]
+        near = np.abs(r - top) < about
         a, b, c = np.polyfit(r[near] - top, g[near], 2)
         found[f"{name} peak (Å)"] = top - b / (2.0 * a)
         found[f"{name} peak, height"] = c - b**2 / (4.0 * a)
