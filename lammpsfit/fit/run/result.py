@@ -114,7 +114,7 @@ def finished(
         "best": {
             "evaluation": evaluation_of(label),
             **_cost_fields(best),
-            "parameters": fit.space.values(fit.space.unit(candidates[label])),
+            "parameters": {name: potential.parameters[name] for name in fit.space.names},
             "repeats": fit.job.confirm.repeats,
             "objective": best.objective.mean,
             "objective_error": best.objective.error,
