@@ -24,6 +24,9 @@ NARROW_WIDTH: Final = 5.5
 KNOWN: Final = (("0.72", 5.0, "-"), ("0.45", 2.2, ":"), ("0.45", 2.2, "-."))
 """Grey, width and line of known curves: the first is what the others are compared with."""
 
+ROOM: Final = 1.05
+"""Height of an axis that begins at zero, in units of the highest curve at least."""
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -142,7 +145,10 @@ def _panel(
     for label, curve in panel.curves.items():
         k = labels.index(label)
         colour, line = COLOURS[k % len(COLOURS)], LINES[(k + k // len(COLOURS)) % len(LINES)]
-        axes.plot(curve.x, curve.y, color=colour, ls=line, lw=1.5, label=label, zorder=3)
+        dot = "o" if len(curve.x) == 1 else None  # a line of one point would not be seen
+        axes.plot(
+            curve.x, curve.y, color=colour, ls=line, lw=1.5, marker=dot, label=label, zorder=3
+        )
         if curve.error is not None and np.all(np.isfinite(curve.error)):
             low, high = curve.y - 2 * curve.error, curve.y + 2 * curve.error
             axes.fill_between(curve.x, low, high, color=colour, alpha=0.25, lw=0, zorder=2)
@@ -150,7 +156,8 @@ def _panel(
     if picture.x_range is not None:
         axes.set_xlim(*picture.x_range)
     if not picture.logarithmic and min(c.y.min() for c in panel.curves.values()) >= 0:
-        axes.set_ylim(bottom=0.0)
+        highest = max(c.y.max() for c in panel.curves.values())
+        axes.set_ylim(0.0, max(axes.get_ylim()[1], ROOM * highest))
 
 
 def _legend(figure: Figure, panels: Sequence[Axes], order: Sequence[str]) -> None:

@@ -127,6 +127,19 @@ def test_a_picture_has_all_curves_and_one_legend(tmp_path):
     )
 
 
+def test_a_single_point_is_seen_and_no_curve_lies_on_the_frame():
+    x = np.array([10.0, 20.0])
+    curves = {"many": Curve(x, np.array([0.105, 0.104])), "one": Curve(x[:1], np.array([0.1]))}
+    figure = plot_panels(Picture("p", "", "x", "y", "x", [Panel("errors", curves)]), None)
+    (axes,) = figure.axes
+    many, one = axes.lines
+    assert many.get_marker() == "None"
+    assert one.get_marker() == "o"
+    low, high = axes.get_ylim()
+    assert low == 0.0
+    assert high >= 1.05 * 0.105
+
+
 def test_panels_stand_one_below_the_other_where_the_screen_is_narrow():
     many = picture()
     assert len(many.panels) > 1
