@@ -103,7 +103,10 @@ def steps(name, folder, options):
 
 def found_by(melt):
     """Return the temperature of a melting point, K."""
-    return round(read(melt / "melt.json")["temperature"]["value"])
+    found = read(melt / "melt.json")
+    if found is None:
+        raise SystemExit(f"{melt}: there is no melting point yet: run the step melt first")
+    return round(found["temperature"]["value"])
 
 
 def job(name, folder):

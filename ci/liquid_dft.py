@@ -96,7 +96,7 @@ def write(frames):
     curves = {f"{name}, 32 atoms": Curve(r, weights[name] @ g) for name in weights}
     picture = Picture("liquid", "", "r (Å)", "", "x", [Panel("g(r) at 1000 K", curves)])
     plot_panels(picture, ROOT / "docs" / "gap-liquid-dft.png")
-    write_between(PAGE, "ci/liquid_dft.py", table(found, drawn, len(frames), effective, shift))
+    write_between(PAGE, "ci/liquid_dft.py", table(found, drawn, effective, shift / len(frames[0])))
 
 
 def weights_of(shift):
@@ -134,7 +134,8 @@ def bootstrap(r, g, shift, pressures):
     return {name: np.std(values, axis=0) for name, values in drawn.items()}
 
 
-def table(found, drawn, n, effective, shift):
+def table(found, drawn, effective, shift):
+    """Yield the lines of the section; the shifts of energies are those per atom."""
     yield "![g(r) of the GAP and of DFT](gap-liquid-dft.png)\n\n"
     yield "| | GAP | DFT | difference |\n|---|--:|--:|--:|\n"
     for k, name in enumerate(found["GAP"]):
@@ -144,10 +145,9 @@ def table(found, drawn, n, effective, shift):
             f"| {name} | {one:.3f} ± {drawn['GAP'][k]:.3f} | {other:.3f} ± {drawn['DFT'][k]:.3f} | "
             f"{one - other:+.3f} ± {drawn['both'][k]:.3f}{relative} |\n"
         )
-    scatter = 1e3 * shift.std() / 32
     yield (
-        f"\n{n} frames, worth {effective:.0f} after weighing; energies of the GAP scatter by "
-        f"{scatter:.1f} meV/atom about those of DFT.\n\n"
+        f"\n{len(shift)} frames, worth {effective:.0f} after weighing; energies of the GAP scatter "
+        f"by {1e3 * shift.std():.1f} meV/atom about those of DFT.\n\n"
     )
 
 

@@ -134,8 +134,8 @@ def sample(
     )
     starts = [to_atoms(frame) for frame in read_frames(files, labelled=False)]
     if strain is not None:
-        moved = (model, calculator, temperature or None, quench, lammps or None)
-        if any(option is not None for option in moved):
+        given = (model, calculator, quench)
+        if lammps or temperature or any(option is not None for option in given):
             raise InputError("--strain takes no model, calculator or temperature")
         made = strained_frames(starts, strain, frames)
         summary: dict[str, Any] = {"frames": len(made), "strain": strain}

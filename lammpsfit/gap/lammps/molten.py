@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 from lammpsfit.errors import RunError
 from lammpsfit.gap.lammps.installation import Lammps
 from lammpsfit.gap.lammps.run import data_text, error_message
-from lammpsfit.gap.work.melt import HEATS, HOTTER, MOVED, MeltRequest, Phase, PhaseAlone, Watch
+from lammpsfit.gap.work.melt import (
+    HEATS,
+    HOTTER,
+    MOVED,
+    MeltRequest,
+    Phase,
+    PhaseAlone,
+    TwoPhaseStart,
+    Watch,
+)
 from lammpsfit.gap.work.properties import first_length
 from lammpsfit.gap.work.two_phase import BLOCKS, Course, crystal
 from lammpsfit.labelled.frames import from_atoms
@@ -102,15 +111,7 @@ class LammpsEngine:
             series = np.loadtxt(folder / "series.txt", ndmin=2)
         return PhaseAlone.of(series[:, 1] / len(atoms), series[:, 2] / len(atoms))
 
-    def coexistence(
-        self,
-        request: MeltRequest,
-        start: Atoms,
-        temperature: float,
-        energy: float,
-        seed: int,
-        watch: Watch,
-    ) -> Course:
+    def coexistence(self, request: MeltRequest, start: TwoPhaseStart, watch: Watch) -> Course:
         """Melt the second half of the atoms at the start, and run without thermostat.
 
         Raises
@@ -124,21 +125,22 @@ class LammpsEngine:
         )
         look = request.steps(request.look, request.timestep)
         steps = request.steps(request.time, request.timestep)
+        n = len(start.atoms)
         text = render(
             "gap_melt",
             include=self._potential.name,
             careful=request.careful / 1000.0,
             timestep=request.timestep / 1000.0,
-            half=len(start) // 2,
-            temperature=temperature,
-            double=2.0 * temperature,
+            half=n // 2,
+            temperature=start.temperature,
+            double=2.0 * start.temperature,
             hot=request.hot * request.temperature,
             hotter=HOTTER,
             heats=HEATS,
             moved=0.5 * MOVED,
-            energy=energy,
+            energy=start.energy,
             boltzmann=units.kB,
-            seed=seed,
+            seed=start.seed,
             melt=melt,
             cool=cool,
             relax=relax,
@@ -146,9 +148,9 @@ class LammpsEngine:
             look=look,
             steps=steps,
         )
-        with self._run(text, start, melt + cool + relax + steps, watch) as folder:
+        with self._run(text, start.atoms, melt + cool + relax + steps, watch) as folder:
             series = np.loadtxt(folder / "series.txt", ndmin=2)
-            positions, lengths = _frames(folder / "frames.txt", len(start))
+            positions, lengths = _frames(folder / "frames.txt", n)
         per_ps = request.timestep / 1000.0
         series = series[series[:, 0] > 0]
         return Course(
@@ -157,7 +159,7 @@ class LammpsEngine:
             lengths=lengths,
             series_time=per_ps * series[:, 0],
             temperature=series[:, 1],
-            energy=series[:, 2] / len(start),
+            energy=series[:, 2] / n,
             pressure=series[:, 3],
             normal=series[:, 4],
         )

@@ -165,6 +165,27 @@ class PhaseAlone:
         return float((4.0 * self.volume[0]) ** (1.0 / 3.0))
 
 
+@dataclass(frozen=True, eq=False)
+class TwoPhaseStart:
+    """What a run of both phases begins with.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        A crystal, whose second half has the volume of the liquid.
+    temperature : float, K
+        Of its preparation.
+    energy : float, eV per atom
+        Of the run without thermostat.
+    seed : int
+    """
+
+    atoms: Atoms
+    temperature: float
+    energy: float
+    seed: int
+
+
 class Engine(Protocol):
     """What runs molecular dynamics."""
 
@@ -176,18 +197,8 @@ class Engine(Protocol):
     ) -> PhaseAlone:
         """Run a phase alone at a temperature and zero pressure."""
 
-    def coexistence(
-        self,
-        request: MeltRequest,
-        start: Atoms,
-        temperature: float,
-        energy: float,
-        seed: int,
-        watch: Watch,
-    ) -> Course:
+    def coexistence(self, request: MeltRequest, start: TwoPhaseStart, watch: Watch) -> Course:
         """Melt the second half of the atoms at the start, and run without thermostat.
-
-        The run has this energy (eV per atom), and begins near the temperature (K).
 
         Raises
         ------
@@ -350,12 +361,14 @@ def _seed(
             raise RunError(f"seed {seed}: no temperature at which both phases live: {_story(mine)}")
         start = _next(request, state, mine)
         solid, liquid, at = phases(start)
-        cell = two_phase_cell(request.symbol, solid, liquid, request.cells)
-        energy = two_phase_energy(solid, liquid, start - at)
-        what = f"seed {seed} from {start:.0f} K"
-        course = engine.coexistence(
-            request, cell, start, energy, seed + 1000 * len(mine), partial(tell, what)
+        begin = TwoPhaseStart(
+            two_phase_cell(request.symbol, solid, liquid, request.cells),
+            start,
+            two_phase_energy(solid, liquid, start - at),
+            seed + 1000 * len(mine),
         )
+        what = f"seed {seed} from {start:.0f} K"
+        course = engine.coexistence(request, begin, partial(tell, what))
         found = judge(course, request.cells, request.settle)
         last = _atoms(request, course.positions[-1], course.lengths)
         one = {

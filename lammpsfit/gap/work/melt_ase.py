@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from lammpsfit.errors import RunError
 from lammpsfit.gap.work.dynamics import RUNAWAY, Dynamics, Motion, started
-from lammpsfit.gap.work.melt import HEATS, HOTTER, MOVED, MeltRequest, Phase, PhaseAlone, Watch
+from lammpsfit.gap.work.melt import (
+    HEATS,
+    HOTTER,
+    MOVED,
+    MeltRequest,
+    Phase,
+    PhaseAlone,
+    TwoPhaseStart,
+    Watch,
+)
 from lammpsfit.gap.work.properties import first_length
 from lammpsfit.gap.work.two_phase import Course, crystal
 from lammpsfit.units import BAR_PER_EV_PER_CUBIC_ANGSTROM
@@ -143,15 +152,7 @@ class AseEngine:
             past += time
         return PhaseAlone.of(*zip(*samples, strict=True))
 
-    def coexistence(
-        self,
-        request: MeltRequest,
-        start: Atoms,
-        temperature: float,
-        energy: float,
-        seed: int,
-        watch: Watch,
-    ) -> Course:
+    def coexistence(self, request: MeltRequest, start: TwoPhaseStart, watch: Watch) -> Course:
         """Melt the second half of the atoms at the start, and run without thermostat.
 
         Raises
@@ -159,8 +160,8 @@ class AseEngine:
         RunError
             If it does not melt, or the potential loses the atoms.
         """
-        rng = np.random.default_rng(seed)
-        atoms = start.copy()
+        rng = np.random.default_rng(start.seed)
+        atoms = start.atoms.copy()
         hot = request.hot * request.temperature
         atoms.calc = self._calculator
         upper = np.arange(len(atoms)) >= len(atoms) // 2
@@ -180,17 +181,17 @@ class AseEngine:
 
         for _ in range(HEATS):
             stage(request.melt, hot, upper)
-            moved = ((atoms.positions - start.positions)[upper] ** 2).sum(axis=1).mean()
+            moved = ((atoms.positions - start.atoms.positions)[upper] ** 2).sum(axis=1).mean()
             if moved > MOVED:
                 break
             hot *= HOTTER
         else:
             raise RunError("the upper half did not melt: give it longer (--prepare)")
-        stage(request.cool, temperature, upper)
-        _heat(atoms, ~upper, 2.0 * temperature, rng)
-        stage(request.relax / 2.0, temperature)
+        stage(request.cool, start.temperature, upper)
+        _heat(atoms, ~upper, 2.0 * start.temperature, rng)
+        stage(request.relax / 2.0, start.temperature)
         atoms.set_momenta(atoms.get_momenta() - atoms.get_momenta().mean(axis=0))
-        _set_energy(atoms, energy * len(atoms))
+        _set_energy(atoms, start.energy * len(atoms))
         return self._conserved(mover, request, min(past / total, 1.0), watch)
 
     def _conserved(self, mover: Mover, request: MeltRequest, before: float, watch: Watch) -> Course:
